@@ -1,0 +1,87 @@
+package verifier
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	_ "crypto/sha256" // for crypto.SHA256
+	_ "crypto/sha512" // for crypto.SHA384 and crypto.SHA512
+	"io"
+	"math/big"
+)
+
+// An algorithm checks one kind of signature (RFC 7518, section 3; RFC 8037; RFC
+// 9864). There are none for HMAC: a published key must never be a secret.
+type algorithm struct {
+	scheme scheme
+	hash   crypto.Hash
+	curve  elliptic.Curve
+}
+
+type scheme int
+
+const (
+	rsaPKCS1 scheme = iota
+	rsaPSS
+	ecdsaRaw
+	edwards25519
+)
+
+var algorithms = map[string]algorithm{
+	"RS256":   {scheme: rsaPKCS1, hash: crypto.SHA256},
+	"RS384":   {scheme: rsaPKCS1, hash: crypto.SHA384},
+	"RS512":   {scheme: rsaPKCS1, hash: crypto.SHA512},
+	"PS256":   {scheme: rsaPSS, hash: crypto.SHA256},
+	"PS384":   {scheme: rsaPSS, hash: crypto.SHA384},
+	"PS512":   {scheme: rsaPSS, hash: crypto.SHA512},
+	"ES256":   {scheme: ecdsaRaw, hash: crypto.SHA256, curve: elliptic.P256()},
+	"ES384":   {scheme: ecdsaRaw, hash: crypto.SHA384, curve: elliptic.P384()},
+	"ES512":   {scheme: ecdsaRaw, hash: crypto.SHA512, curve: elliptic.P521()},
+	"EdDSA":   {scheme: edwards25519},
+	"Ed25519": {scheme: edwards25519},
+}
+
+// fits reports whether public is a key for the algorithm.
+func (a algorithm) fits(public crypto.PublicKey) bool {
+	switch key := public.(type) {
+	case *rsa.PublicKey:
+		return a.scheme == rsaPKCS1 || a.scheme == rsaPSS
+	case *ecdsa.PublicKey:
+		return a.scheme == ecdsaRaw && a.curve == key.Curve
+	case ed25519.PublicKey:
+		return a.scheme == edwards25519
+	default:
+		return false
+	}
+}
+
+// verify reports whether signature is one of signed under public, which must fit
+// the algorithm.
+func (a algorithm) verify(public crypto.PublicKey, signed string, signature []byte) bool {
+	if a.scheme == edwards25519 {
+		return ed25519.Verify(public.(ed25519.PublicKey), []byte(signed), signature)
+	}
+	hash := a.hash.New()
+	_, _ = io.WriteString(hash, signed)
+	digest := hash.Sum(nil)
+	switch a.scheme {
+	case rsaPKCS1:
+		return rsa.VerifyPKCS1v15(public.(*rsa.PublicKey), a.hash, digest, signature) == nil
+	case rsaPSS:
+		// RFC 7518, section 3.5: the salt is as long as the hash.
+		options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		return rsa.VerifyPSS(public.(*rsa.PublicKey), a.hash, digest, signature, options) == nil
+	case ecdsaRaw:
+		size := (a.curve.Params().BitSize + 7) / 8
+		if len(signature) != 2*size {
+			return false
+		}
+		r := new(big.Int).SetBytes(signature[:size])
+		s := new(big.Int).SetBytes(signature[size:])
+		return ecdsa.Verify(public.(*ecdsa.PublicKey), digest, r, s)
+	default:
+		return false
+	}
+}

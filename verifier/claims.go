@@ -1,0 +1,140 @@
+package verifier
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Claims are what a verified token says. They are immutable and safe for
+// concurrent use: slices are returned as copies, and claims may be kept and
+// shared. Absent claims are zero values.
+type Claims struct {
+	issuer, subject, clientID, id string
+	audience                      []string // nil when there is no aud
+	expiry, notBefore, issuedAt   time.Time
+	scopes, permissions           []string
+	senderConstrained             bool
+	leeway                        time.Duration
+	payload                       []byte
+}
+
+// Issuer returns iss, the configured issuer.
+func (c *Claims) Issuer() string { return c.issuer }
+
+// Subject returns sub, whose meaning is the issuer's. In a delegated token it is
+// the one acted for; act is not interpreted (RFC 8693, section 4.1).
+func (c *Claims) Subject() string { return c.subject }
+
+// ClientID returns the OAuth client that the token was issued to: client_id (RFC
+// 9068, section 2.2), or azp where there is none.
+func (c *Claims) ClientID() string { return c.clientID }
+
+// ID returns jti.
+func (c *Claims) ID() string { return c.id }
+
+// Audience returns all members of aud.
+func (c *Claims) Audience() []string { return slices.Clone(c.audience) }
+
+// Expiry returns exp, in whole seconds.
+func (c *Claims) Expiry() time.Time { return c.expiry }
+
+// NotBefore returns nbf, or the zero time.
+func (c *Claims) NotBefore() time.Time { return c.notBefore }
+
+// IssuedAt returns iat, or the zero time.
+func (c *Claims) IssuedAt() time.Time { return c.issuedAt }
+
+// ValidUntil returns the first instant at which the verifier refuses the token:
+// its expiry plus the verifier's leeway.
+func (c *Claims) ValidUntil() time.Time { return c.expiry.Add(c.leeway) }
+
+// Scopes returns what the claim named by [Config].ScopeClaim grants.
+func (c *Claims) Scopes() []string { return slices.Clone(c.scopes) }
+
+// Permissions returns what the claim named by [Config].PermissionsClaim grants.
+func (c *Claims) Permissions() []string { return slices.Clone(c.permissions) }
+
+// HasScope reports whether the token grants exactly this scope, in this case.
+func (c *Claims) HasScope(scope string) bool { return slices.Contains(c.scopes, scope) }
+
+// HasPermission reports whether the token grants exactly this permission, in this
+// case.
+func (c *Claims) HasPermission(permission string) bool {
+	return slices.Contains(c.permissions, permission)
+}
+
+// Decode stores all of the token's claims in dst, a pointer to a struct or map.
+// Names are matched in their exact case. Errors may quote claim values: they are
+// not for callers.
+func (c *Claims) Decode(dst any) error { return json.Unmarshal(c.payload, dst) }
+
+// parseClaims reads a payload whose signature has been verified.
+func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
+	c := &Claims{payload: payload, leeway: v.leeway}
+	var authorizedParty string
+	shaped := true
+	wellFormed := members(payload, maxPayloadDepth, func(name []byte, value jsontext.Value) {
+		ok := true
+		switch string(name) {
+		case "iss":
+			c.issuer, ok = text(value)
+		case "sub":
+			c.subject, ok = text(value)
+		case "client_id":
+			c.clientID, ok = text(value)
+		case "azp":
+			authorizedParty, ok = text(value)
+		case "jti":
+			c.id, ok = text(value)
+		case "aud":
+			c.audience, ok = audience(value)
+		case "exp":
+			c.expiry, ok = numericDate(value)
+			c.expiry = c.expiry.Truncate(time.Second)
+		case "nbf":
+			c.notBefore, ok = numericDate(value)
+		case "iat":
+			c.issuedAt, ok = numericDate(value)
+		case "cnf":
+			c.senderConstrained = true
+		}
+		shaped = shaped && ok
+		if v.scopeClaim.startsWith(name) {
+			c.scopes = words(v.scopeClaim.in(value))
+		}
+		if v.permissionsClaim.startsWith(name) {
+			c.permissions = words(v.permissionsClaim.in(value))
+		}
+	})
+	if !wellFormed {
+		return nil, refuse(CodeMalformedToken, "the token payload is not a valid JSON object")
+	}
+	if !shaped {
+		return nil, refuse(CodeMalformedToken, "a registered claim has the wrong type")
+	}
+	if c.clientID == "" {
+		c.clientID = authorizedParty
+	}
+	return c, nil
+}
+
+func audience(value jsontext.Value) ([]string, bool) {
+	if s, ok := text(value); ok {
+		return []string{s}, true
+	}
+	return texts(value)
+}
+
+// numericDate reads seconds since the epoch (RFC 7519, section 2).
+func numericDate(value jsontext.Value) (time.Time, bool) {
+	seconds, ok := number(value)
+	if !ok {
+		return time.Time{}, false
+	}
+	whole, fraction := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(fraction*1e9)), true
+}

@@ -1,0 +1,198 @@
+package verifier
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	maxLeeway  = 5 * time.Minute
+	maxKeysTTL = 24 * time.Hour
+
+	defaultFetchTimeout = 3 * time.Second
+	defaultKeysTTL      = 5 * time.Minute
+	defaultMaxKeys      = 64
+)
+
+// Config says which tokens a [Verifier] accepts. Issuer and Audiences are all
+// that most services set.
+type Config struct {
+	// Issuer is required: what a token's iss must be, byte for byte, and where
+	// discovery starts. It is an https URL; an issuer of another form, such as
+	// that of a Kubernetes cluster, needs JWKSURL or JWKS.
+	Issuer string
+
+	// Audiences are the names of this service. A token's aud must hold at least
+	// one of them, exactly. Required unless ClientIDs is set.
+	Audiences []string
+
+	// ClientIDs admits tokens that have no aud at all, as Amazon Cognito issues
+	// them, when their client_id (or azp) is one of these. A token with an aud is
+	// never judged by it.
+	ClientIDs []string
+
+	// JWKSURL is where the issuer's keys are. The default is the jwks_uri of its
+	// metadata (OpenID Connect Discovery 1.0, or RFC 8414), which must name Issuer.
+	JWKSURL string
+
+	// JWKS is a fixed JWK Set (RFC 7517, section 5), for a service that fetches
+	// nothing. It excludes JWKSURL.
+	JWKS []byte
+
+	// Algorithms lists the signature algorithms to accept, by their JWS names: RS,
+	// PS and ES with 256, 384 or 512, EdDSA and Ed25519. Nil means RS256. An empty
+	// list is an error, as are "none" and the HMAC algorithms.
+	Algorithms []string
+
+	// Leeway forgives clocks that differ: a token lives that much longer than its
+	// exp, and that much earlier than its nbf. The default is 0, the maximum 5
+	// minutes.
+	Leeway time.Duration
+
+	// RFC9068 accepts only JWT access tokens of RFC 9068: typ at+jwt, and iss, exp,
+	// aud, sub, client_id, iat and jti all present. Set it when the issuer follows
+	// that profile; ID tokens are then refused by their type.
+	RFC9068 bool
+
+	// Require is what every token must grant, on top of what a policy asks.
+	Require Requirement
+
+	// ScopeClaim and PermissionsClaim name the claims that grant scopes and
+	// permissions, "scope" and "permissions" by default. A value that starts with
+	// a slash is a JSON Pointer (RFC 6901): "/realm_access/roles". The claim is a
+	// space-delimited string or an array of strings; any other shape grants nothing.
+	ScopeClaim       string
+	PermissionsClaim string
+
+	// HTTPClient fetches metadata and keys. The default uses
+	// [http.DefaultTransport]. It is copied, and our limits hold all the same:
+	// redirects stay on their host and scheme, a response is read up to 1 MiB, and
+	// FetchTimeout bounds the whole.
+	HTTPClient *http.Client
+
+	// FetchTimeout bounds one refresh of the keys, discovery included. The default
+	// is 3 seconds.
+	FetchTimeout time.Duration
+
+	// KeysTTL is how long fetched keys are used, and so for how long a withdrawn
+	// key lives on: 5 minutes by default, 24 hours at most. The max-age of the
+	// issuer's response can shorten it, to no less than a minute.
+	KeysTTL time.Duration
+
+	// MaxKeys bounds the decoded keys that are held, 64 by default. It does not
+	// bound the keys that an issuer may publish.
+	MaxKeys int
+
+	// AllowHTTP lets metadata and keys be fetched over plain http from other hosts
+	// than this one. Whoever is on the path then decides which tokens are good.
+	AllowHTTP bool
+}
+
+// withDefaults returns a copy that shares nothing with c and has no zero values
+// left to interpret.
+func (c Config) withDefaults() Config {
+	c.Audiences = slices.Clone(c.Audiences)
+	c.ClientIDs = slices.Clone(c.ClientIDs)
+	c.Require.Scopes = slices.Clone(c.Require.Scopes)
+	c.Require.Permissions = slices.Clone(c.Require.Permissions)
+	if c.Algorithms == nil {
+		c.Algorithms = []string{"RS256"}
+	}
+	c.Algorithms = slices.Clone(c.Algorithms)
+	if c.ScopeClaim == "" {
+		c.ScopeClaim = "scope"
+	}
+	if c.PermissionsClaim == "" {
+		c.PermissionsClaim = "permissions"
+	}
+	if c.FetchTimeout == 0 {
+		c.FetchTimeout = defaultFetchTimeout
+	}
+	if c.KeysTTL == 0 {
+		c.KeysTTL = defaultKeysTTL
+	}
+	if c.MaxKeys == 0 {
+		c.MaxKeys = defaultMaxKeys
+	}
+	return c
+}
+
+// validate expects a Config with its defaults in place.
+func (c Config) validate() error {
+	if err := c.validateIssuer(); err != nil {
+		return err
+	}
+	switch {
+	case len(c.Audiences) == 0 && len(c.ClientIDs) == 0:
+		return errors.New("Config.Audiences must name at least one audience")
+	case slices.Contains(c.Audiences, ""):
+		return errors.New("Config.Audiences must not hold an empty audience")
+	case slices.Contains(c.ClientIDs, ""):
+		return errors.New("Config.ClientIDs must not hold an empty client ID")
+	case len(c.Algorithms) == 0:
+		return errors.New("Config.Algorithms must not be empty; nil means RS256")
+	case c.Leeway < 0 || c.Leeway > maxLeeway:
+		return fmt.Errorf("Config.Leeway must be between 0 and %v", maxLeeway)
+	case c.FetchTimeout < 0:
+		return errors.New("Config.FetchTimeout must not be negative")
+	case c.KeysTTL < 0 || c.KeysTTL > maxKeysTTL:
+		return fmt.Errorf("Config.KeysTTL must be at most %v, and not negative", maxKeysTTL)
+	case c.MaxKeys < 0:
+		return errors.New("Config.MaxKeys must not be negative")
+	}
+	for _, alg := range c.Algorithms {
+		if _, ok := algorithms[alg]; !ok {
+			return fmt.Errorf("Config.Algorithms: %q is not an asymmetric JWS algorithm", alg)
+		}
+	}
+	if err := c.Require.Validate(); err != nil {
+		return fmt.Errorf("Config.Require: %w", err)
+	}
+	if _, err := parseClaimPath(c.ScopeClaim); err != nil {
+		return fmt.Errorf("Config.ScopeClaim: %w", err)
+	}
+	if _, err := parseClaimPath(c.PermissionsClaim); err != nil {
+		return fmt.Errorf("Config.PermissionsClaim: %w", err)
+	}
+	return nil
+}
+
+func (c Config) validateIssuer() error {
+	if c.Issuer == "" {
+		return errors.New("Config.Issuer is required")
+	}
+	if c.JWKS != nil && c.JWKSURL != "" {
+		return errors.New("Config.JWKS excludes Config.JWKSURL")
+	}
+	if c.JWKSURL != "" {
+		if err := checkURL(c.JWKSURL, c.AllowHTTP); err != nil {
+			return fmt.Errorf("Config.JWKSURL %w", err)
+		}
+	}
+	// Nothing is fetched from an issuer whose keys are known otherwise, so that it
+	// may be any name; but a plain http one is a mistake all the same.
+	discovered := c.JWKS == nil && c.JWKSURL == ""
+	if !discovered && !strings.HasPrefix(c.Issuer, "http://") {
+		return nil
+	}
+	if err := checkURL(c.Issuer, c.AllowHTTP); err != nil {
+		return fmt.Errorf("Config.Issuer %w", err)
+	}
+	if strings.Contains(c.Issuer, "?") {
+		return errors.New("Config.Issuer must have no query")
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}

@@ -1,0 +1,80 @@
+package verifier
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"math"
+	"slices"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	minRSABits  = 2048 // RFC 7518, section 3.3
+	maxRSABits  = 4096 // beyond it, checking a signature is a way to burn our CPU
+	maxJWKDepth = 16
+)
+
+// A key is one public key of a key set, decoded for one algorithm.
+type key struct {
+	algorithm algorithm
+	public    crypto.PublicKey
+}
+
+func (k *key) verifies(t *token) bool {
+	return k.algorithm.verify(k.public, t.signed, t.signature)
+}
+
+// decodeKey returns the key of a JWK (RFC 7517) for an algorithm, and nil when it
+// is not one that may verify signatures of that algorithm.
+func decodeKey(jwk []byte, alg string) *key {
+	if !mayVerify(jwk, alg) {
+		return nil
+	}
+	var parsed jose.JSONWebKey
+	if err := parsed.UnmarshalJSON(jwk); err != nil {
+		return nil
+	}
+	algorithm := algorithms[alg]
+	if !algorithm.fits(parsed.Key) || isWeak(parsed.Key) {
+		return nil
+	}
+	return &key{algorithm: algorithm, public: parsed.Key}
+}
+
+// mayVerify reports whether the JWK's own members leave it fit to verify
+// signatures of the algorithm.
+func mayVerify(jwk []byte, alg string) bool {
+	fit := true
+	wellFormed := members(jwk, maxJWKDepth, func(name []byte, value jsontext.Value) {
+		switch string(name) {
+		case "alg":
+			given, ok := text(value)
+			fit = fit && ok && given == alg
+		case "use":
+			use, ok := text(value)
+			fit = fit && ok && use == "sig"
+		case "key_ops":
+			operations, ok := texts(value)
+			fit = fit && ok && slices.Contains(operations, "verify")
+		// A published private key is a compromised key; k is a symmetric one.
+		case "d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv":
+			fit = false
+		}
+	})
+	return wellFormed && fit
+}
+
+// isWeak refuses RSA keys that are too small to be safe, too large to be quick,
+// or of an exponent that no honest issuer uses. Points off their curve and
+// Ed25519 keys of low order do not get past go-jose.
+func isWeak(public crypto.PublicKey) bool {
+	rsaKey, ok := public.(*rsa.PublicKey)
+	if !ok {
+		return false
+	}
+	bits := rsaKey.N.BitLen()
+	return bits < minRSABits || bits > maxRSABits || rsaKey.N.Bit(0) == 0 ||
+		rsaKey.E < 3 || rsaKey.E > math.MaxInt32 || rsaKey.E%2 == 0
+}

@@ -1,0 +1,210 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// What tokens of unknown key IDs can make us fetch: a burst, then one fetch per
+	// refill. It is also how long they can hide a rotation.
+	unknownKidBurst  = 4
+	unknownKidRefill = 10 * time.Second
+
+	// How long a failed fetch keeps the next one away: doubling, with jitter, to
+	// one bound while an outage is young and to another when it is not.
+	minBackoff      = 250 * time.Millisecond
+	youngBackoff    = 5 * time.Second
+	maxBackoff      = 60 * time.Second
+	youngOutageSpan = time.Minute
+)
+
+// A keySource holds the key set of one issuer and decides when to fetch it: when
+// there is none that is fresh, and when a token names a key that the set lacks.
+// Nothing else about a token can cause a fetch.
+type keySource struct {
+	load    func(context.Context) (*keySet, *KeysError) // nil: the set is fixed
+	timeout time.Duration                               // of one load
+
+	current atomic.Pointer[keySet]
+
+	mu       sync.Mutex
+	flight   *flight // the fetch under way
+	outage   outage
+	unknowns bucket
+}
+
+// A flight is one fetch that any number of calls wait for.
+type flight struct {
+	forUnknownKid bool
+	done          chan struct{} // closed when set and err are final
+	set           *keySet
+	err           error
+}
+
+// key returns the issuer's key for a token's kid and alg, after one fetch at the
+// most. The error is an *AuthError, a *KeysError or ctx.Err().
+func (s *keySource) key(ctx context.Context, kid, alg string) (*key, error) {
+	set := s.current.Load()
+	var err error
+	if !set.isFresh(time.Now()) {
+		set, err = s.refresh(ctx, nil, false)
+	} else if !set.has(kid) && s.load != nil {
+		set, err = s.refresh(ctx, set, true)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if key := set.key(kid, alg); key != nil {
+		return key, nil
+	}
+	return nil, refuse(CodeKeyNotFound, "the issuer has no key for this token")
+}
+
+// ready waits until there is a set that is fresh.
+func (s *keySource) ready(ctx context.Context) error {
+	if s.current.Load().isFresh(time.Now()) {
+		return nil
+	}
+	_, err := s.refresh(ctx, nil, false)
+	return err
+}
+
+// refresh returns a set newer than seen, or a fresh one when seen is nil. It waits
+// for the fetch that is under way, or starts one if it may.
+func (s *keySource) refresh(ctx context.Context, seen *keySet, forUnknownKid bool) (*keySet, error) {
+	flight, set, err := s.board(seen, forUnknownKid)
+	if flight == nil {
+		return set, err
+	}
+	select {
+	case <-flight.done:
+		return flight.set, flight.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// board returns the flight to wait for, or else the newer set that has landed
+// meanwhile, or why there is neither.
+func (s *keySource) board(seen *keySet, forUnknownKid bool) (*flight, *keySet, error) {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if set := s.current.Load(); set != seen && set.isFresh(now) {
+		return nil, set, nil
+	}
+	if s.flight != nil {
+		return s.flight, nil, nil
+	}
+	if s.outage.lastsAt(now) {
+		return nil, nil, s.outage.error(now)
+	}
+	if forUnknownKid {
+		if wait := s.unknowns.take(now); wait > 0 {
+			return nil, nil, &KeysError{
+				Code:       CodeJWKSFetchFailed,
+				RetryAfter: wait,
+				Err:        errors.New("too many tokens of unknown keys"),
+			}
+		}
+	}
+	s.flight = &flight{forUnknownKid: forUnknownKid, done: make(chan struct{})}
+	go s.fly(s.flight)
+	return s.flight, nil, nil
+}
+
+// fly fetches on a context of its own: a caller who gives up must not fail the
+// others who wait.
+func (s *keySource) fly(f *flight) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+	defer cancel()
+	set, err := s.loadSafely(ctx)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if err != nil {
+		if f.forUnknownKid {
+			s.unknowns.giveBack()
+		}
+		s.outage.extend(now, err)
+		f.err = s.outage.error(now)
+	} else {
+		s.outage = outage{}
+		s.current.Store(set)
+		f.set = set
+	}
+	s.flight = nil
+	close(f.done)
+}
+
+// loadSafely turns a panic into an error: it would not be one call's, as in a
+// handler, but the end of the server.
+func (s *keySource) loadSafely(ctx context.Context) (set *keySet, err *KeysError) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &KeysError{Code: CodeJWKSError, Err: fmt.Errorf("panic: %v", p)}
+		}
+	}()
+	return s.load(ctx)
+}
+
+// An outage is a run of failed fetches.
+type outage struct {
+	since, retryAt time.Time
+	failures       int
+	err            *KeysError // of the latest
+}
+
+func (o *outage) lastsAt(now time.Time) bool { return now.Before(o.retryAt) }
+
+func (o *outage) error(now time.Time) *KeysError {
+	return &KeysError{Code: o.err.Code, RetryAfter: o.retryAt.Sub(now), Err: o.err.Err}
+}
+
+func (o *outage) extend(now time.Time, err *KeysError) {
+	if o.failures == 0 {
+		o.since = now
+	}
+	limit := youngBackoff
+	if now.Sub(o.since) >= youngOutageSpan {
+		limit = maxBackoff
+	}
+	backoff := limit
+	if o.failures < 16 {
+		backoff = min(limit, minBackoff<<o.failures)
+	}
+	o.failures++
+	o.err = err
+	o.retryAt = now.Add(backoff/2 + rand.N(backoff/2))
+}
+
+// A bucket limits the fetches for unknown key IDs.
+type bucket struct {
+	spent   int
+	refills time.Time // when the first spent token returns
+}
+
+// take spends one token, or returns how long until there is one.
+func (b *bucket) take(now time.Time) time.Duration {
+	for b.spent > 0 && !now.Before(b.refills) {
+		b.spent--
+		b.refills = b.refills.Add(unknownKidRefill)
+	}
+	if b.spent == unknownKidBurst {
+		return b.refills.Sub(now)
+	}
+	if b.spent == 0 {
+		b.refills = now.Add(unknownKidRefill)
+	}
+	b.spent++
+	return 0
+}
+
+func (b *bucket) giveBack() { b.spent = max(0, b.spent-1) }

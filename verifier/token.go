@@ -1,0 +1,105 @@
+package verifier
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxTokenBytes is the length up to which a token is looked at. A longer one is
+// refused unread.
+const MaxTokenBytes = 16 << 10
+
+const (
+	maxKidBytes     = 512
+	maxHeaderDepth  = 16
+	maxPayloadDepth = 64
+)
+
+// token is a JWT in JWS compact serialization (RFC 7515, section 7.1), taken apart
+// but not yet believed.
+type token struct {
+	alg, kid, typ string
+	signed        string // the bytes under the signature, as received
+	payload       []byte
+	signature     []byte
+}
+
+var segmentEncoding = base64.RawURLEncoding.Strict()
+
+// parseToken checks the form of a token, and nothing that needs a key.
+func parseToken(raw string) (*token, *AuthError) {
+	if len(raw) > MaxTokenBytes {
+		return nil, refuse(CodeMalformedToken, "the token is too long")
+	}
+	// The base64 decoder skips line breaks; no other byte gets past it.
+	if strings.ContainsAny(raw, "\r\n") {
+		return nil, refuse(CodeMalformedToken, "the token is not a compact JWS")
+	}
+	header, rest, _ := strings.Cut(raw, ".")
+	payload, signature, _ := strings.Cut(rest, ".")
+	if header == "" || payload == "" || signature == "" {
+		return nil, refuse(CodeMalformedToken, "the token is not a compact JWS")
+	}
+	headerJSON, err := segmentEncoding.DecodeString(header)
+	if err != nil {
+		return nil, refuse(CodeMalformedToken, "the token is not a compact JWS")
+	}
+	t := &token{signed: raw[:len(header)+1+len(payload)]}
+	if t.payload, err = segmentEncoding.DecodeString(payload); err != nil {
+		return nil, refuse(CodeMalformedToken, "the token is not a compact JWS")
+	}
+	if t.signature, err = segmentEncoding.DecodeString(signature); err != nil {
+		return nil, refuse(CodeMalformedToken, "the token is not a compact JWS")
+	}
+	if refusal := t.parseHeader(headerJSON); refusal != nil {
+		return nil, refusal
+	}
+	return t, nil
+}
+
+func (t *token) parseHeader(raw []byte) *AuthError {
+	var forbidden, badAlg, badTyp bool
+	wellFormed := members(raw, maxHeaderDepth, func(name []byte, value jsontext.Value) {
+		var ok bool
+		switch string(name) {
+		case "alg":
+			t.alg, ok = text(value)
+			badAlg = !ok
+		case "kid":
+			t.kid, _ = text(value)
+		case "typ":
+			t.typ, ok = text(value)
+			badTyp = !ok || t.typ == ""
+		// What could name another key, another place to find one, or another way
+		// to read the token. "cty" announces a nested JWT.
+		case "crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "enc", "p2c", "epk", "cty":
+			forbidden = true
+		}
+	})
+	switch {
+	case !wellFormed:
+		return refuse(CodeMalformedToken, "the token header is not a valid JSON object")
+	case forbidden:
+		return refuse(CodeForbiddenHeader, "the token header has a forbidden parameter")
+	case t.alg == "" || badAlg:
+		return refuse(CodeMalformedToken, "the token header has no valid alg")
+	case badTyp:
+		return refuse(CodeInvalidToken, "the token is not an access token")
+	}
+	return nil
+}
+
+// isAccessToken reports whether the token's type, if it has one, is that of an
+// access token: no other kind of JWT may stand in for one (RFC 8725, section 3.11).
+func (t *token) isAccessToken() bool {
+	return t.typ == "" || t.hasType("jwt") || t.hasType("at+jwt")
+}
+
+// hasType compares media types without regard to case, with or without their
+// "application/" (RFC 7515, section 4.1.9).
+func (t *token) hasType(typ string) bool {
+	given := strings.ToLower(t.typ)
+	return strings.TrimPrefix(given, "application/") == typ
+}

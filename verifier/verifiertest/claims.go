@@ -1,0 +1,59 @@
+package verifiertest
+
+import (
+	"context"
+	"sync"
+
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+var claimsIssuer = sync.OnceValue(func() *Issuer { return NewIssuer() })
+
+// Claims returns the claims of a token like those of [Issuer.Token], for fakes and
+// for tests of handlers:
+//
+//	ctx = interceptor.ContextWithClaims(ctx, verifiertest.Claims(map[string]any{"sub": "alice"}))
+//
+// They are verified like any others, for whatever issuer and audience they name.
+// Claims panics where a verifier would refuse them, as it does expired ones.
+func Claims(claims map[string]any) *verifier.Claims {
+	issuer := claimsIssuer()
+	all := issuer.claims(claims)
+	config := verifier.Config{
+		Audiences:  audiences(all["aud"]),
+		Algorithms: issuer.algs,
+		JWKS:       issuer.JWKS(),
+	}
+	config.Issuer, _ = all["iss"].(string)
+	if clientID, ok := all["client_id"].(string); ok {
+		config.ClientIDs = []string{clientID}
+	}
+	v, err := verifier.New(config)
+	if err != nil {
+		panic("verifiertest: " + err.Error())
+	}
+	verified, err := v.Verify(context.Background(), issuer.Token(claims))
+	if err != nil {
+		panic("verifiertest: " + err.Error())
+	}
+	return verified
+}
+
+func audiences(aud any) []string {
+	switch aud := aud.(type) {
+	case string:
+		return []string{aud}
+	case []string:
+		return aud
+	case []any:
+		var list []string
+		for _, member := range aud {
+			if s, ok := member.(string); ok {
+				list = append(list, s)
+			}
+		}
+		return list
+	default:
+		return nil
+	}
+}
