@@ -1,0 +1,205 @@
+package interceptor_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+func TestNewRefusesANilVerifier(t *testing.T) {
+	var none *verifier.Verifier
+	for _, tokens := range []interceptor.TokenVerifier{nil, none} {
+		if auth, err := interceptor.New(tokens); err == nil || auth != nil {
+			t.Errorf("New(%#v) = %v, %v; want an error", tokens, auth, err)
+		}
+	}
+}
+
+func TestNewRefusesARealmThatAFieldCannotCarry(t *testing.T) {
+	for _, realm := range []string{"a\r\nb", "a\x00", "caf\u00e9", "\x7f"} {
+		if _, err := interceptor.New(acceptAll{}, interceptor.WithRealm(realm)); err == nil {
+			t.Errorf("WithRealm(%q) was accepted", realm)
+		} else if !strings.Contains(err.Error(), "WithRealm") {
+			t.Errorf("the error %q does not name WithRealm", err)
+		}
+	}
+}
+
+func TestNewRefusesASecondPolicy(t *testing.T) {
+	policy := interceptor.WithPolicy(interceptor.Policy{})
+	if _, err := interceptor.New(acceptAll{}, policy, policy); err == nil {
+		t.Error("the first policy was dropped in silence")
+	}
+}
+
+func TestRealmOfChallenges(t *testing.T) {
+	for realm, want := range map[string]string{
+		"":        `Bearer realm="api"`,
+		"orders":  `Bearer realm="orders"`,
+		`a"b\c`:   `Bearer realm="a\"b\\c"`,
+		"x, y=\"": `Bearer realm="x, y=\""`,
+	} {
+		auth := mustNew(t, acceptAll{}, interceptor.WithRealm(realm))
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M"})
+		if refusal.Challenge != want {
+			t.Errorf("realm %q: challenge = %s, want %s", realm, refusal.Challenge, want)
+		}
+	}
+}
+
+func TestZeroAuthenticatorRefusesEveryCall(t *testing.T) {
+	var auth interceptor.Authenticator
+	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	if refusal == nil || refusal.Code != code.Code_INTERNAL {
+		t.Errorf("got %v, want Internal", refusal)
+	}
+	if _, refusal := auth.AuthenticateStream(t.Context(), withToken("/a.S/M"), nil); refusal == nil {
+		t.Error("a stream was admitted")
+	}
+}
+
+func TestWhatEachErrorBecomes(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancelLate := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancelLate()
+	tests := []struct {
+		name   string
+		ctx    context.Context
+		err    error
+		code   code.Code
+		reason string
+	}{
+		{"401", t.Context(), &verifier.AuthError{Code: verifier.CodeTokenExpired}, code.Code_UNAUTHENTICATED, "TOKEN_EXPIRED"},
+		{"403", t.Context(), &verifier.AuthError{Code: verifier.CodeInsufficientScope}, code.Code_PERMISSION_DENIED, "INSUFFICIENT_SCOPE"},
+		{"an unknown code is 401", t.Context(), &verifier.AuthError{Code: "step-up"}, code.Code_UNAUTHENTICATED, "STEP_UP"},
+		{"keys", t.Context(), &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed}, code.Code_UNAVAILABLE, "JWKS_FETCH_FAILED"},
+		{"keys, whatever ended inside", t.Context(),
+			&verifier.KeysError{Code: verifier.CodeJWKSError, Err: context.DeadlineExceeded}, code.Code_UNAVAILABLE, "JWKS_ERROR"},
+		{"the call was canceled", ended, context.Canceled, code.Code_CANCELLED, ""},
+		{"the call is late", late, context.DeadlineExceeded, code.Code_DEADLINE_EXCEEDED, ""},
+		{"something else ended", t.Context(), context.Canceled, code.Code_INTERNAL, ""},
+		{"anything else", t.Context(), errors.New("secret"), code.Code_INTERNAL, ""},
+		{"neither claims nor an error", t.Context(), nil, code.Code_INTERNAL, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) { return nil, test.err }))
+			_, refusal := auth.Authenticate(test.ctx, withToken("/a.S/M"))
+			if refusal == nil {
+				t.Fatal("the call was admitted")
+			}
+			if refusal.Code != test.code || reasonOf(t, refusal) != test.reason {
+				t.Errorf("got %v %q, want %v %q", refusal.Code, reasonOf(t, refusal), test.code, test.reason)
+			}
+			if test.reason != "" && infoOf(t, refusal).GetDomain() != interceptor.ErrorDomain {
+				t.Errorf("domain = %q", infoOf(t, refusal).GetDomain())
+			}
+			challenged := test.code == code.Code_UNAUTHENTICATED || test.code == code.Code_PERMISSION_DENIED
+			if (refusal.Challenge != "") != challenged {
+				t.Errorf("challenge = %q", refusal.Challenge)
+			}
+			if infoOf(t, refusal).GetMetadata()["challenge"] != refusal.Challenge {
+				t.Errorf("ErrorInfo has another challenge: %v", infoOf(t, refusal))
+			}
+			if strings.Contains(refusal.Error(), "secret") {
+				t.Errorf("the cause reaches the caller: %v", refusal)
+			}
+		})
+	}
+}
+
+func TestClaimsWithAnErrorAreNotBelieved(t *testing.T) {
+	auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+		return claimsOf(nil), &verifier.AuthError{Code: verifier.CodeInvalidToken}
+	}))
+	if ctx, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M")); refusal == nil || ctx != nil {
+		t.Errorf("got %v, %v; want a refusal and no context", ctx, refusal)
+	}
+}
+
+func TestOutageSaysWhenToRetry(t *testing.T) {
+	auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+		return nil, &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed, RetryAfter: 3 * time.Second}
+	}))
+	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	for _, detail := range refusal.Details {
+		message, err := detail.UnmarshalNew()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if retry, ok := message.(*errdetails.RetryInfo); ok {
+			if got := retry.GetRetryDelay().AsDuration(); got != 3*time.Second {
+				t.Errorf("retry delay = %v, want 3s", got)
+			}
+			return
+		}
+	}
+	t.Error("no RetryInfo")
+}
+
+// baseline is a verifier that itself asks for scopes.
+type baseline []string
+
+func (b baseline) Requirement() verifier.Requirement { return verifier.Requirement{Scopes: b} }
+
+func (b baseline) Verify(_ context.Context, token string) (*verifier.Claims, error) {
+	claims := claimsOf(map[string]any{"scope": token})
+	if err := b.Requirement().Check(claims); err != nil {
+		return nil, err
+	}
+	return claims, nil
+}
+
+func TestChallengeNamesAllScopesTheCallNeeds(t *testing.T) {
+	auth := mustNew(t, baseline{"base", "both"}, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Require: verifier.Requirement{Scopes: []string{"both", "rule"}}},
+	}))
+	for _, held := range []string{"none", "base", "rule"} {
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
+			Procedure: "/a.S/M", Authorization: []string{"Bearer " + held},
+		})
+		const want = `Bearer realm="api", error="insufficient_scope", scope="base both rule"`
+		if refusal == nil || refusal.Challenge != want {
+			t.Errorf("holding %s: got %v, want %s", held, refusal, want)
+		}
+	}
+}
+
+func TestObserverHearsOfEveryDecision(t *testing.T) {
+	cause := errors.New("cause")
+	fail := true
+	var heard []interceptor.Decision
+	auth := mustNew(t,
+		verifyFunc(func(string) (*verifier.Claims, error) {
+			if fail {
+				return nil, cause
+			}
+			return claimsOf(nil), nil
+		}),
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { heard = append(heard, d) }))
+	_, _ = auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	fail = false
+	_, _ = auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	_, _ = auth.Authenticate(t.Context(), interceptor.Call{Procedure: "nonsense"})
+	if len(heard) != 3 {
+		t.Fatalf("heard %d decisions, want 3", len(heard))
+	}
+	if d := heard[0]; d.Procedure != "/a.S/M" || d.Code != code.Code_INTERNAL || !errors.Is(d.Err, cause) || d.Claims != nil {
+		t.Errorf("refused: %+v", d)
+	}
+	if d := heard[1]; d.Code != code.Code_OK || d.Err != nil || d.Claims.Subject() != "user" || d.Expired {
+		t.Errorf("admitted: %+v", d)
+	}
+	if d := heard[2]; d.Code != code.Code_INTERNAL || d.Err == nil {
+		t.Errorf("no procedure: %+v", d)
+	}
+}

@@ -1,0 +1,65 @@
+package interceptor_test
+
+import (
+	"context"
+	"testing"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+// verifyFunc is a TokenVerifier with a fixed opinion.
+type verifyFunc func(token string) (*verifier.Claims, error)
+
+func (f verifyFunc) Verify(_ context.Context, token string) (*verifier.Claims, error) { return f(token) }
+
+// acceptAll accepts every token.
+type acceptAll struct{}
+
+func (acceptAll) Verify(context.Context, string) (*verifier.Claims, error) { return claimsOf(nil), nil }
+
+func claimsOf(claims map[string]any) *verifier.Claims { return verifiertest.Claims(claims) }
+
+func mustNew(t testing.TB, tokens interceptor.TokenVerifier, options ...interceptor.Option) *interceptor.Authenticator {
+	t.Helper()
+	auth, err := interceptor.New(tokens, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auth
+}
+
+// withToken is a call with one well-formed token.
+func withToken(procedure string) interceptor.Call {
+	return interceptor.Call{Procedure: procedure, Authorization: []string{"Bearer token"}}
+}
+
+// infoOf returns the refusal's ErrorInfo, of which there must be at most one.
+func infoOf(t testing.TB, refusal *interceptor.Refusal) *errdetails.ErrorInfo {
+	t.Helper()
+	if refusal == nil {
+		t.Fatal("the call was admitted")
+	}
+	var found *errdetails.ErrorInfo
+	for _, detail := range refusal.Details {
+		message, err := detail.UnmarshalNew()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, ok := message.(*errdetails.ErrorInfo); ok {
+			if found != nil {
+				t.Fatal("two ErrorInfo details")
+			}
+			found = info
+		}
+	}
+	return found
+}
+
+func reasonOf(t testing.TB, refusal *interceptor.Refusal) string {
+	t.Helper()
+	return infoOf(t, refusal).GetReason()
+}

@@ -1,0 +1,312 @@
+package interceptor_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+func TestMostSpecificRuleReplacesTheOthers(t *testing.T) {
+	needs := func(scope string) interceptor.Rule {
+		return interceptor.Rule{Require: verifier.Requirement{Scopes: []string{scope}}}
+	}
+	var decided interceptor.Decision
+	auth := mustNew(t, acceptAll{},
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { decided = d }),
+		interceptor.WithPolicy(interceptor.Policy{
+			"/*":        needs("any"),
+			"/a.S/*":    needs("service"),
+			"/a.S/M":    needs("method"),
+			"/a.S/Open": {},
+		}))
+	tests := []struct{ procedure, rule, scope string }{
+		{"/a.S/M", "/a.S/M", "method"},
+		{"/a.S/Other", "/a.S/*", "service"},
+		{"/a.S/Open", "/a.S/Open", ""},
+		{"/a.S/m", "/a.S/*", "service"},
+		{"/a.s/M", "/*", "any"},
+		{"/a.SX/M", "/*", "any"},
+		{"/b.S/M", "/*", "any"},
+	}
+	for _, test := range tests {
+		_, refusal := auth.Authenticate(t.Context(), withToken(test.procedure))
+		if decided.Rule != test.rule {
+			t.Errorf("%s: decided by %q, want %q", test.procedure, decided.Rule, test.rule)
+		}
+		if test.scope == "" {
+			if refusal != nil {
+				t.Errorf("%s: %v", test.procedure, refusal)
+			}
+			continue
+		}
+		if got := infoOf(t, refusal).GetMetadata()["scope"]; got != test.scope {
+			t.Errorf("%s: scope = %q, want %q", test.procedure, got, test.scope)
+		}
+	}
+}
+
+func TestProcedureWithoutARuleNeedsAToken(t *testing.T) {
+	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Access: interceptor.Public},
+	}))
+	for _, procedure := range []string{
+		"/a.S/N", "/grpc.health.v1.Health/Check", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+	} {
+		if _, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: procedure}); refusal == nil {
+			t.Errorf("%s was admitted without a token", procedure)
+		}
+	}
+}
+
+func TestStringThatNamesNoProcedureIsRefusedWhateverThePolicy(t *testing.T) {
+	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
+		"/*": {Access: interceptor.Public},
+	}))
+	for _, procedure := range []string{
+		"", "/", "//", "a.S/M", "/a.S", "/a.S/", "//M", "//a.S/M", "/a.S//M", "/a.S/M/", "/x/a.S/M", "/a.S/*", "/*", "*",
+		"/a..S/M", "/.a/M", "/a./M", "/a.S/M?x", "/a.S/%4d", "/a.S/M ", " /a.S/M", "/a.S/M\x00", "/a.S/\u004d\u0301", "/../M", "/a.S/..",
+	} {
+		_, refusal := auth.Authenticate(t.Context(), withToken(procedure))
+		if refusal == nil {
+			t.Errorf("%q was admitted", procedure)
+		} else if refusal.Code != code.Code_INTERNAL {
+			t.Errorf("%q: code = %v, want Internal", procedure, refusal.Code)
+		}
+		if interceptor.IsProcedure(procedure) {
+			t.Errorf("IsProcedure(%q) = true", procedure)
+		}
+	}
+	if !interceptor.IsProcedure("/pkg.v1.Some_Service/Method-2") {
+		t.Error("IsProcedure refuses a procedure")
+	}
+}
+
+func TestAccessDecidesWhoNeedsAToken(t *testing.T) {
+	refused := verifyFunc(func(string) (*verifier.Claims, error) {
+		return nil, &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: "the token has expired"}
+	})
+	const none, good, bad = "none", "good", "bad"
+	tests := []struct {
+		access  interceptor.Access
+		sent    string
+		admit   bool
+		claimed bool
+	}{
+		{interceptor.Required, none, false, false},
+		{interceptor.Required, good, true, true},
+		{interceptor.Required, bad, false, false},
+		{interceptor.Optional, none, true, false},
+		{interceptor.Optional, good, true, true},
+		{interceptor.Optional, bad, false, false},
+		{interceptor.Public, none, true, false},
+		{interceptor.Public, good, true, false},
+		{interceptor.Public, bad, true, false},
+	}
+	for _, test := range tests {
+		var tokens interceptor.TokenVerifier = acceptAll{}
+		call := withToken("/a.S/M")
+		switch test.sent {
+		case none:
+			call.Authorization = nil
+		case bad:
+			tokens = refused
+		}
+		auth := mustNew(t, tokens, interceptor.WithPolicy(interceptor.Policy{"/a.S/M": {Access: test.access}}))
+		ctx, refusal := auth.Authenticate(t.Context(), call)
+		if admitted := refusal == nil; admitted != test.admit {
+			t.Errorf("access %d, %s token: admitted = %v, want %v", test.access, test.sent, admitted, test.admit)
+			continue
+		}
+		if refusal != nil {
+			continue
+		}
+		if _, claimed := interceptor.ClaimsFromContext(ctx); claimed != test.claimed {
+			t.Errorf("access %d, %s token: claims = %v, want %v", test.access, test.sent, claimed, test.claimed)
+		}
+	}
+}
+
+func TestOptionalJudgesWhateverWasSent(t *testing.T) {
+	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Access: interceptor.Optional},
+	}))
+	for _, values := range [][]string{{""}, {"Basic eA"}, {"Bearer"}, {"Bearer a", "Bearer b"}} {
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M", Authorization: values})
+		if refusal == nil {
+			t.Errorf("%q was admitted as anonymous", values)
+		}
+	}
+}
+
+func TestAnonymousCallerIsNotAskedForGrants(t *testing.T) {
+	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {
+			Access:  interceptor.Optional,
+			Require: verifier.Requirement{Scopes: []string{"admin"}},
+			Allow: func(context.Context, *verifier.Claims) error {
+				t.Error("Allow was asked about an anonymous caller")
+				return nil
+			},
+		},
+	}))
+	if _, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M"}); refusal != nil {
+		t.Error(refusal)
+	}
+	if _, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M")); refusal == nil {
+		t.Error("a token without the scope was admitted")
+	}
+}
+
+func TestAllowHasTheLastWord(t *testing.T) {
+	tests := []struct {
+		name   string
+		err    error
+		code   code.Code
+		reason string
+	}{
+		{"nil admits", nil, code.Code_OK, ""},
+		{"an AuthError stands as it is",
+			&verifier.AuthError{Code: verifier.CodeInsufficientScope, Message: "m", Scopes: []string{"own"}},
+			code.Code_PERMISSION_DENIED, "INSUFFICIENT_SCOPE"},
+		{"an AuthError of 401 stands, too",
+			&verifier.AuthError{Code: verifier.CodeInvalidToken, Message: "m"},
+			code.Code_UNAUTHENTICATED, "INVALID_TOKEN"},
+		{"any other error is a no", errors.New("secret detail"),
+			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
+		{"an outage of its own is a no", &verifier.KeysError{Code: verifier.CodeJWKSError},
+			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
+		{"a context's error of its own is a no", context.Canceled,
+			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
+				"/a.S/M": {
+					Require: verifier.Requirement{},
+					Allow: func(_ context.Context, claims *verifier.Claims) error {
+						if claims.Subject() != "user" {
+							t.Errorf("Allow sees subject %q", claims.Subject())
+						}
+						return test.err
+					},
+				},
+			}))
+			_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+			if test.err == nil {
+				if refusal != nil {
+					t.Error(refusal)
+				}
+				return
+			}
+			if got := reasonOf(t, refusal); refusal.Code != test.code || got != test.reason {
+				t.Errorf("got %v %q, want %v %q", refusal.Code, got, test.code, test.reason)
+			}
+			if strings.Contains(refusal.Message+refusal.Challenge, "secret") {
+				t.Errorf("the error's text reaches the caller: %v", refusal)
+			}
+		})
+	}
+}
+
+func TestAllowNamesItsOwnScopesAlone(t *testing.T) {
+	auth := mustNew(t, baseline{"base"}, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Allow: func(context.Context, *verifier.Claims) error {
+			return &verifier.AuthError{Code: verifier.CodeInsufficientScope, Message: "m", Scopes: []string{"own"}}
+		}},
+	}))
+	_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
+		Procedure: "/a.S/M", Authorization: []string{"Bearer base"},
+	})
+	if got := infoOf(t, refusal).GetMetadata()["scope"]; got != "own" {
+		t.Errorf("scope = %q, want own", got)
+	}
+}
+
+func TestPanicInAllowPropagates(t *testing.T) {
+	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Allow: func(context.Context, *verifier.Claims) error { panic("mine") }},
+	}))
+	defer func() {
+		if p := recover(); p != "mine" {
+			t.Errorf("recovered %v, want the panic", p)
+		}
+	}()
+	_, _ = auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	t.Error("Authenticate returned")
+}
+
+func TestNewCopiesThePolicy(t *testing.T) {
+	scopes := []string{"admin"}
+	policy := interceptor.Policy{"/a.S/M": {Require: verifier.Requirement{Scopes: scopes}}}
+	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(policy))
+	scopes[0] = "none"
+	policy["/a.S/M"] = interceptor.Rule{Access: interceptor.Public}
+	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	if got := infoOf(t, refusal).GetMetadata()["scope"]; got != "admin" {
+		t.Errorf("scope = %q, want admin", got)
+	}
+}
+
+func TestNewRefusesAPolicyAndNamesTheKey(t *testing.T) {
+	scope := verifier.Requirement{Scopes: []string{"s"}}
+	tests := []struct {
+		key  string
+		rule interceptor.Rule
+	}{
+		{"", interceptor.Rule{}},
+		{"*", interceptor.Rule{}},
+		{"/", interceptor.Rule{}},
+		{"a.S/M", interceptor.Rule{}},
+		{"/a.S", interceptor.Rule{}},
+		{"/a.S/", interceptor.Rule{}},
+		{"/a.S/M/", interceptor.Rule{}},
+		{"//M", interceptor.Rule{}},
+		{"/*/M", interceptor.Rule{}},
+		{"/a.*/M", interceptor.Rule{}},
+		{"/a.S/Get*", interceptor.Rule{}},
+		{"/a S/M", interceptor.Rule{}},
+		{"/a.S/M\n", interceptor.Rule{}},
+		{"/a.S/M", interceptor.Rule{Access: interceptor.Public, Require: scope}},
+		{"/a.S/P", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{Permissions: []string{"p"}}}},
+		{"/a.S/A", interceptor.Rule{Access: interceptor.Public, Allow: func(context.Context, *verifier.Claims) error { return nil }}},
+		{"/a.S/N", interceptor.Rule{Access: -1}},
+		{"/a.S/X", interceptor.Rule{Access: 3}},
+		{"/a.S/Q", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{`quo"te`}}}},
+		{"/a.S/L", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"two words"}}}},
+		{"/a.S/R", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"cr\r\nlf"}}}},
+		{"/a.S/E", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{""}}}},
+		{"/a.S/F", interceptor.Rule{Require: verifier.Requirement{Permissions: []string{""}}}},
+	}
+	for _, test := range tests {
+		_, err := interceptor.New(acceptAll{}, interceptor.WithPolicy(interceptor.Policy{test.key: test.rule}))
+		if err == nil {
+			t.Errorf("Policy[%q] was accepted", test.key)
+		} else if quoted := "Policy["; !strings.Contains(err.Error(), quoted) {
+			t.Errorf("Policy[%q]: the error %q does not name the key", test.key, err)
+		}
+	}
+}
+
+func FuzzPolicyKey(f *testing.F) {
+	for _, seed := range []string{"/*", "/a.S/*", "/a.S/M", "//", "/a/b/c", "*"} {
+		f.Add(seed, "/a.S/M")
+	}
+	f.Fuzz(func(t *testing.T, key, procedure string) {
+		auth, err := interceptor.New(acceptAll{}, interceptor.WithPolicy(interceptor.Policy{key: {Access: interceptor.Public}}))
+		if err != nil {
+			return
+		}
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: procedure})
+		service, isWildcard := strings.CutSuffix(key, "/*")
+		covered := key == procedure || isWildcard && strings.HasPrefix(procedure, service+"/")
+		if refusal == nil && !(covered && interceptor.IsProcedure(procedure)) {
+			t.Errorf("the key %q opened %q", key, procedure)
+		}
+	})
+}

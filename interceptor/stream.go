@@ -1,0 +1,184 @@
+package interceptor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+// A Stream is an admitted stream. It lives no longer than its token: at
+// [verifier.Claims.ValidUntil] its context ends with an [*verifier.AuthError] as
+// the cause, Receive returns, and [Stream.End] has the refusal that the caller is to
+// see, whatever the handler returned.
+//
+// A stream without claims, or one of an Authenticator made [WithoutStreamExpiry],
+// has no such bound and pays nothing for it.
+type Stream struct {
+	ctx     context.Context
+	receive func(any) error
+
+	// The rest is set only for a stream that expires.
+
+	auth     *Authenticator
+	decision Decision // of the stream's start
+	start    time.Time
+	until    time.Time
+	cancel   context.CancelCauseFunc
+	timer    *time.Timer
+	over     sync.Once
+	done     chan struct{} // closed when the stream has expired or ended
+	refusal  *Refusal      // final once done is closed; nil unless it expired
+
+	pumping  sync.Once
+	wanted   chan any      // messages to receive into
+	received chan received // one for each, unless the stream is over first
+}
+
+type received struct {
+	err      error
+	panicked any
+}
+
+var errExpired = &verifier.AuthError{
+	Code:    verifier.CodeTokenExpired,
+	Message: "the token expired while the stream was open",
+}
+
+// AuthenticateStream judges a stream, at its start. Receive reads the transport's
+// next message into its argument. The caller must call [Stream.End] when the
+// handler has returned.
+func (a *Authenticator) AuthenticateStream(
+	ctx context.Context, call Call, receive func(any) error,
+) (*Stream, *Refusal) {
+	claims, refusal, decision := a.decide(ctx, call)
+	a.report(ctx, decision)
+	if refusal != nil {
+		return nil, refusal
+	}
+	s := &Stream{ctx: replaceClaims(ctx, claims), receive: receive}
+	if claims == nil || !a.streamExpiry {
+		return s, nil
+	}
+	s.auth = a
+	s.decision = decision
+	s.start = time.Now()
+	s.until = claims.ValidUntil()
+	s.ctx, s.cancel = context.WithCancelCause(s.ctx)
+	s.done = make(chan struct{})
+	s.wanted = make(chan any)
+	s.received = make(chan received, 1)
+	s.timer = time.AfterFunc(time.Until(s.until), s.expire)
+	return s, nil
+}
+
+// Context returns the context to handle the stream with.
+func (s *Stream) Context() context.Context { return s.ctx }
+
+// Receive reads the next message into m. It returns at the latest when the token
+// expires, and then a [*Refusal]. Like the methods of a stream that it stands in
+// for, it must not be called concurrently with itself.
+func (s *Stream) Receive(m any) error {
+	if s.timer == nil {
+		return s.receive(m)
+	}
+	s.pumping.Do(func() { go s.pump() })
+	// A receive that is left behind at expiry must not write to a message that the
+	// handler may have put to another use.
+	fresh := newMessage(m)
+	select {
+	case s.wanted <- fresh:
+	case <-s.done:
+		return s.ended()
+	}
+	select {
+	case r := <-s.received:
+		if refusal := s.Expired(); refusal != nil {
+			return refusal
+		}
+		if r.panicked != nil {
+			panic(r.panicked)
+		}
+		if r.err == nil {
+			moveMessage(m, fresh)
+		}
+		return r.err
+	case <-s.done:
+		return s.ended()
+	}
+}
+
+func (s *Stream) ended() error {
+	if s.refusal != nil {
+		return s.refusal
+	}
+	return s.ctx.Err()
+}
+
+// pump receives in the handler's stead, since nothing but the end of the stream
+// makes a transport's own receive return. It ends with the stream.
+func (s *Stream) pump() {
+	for {
+		select {
+		case m := <-s.wanted:
+			s.received <- s.receiveSafely(m)
+		case <-s.done:
+			return
+		}
+	}
+}
+
+// receiveSafely keeps a panic, which the server may know how to survive, for the
+// goroutine that it belongs to.
+func (s *Stream) receiveSafely(m any) (r received) {
+	defer func() { r.panicked = recover() }()
+	return received{err: s.receive(m)}
+}
+
+// Expired returns the refusal if the token has expired, so that nothing more may be
+// sent, and nil otherwise. It asks the clock, too: timers stand still while a
+// machine is suspended.
+func (s *Stream) Expired() *Refusal {
+	if s.timer == nil {
+		return nil
+	}
+	if !time.Now().Before(s.until) {
+		s.expire()
+	}
+	select {
+	case <-s.done:
+		return s.refusal
+	default:
+		return nil
+	}
+}
+
+func (s *Stream) expire() {
+	s.over.Do(func() {
+		s.refusal = s.auth.refuseCaller(errExpired)
+		s.cancel(errExpired)
+		close(s.done)
+	})
+}
+
+// End ends the stream after its handler has returned. It returns the refusal to
+// write if the token expired before, and nil otherwise. It must be called once.
+func (s *Stream) End() *Refusal {
+	if s.timer == nil {
+		return nil
+	}
+	s.timer.Stop()
+	s.over.Do(func() {
+		s.cancel(nil)
+		close(s.done)
+	})
+	if s.refusal != nil {
+		s.decision.Code = s.refusal.Code
+		s.decision.Err = errExpired
+		s.decision.Duration = time.Since(s.start)
+		s.decision.Expired = true
+		s.auth.report(s.ctx, s.decision)
+	}
+	return s.refusal
+}

@@ -1,0 +1,327 @@
+package interceptor_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+// life is how long the tokens of these tests live.
+const life = time.Minute
+
+// verifyForLife accepts every token, for a life from when it is seen.
+var verifyForLife = verifyFunc(func(string) (*verifier.Claims, error) {
+	return claimsOf(map[string]any{"exp": time.Now().Add(life).Unix()}), nil
+})
+
+// transport yields the messages that are put into it, until it is closed.
+type transport chan string
+
+func (t transport) receive(m any) error {
+	value, ok := <-t
+	if !ok {
+		return io.EOF
+	}
+	m.(*wrapperspb.StringValue).Value = value
+	return nil
+}
+
+// open admits a stream and ends its transport after the test.
+func open(t *testing.T, auth *interceptor.Authenticator, messages transport) *interceptor.Stream {
+	t.Helper()
+	stream, refusal := auth.AuthenticateStream(t.Context(), withToken("/a.S/M"), messages.receive)
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	return stream
+}
+
+func TestStreamEndsWhenItsTokenDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var heard []interceptor.Decision
+		auth := mustNew(t, verifyForLife,
+			interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { heard = append(heard, d) }))
+		messages := make(transport)
+		defer close(messages)
+		stream := open(t, auth, messages)
+		start := time.Now()
+
+		<-stream.Context().Done()
+		if elapsed := time.Since(start); elapsed != life {
+			t.Errorf("the context ended after %v, want %v", elapsed, life)
+		}
+		if got := verifier.CodeOf(context.Cause(stream.Context())); got != verifier.CodeTokenExpired {
+			t.Errorf("cause = %q, want token_expired", got)
+		}
+		if stream.Expired() == nil {
+			t.Error("a message may still be sent")
+		}
+		if _, ok := stream.Receive(&wrapperspb.StringValue{}).(*interceptor.Refusal); !ok {
+			t.Error("a message may still be received")
+		}
+		time.Sleep(time.Second)
+		refusal := stream.End()
+		if refusal == nil || refusal.Code != code.Code_UNAUTHENTICATED || reasonOf(t, refusal) != "TOKEN_EXPIRED" {
+			t.Fatalf("End returned %v", refusal)
+		}
+		const want = `Bearer realm="api", error="invalid_token", ` +
+			`error_description="the token expired while the stream was open"`
+		if refusal.Challenge != want {
+			t.Errorf("challenge = %s, want %s", refusal.Challenge, want)
+		}
+		if len(heard) != 2 {
+			t.Fatalf("heard %d decisions, want that of the start and that of the end", len(heard))
+		}
+		if d := heard[0]; d.Expired || d.Code != code.Code_OK {
+			t.Errorf("at the start: %+v", d)
+		}
+		if d := heard[1]; !d.Expired || d.Code != code.Code_UNAUTHENTICATED || d.Duration != life+time.Second ||
+			d.Claims == nil || verifier.CodeOf(d.Err) != verifier.CodeTokenExpired {
+			t.Errorf("at the end: %+v", d)
+		}
+	})
+}
+
+func TestStreamLivesForTheLeeway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := verifiertest.NewIssuer()
+		config := issuer.Config()
+		config.Leeway = 30 * time.Second
+		tokens, err := verifier.New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, refusal := mustNew(t, tokens).AuthenticateStream(t.Context(), interceptor.Call{
+			Procedure: "/a.S/M", Authorization: []string{"Bearer " + issuer.Token(nil)},
+		}, nil)
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		start := time.Now()
+		<-stream.Context().Done()
+		if got, want := time.Since(start), 5*time.Minute+30*time.Second; got != want {
+			t.Errorf("the stream lived %v, want %v", got, want)
+		}
+		stream.End()
+	})
+}
+
+func TestBlockedReceiveIsReleasedAtExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		messages := make(transport)
+		defer close(messages)
+		stream := open(t, mustNew(t, verifyForLife), messages)
+		defer stream.End()
+		start := time.Now()
+		err := stream.Receive(&wrapperspb.StringValue{})
+		if _, ok := err.(*interceptor.Refusal); !ok {
+			t.Errorf("Receive returned %v, want a Refusal", err)
+		}
+		if elapsed := time.Since(start); elapsed != life {
+			t.Errorf("released after %v, want %v", elapsed, life)
+		}
+	})
+}
+
+func TestReceiveLeftBehindWritesToNoMessageOfTheHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		messages := make(transport)
+		stream := open(t, mustNew(t, verifyForLife), messages)
+		pooled := &wrapperspb.StringValue{}
+		if _, ok := stream.Receive(pooled).(*interceptor.Refusal); !ok {
+			t.Fatal("not expired")
+		}
+		stream.End()
+		pooled.Value = "another call's"
+		messages <- "late"
+		synctest.Wait()
+		if pooled.Value != "another call's" {
+			t.Errorf("the message was overwritten with %q", pooled.Value)
+		}
+		close(messages)
+	})
+}
+
+func TestReceiveDeliversMessagesInOrderAndThenTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		messages := make(transport, 3)
+		messages <- "a"
+		messages <- "b"
+		messages <- ""
+		close(messages)
+		stream := open(t, mustNew(t, verifyForLife), messages)
+		defer stream.End()
+		m := &wrapperspb.StringValue{Value: "left over"}
+		for _, want := range []string{"a", "b", ""} {
+			if err := stream.Receive(m); err != nil || m.Value != want {
+				t.Errorf("got %q, %v; want %q", m.Value, err, want)
+			}
+		}
+		if err := stream.Receive(m); !errors.Is(err, io.EOF) {
+			t.Errorf("got %v, want EOF", err)
+		}
+	})
+}
+
+func TestReceiveTakesMessagesThatAreNoProtobuf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type frame struct{ payload []byte }
+		stream, refusal := mustNew(t, verifyForLife).AuthenticateStream(t.Context(), withToken("/a.S/M"), func(m any) error {
+			m.(*frame).payload = []byte("raw")
+			return nil
+		})
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		defer stream.End()
+		var m frame
+		if err := stream.Receive(&m); err != nil || string(m.payload) != "raw" {
+			t.Errorf("got %q, %v", m.payload, err)
+		}
+	})
+}
+
+func TestPanicOfTheTransportBelongsToTheHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stream, refusal := mustNew(t, verifyForLife).AuthenticateStream(t.Context(), withToken("/a.S/M"), func(any) error {
+			panic("codec")
+		})
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		defer stream.End()
+		for range 2 {
+			func() {
+				defer func() {
+					if p := recover(); p != "codec" {
+						t.Errorf("recovered %v, want the panic", p)
+					}
+				}()
+				_ = stream.Receive(&wrapperspb.StringValue{})
+			}()
+		}
+	})
+}
+
+func TestStreamThatEndsEarlierLeavesNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		heard := 0
+		auth := mustNew(t, verifyForLife,
+			interceptor.WithObserver(func(context.Context, interceptor.Decision) { heard++ }))
+		messages := make(transport, 1)
+		messages <- "a"
+		stream := open(t, auth, messages)
+		if err := stream.Receive(&wrapperspb.StringValue{}); err != nil {
+			t.Fatal(err)
+		}
+		if refusal := stream.End(); refusal != nil {
+			t.Errorf("End returned %v", refusal)
+		}
+		if err := context.Cause(stream.Context()); !errors.Is(err, context.Canceled) {
+			t.Errorf("cause = %v, want Canceled", err)
+		}
+		if err := stream.Receive(&wrapperspb.StringValue{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("Receive after the end returned %v", err)
+		}
+		time.Sleep(2 * life) // a timer left behind would fire now
+		if refusal := stream.End(); refusal != nil || heard != 1 {
+			t.Errorf("the stream expired after its end: %v, %d decisions", refusal, heard)
+		}
+	})
+}
+
+func TestStreamWithoutExpiryIsPassedThrough(t *testing.T) {
+	policy := interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/Public":   {Access: interceptor.Public},
+		"/a.S/Optional": {Access: interceptor.Optional},
+	})
+	tests := []struct {
+		name string
+		auth *interceptor.Authenticator
+		call interceptor.Call
+	}{
+		{"public", mustNew(t, acceptAll{}, policy), withToken("/a.S/Public")},
+		{"anonymous", mustNew(t, acceptAll{}, policy), interceptor.Call{Procedure: "/a.S/Optional"}},
+		{"opted out", mustNew(t, acceptAll{}, interceptor.WithoutStreamExpiry()), withToken("/a.S/M")},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var received any
+			stream, refusal := test.auth.AuthenticateStream(t.Context(), test.call, func(m any) error {
+				received = m
+				return nil
+			})
+			if refusal != nil {
+				t.Fatal(refusal)
+			}
+			m := &wrapperspb.StringValue{}
+			allocs := testing.AllocsPerRun(10, func() {
+				_ = stream.Receive(m)
+				_ = stream.Expired()
+			})
+			if received != m {
+				t.Error("the message is not the handler's own")
+			}
+			if allocs != 0 {
+				t.Errorf("%v allocations a message, want none", allocs)
+			}
+			if stream.Context().Done() != t.Context().Done() {
+				t.Error("the context is bounded")
+			}
+			if stream.End() != nil {
+				t.Error("the stream expired")
+			}
+		})
+	}
+}
+
+func TestFarExpiryNeverComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+			return claimsOf(map[string]any{"exp": int64(1) << 53}), nil
+		}))
+		stream := open(t, auth, nil)
+		time.Sleep(200 * 365 * 24 * time.Hour)
+		if refusal := stream.Expired(); refusal != nil {
+			t.Errorf("expired: %v", refusal)
+		}
+		if refusal := stream.End(); refusal != nil {
+			t.Errorf("expired: %v", refusal)
+		}
+	})
+}
+
+// The clock alone has to tell, as it does when a machine wakes up: in a bubble no
+// timer fires while the test runs on.
+func TestTokenThatIsOverAdmitsNoMessageBeforeItsTimerFires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := claimsOf(map[string]any{"exp": time.Now().Add(life).Unix()})
+		time.Sleep(life)
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil }))
+		for name, use := range map[string]func(*interceptor.Stream) bool{
+			"send":    func(s *interceptor.Stream) bool { return s.Expired() == nil },
+			"receive": func(s *interceptor.Stream) bool { return s.Receive(&wrapperspb.StringValue{}) == nil },
+		} {
+			stream, refusal := auth.AuthenticateStream(t.Context(), withToken("/a.S/M"), func(any) error { return nil })
+			if refusal != nil {
+				t.Fatal(refusal)
+			}
+			if use(stream) {
+				t.Errorf("%s was admitted", name)
+			}
+			if stream.End() == nil {
+				t.Errorf("%s: the stream ended well", name)
+			}
+		}
+	})
+}
