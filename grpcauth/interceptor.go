@@ -1,0 +1,64 @@
+package grpcauth
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+// UnaryServerInterceptor returns an interceptor that admits or refuses unary calls.
+// It panics if auth is nil.
+func UnaryServerInterceptor(auth *interceptor.Authenticator) grpc.UnaryServerInterceptor {
+	mustHave(auth)
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		admitted, refusal := auth.Authenticate(ctx, call(ctx, info.FullMethod))
+		if refusal != nil {
+			return nil, refuse(ctx, refusal)
+		}
+		return handler(admitted, req)
+	}
+}
+
+// StreamServerInterceptor returns an interceptor that admits or refuses streams,
+// and ends each when its token expires: see [interceptor.Stream]. It panics if auth
+// is nil.
+func StreamServerInterceptor(auth *interceptor.Authenticator) grpc.StreamServerInterceptor {
+	mustHave(auth)
+	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+		ctx := ss.Context()
+		stream, refusal := auth.AuthenticateStream(ctx, call(ctx, info.FullMethod), ss.RecvMsg)
+		if refusal != nil {
+			return refuse(ctx, refusal)
+		}
+		defer func() {
+			if refusal := stream.End(); refusal != nil {
+				err = refuse(ctx, refusal)
+			}
+		}()
+		return handler(srv, &serverStream{ServerStream: ss, stream: stream})
+	}
+}
+
+// ServerOptions returns both interceptors, chained. It panics if auth is nil.
+func ServerOptions(auth *interceptor.Authenticator) []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(UnaryServerInterceptor(auth)),
+		grpc.ChainStreamInterceptor(StreamServerInterceptor(auth)),
+	}
+}
+
+func mustHave(auth *interceptor.Authenticator) {
+	if auth == nil {
+		panic("grpcauth: the Authenticator is nil")
+	}
+}
+
+func call(ctx context.Context, procedure string) interceptor.Call {
+	return interceptor.Call{
+		Procedure:     procedure,
+		Authorization: metadata.ValueFromIncomingContext(ctx, "authorization"),
+	}
+}

@@ -1,0 +1,33 @@
+package grpcauth
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+// serverStream is the stream that an admitted handler sees.
+type serverStream struct {
+	grpc.ServerStream
+
+	stream *interceptor.Stream
+}
+
+func (s *serverStream) Context() context.Context { return s.stream.Context() }
+
+func (s *serverStream) RecvMsg(m any) error {
+	err := s.stream.Receive(m)
+	if refusal, ok := err.(*interceptor.Refusal); ok {
+		return newError(refusal)
+	}
+	return err
+}
+
+func (s *serverStream) SendMsg(m any) error {
+	if refusal := s.stream.Expired(); refusal != nil {
+		return newError(refusal)
+	}
+	return s.ServerStream.SendMsg(m)
+}
