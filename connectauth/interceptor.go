@@ -1,0 +1,67 @@
+package connectauth
+
+import (
+	"context"
+	"net/http"
+
+	"connectrpc.com/connect"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+// NewInterceptor returns an interceptor that admits or refuses unary calls and
+// streams, and ends each stream when its token expires: see [interceptor.Stream].
+// On a client it does nothing. It panics if auth is nil.
+func NewInterceptor(auth *interceptor.Authenticator) connect.Interceptor {
+	mustHave(auth)
+	return &authInterceptor{auth: auth}
+}
+
+type authInterceptor struct{ auth *interceptor.Authenticator }
+
+func (i *authInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		if req.Spec().IsClient {
+			return next(ctx, req)
+		}
+		admitted, refusal := i.auth.Authenticate(ctx, call(req.Spec().Procedure, req.Header()))
+		if refusal != nil {
+			return nil, refuseUnary(ctx, refusal)
+		}
+		return next(admitted, req)
+	}
+}
+
+func (i *authInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) (err error) {
+		call := call(conn.Spec().Procedure, conn.RequestHeader())
+		stream, refusal := i.auth.AuthenticateStream(ctx, call, conn.Receive)
+		if refusal != nil {
+			return refuseStream(ctx, conn, refusal, false)
+		}
+		guarded := &handlerConn{StreamingHandlerConn: conn, stream: stream}
+		defer func() {
+			if refusal := stream.End(); refusal != nil {
+				err = refuseStream(ctx, conn, refusal, guarded.sent.Load())
+			}
+		}()
+		return next(stream.Context(), guarded)
+	}
+}
+
+func (i *authInterceptor) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+func mustHave(auth *interceptor.Authenticator) {
+	if auth == nil {
+		panic("connectauth: the Authenticator is nil")
+	}
+}
+
+func call(procedure string, header http.Header) interceptor.Call {
+	return interceptor.Call{
+		Procedure:     procedure,
+		Authorization: header.Values("Authorization"),
+	}
+}

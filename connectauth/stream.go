@@ -1,0 +1,33 @@
+package connectauth
+
+import (
+	"sync/atomic"
+
+	"connectrpc.com/connect"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+// handlerConn is the stream that an admitted handler sees.
+type handlerConn struct {
+	connect.StreamingHandlerConn
+
+	stream *interceptor.Stream
+	sent   atomic.Bool
+}
+
+func (c *handlerConn) Receive(m any) error {
+	err := c.stream.Receive(m)
+	if refusal, ok := err.(*interceptor.Refusal); ok {
+		return newError(refusal)
+	}
+	return err
+}
+
+func (c *handlerConn) Send(m any) error {
+	if refusal := c.stream.Expired(); refusal != nil {
+		return newError(refusal)
+	}
+	c.sent.Store(true) // of any call, Send(nil) too: the headers leave with it
+	return c.StreamingHandlerConn.Send(m)
+}
