@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
+	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
+)
+
+// A client calls one server over one protocol.
+type client struct {
+	protocol string
+	service  greetv1connect.GreetServiceClient
+	health   *connect.Client[healthv1.HealthCheckRequest, healthv1.HealthCheckResponse]
+}
+
+func newClient(protocol, addr string, options ...connect.ClientOption) *client {
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	httpClient := &http.Client{Transport: transport}
+	url := "http://" + addr
+	return &client{
+		protocol: protocol,
+		service:  greetv1connect.NewGreetServiceClient(httpClient, url, options...),
+		health: connect.NewClient[healthv1.HealthCheckRequest, healthv1.HealthCheckResponse](
+			httpClient, url+healthv1.Health_Check_FullMethodName, options...),
+	}
+}
+
+// try makes the call and returns its row, and whether its outcome is another than
+// was promised.
+func (c *client) try(call call) (row string, broken bool) {
+	header := make(http.Header)
+	for _, value := range call.authorization {
+		header.Add("Authorization", value)
+	}
+	err := call.invoke(c, header)
+	code, name := connect.Code(0), "ok"
+	if err != nil {
+		code, name = connect.CodeOf(err), connect.CodeOf(err).String()
+	}
+	challenge, place := challengeOf(err)
+	broken = code != call.code || challenge != call.challenge
+	return strings.Join([]string{c.protocol, call.procedure, call.sent, name, challenge + place}, "\t"), broken
+}
+
+// challengeOf returns the challenge as it reached the client: as a header or trailer
+// or, where neither could travel, in the details of the error.
+func challengeOf(err error) (challenge, place string) {
+	connectErr, ok := errors.AsType[*connect.Error](err)
+	if !ok {
+		return "", ""
+	}
+	if values := connectErr.Meta().Values("WWW-Authenticate"); len(values) > 0 {
+		return strings.Join(values, " AND "), ""
+	}
+	for _, detail := range connectErr.Details() {
+		message, err := detail.Value()
+		info, ok := message.(*errdetails.ErrorInfo)
+		if err == nil && ok && info.GetMetadata()["challenge"] != "" {
+			return info.GetMetadata()["challenge"], " (ErrorInfo)"
+		}
+	}
+	return "", ""
+}
+
+func (c *client) greet(header http.Header) error {
+	ctx, cancel := callContext()
+	defer cancel()
+	_, err := c.service.Greet(ctx, withHeader(&greetv1.GreetRequest{Name: "Ada"}, header))
+	return err
+}
+
+func (c *client) checkHealth(header http.Header) error {
+	ctx, cancel := callContext()
+	defer cancel()
+	_, err := c.health.CallUnary(ctx, withHeader(&healthv1.HealthCheckRequest{}, header))
+	return err
+}
+
+func (c *client) watchOnce(header http.Header) error {
+	return c.watch(&greetv1.WatchRequest{Name: "Ada", Count: 1}, header)
+}
+
+func (c *client) watchOn(header http.Header) error {
+	return c.watch(&greetv1.WatchRequest{Name: "Ada"}, header)
+}
+
+func (c *client) watch(req *greetv1.WatchRequest, header http.Header) error {
+	ctx, cancel := callContext()
+	defer cancel()
+	stream, err := c.service.Watch(ctx, withHeader(req, header))
+	if err != nil {
+		return err
+	}
+	received := 0
+	for stream.Receive() {
+		received++
+	}
+	if err := errors.Join(stream.Err(), stream.Close()); err != nil {
+		return err
+	}
+	return expect(received, 1)
+}
+
+func (c *client) collect(header http.Header) error {
+	ctx, cancel := callContext()
+	defer cancel()
+	stream := c.service.Collect(ctx)
+	copyHeader(stream.RequestHeader(), header)
+	for _, name := range []string{"Ada", "Grace"} {
+		if err := stream.Send(&greetv1.CollectRequest{Name: name}); err != nil {
+			break // CloseAndReceive tells why
+		}
+	}
+	res, err := stream.CloseAndReceive()
+	if err != nil {
+		return err
+	}
+	return expect(len(res.Msg.GetNames()), 2)
+}
+
+func (c *client) converse(header http.Header) error {
+	ctx, cancel := callContext()
+	defer cancel()
+	stream := c.service.Converse(ctx)
+	copyHeader(stream.RequestHeader(), header)
+	_ = stream.Send(&greetv1.ConverseRequest{Name: "Ada"}) // Receive tells more
+	_, err := stream.Receive()
+	if err != nil {
+		return err
+	}
+	if err := stream.CloseRequest(); err != nil {
+		return err
+	}
+	if _, err := stream.Receive(); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return stream.CloseResponse()
+}
+
+func callContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), 10*time.Second)
+}
+
+func withHeader[T any](message *T, header http.Header) *connect.Request[T] {
+	req := connect.NewRequest(message)
+	copyHeader(req.Header(), header)
+	return req
+}
+
+func copyHeader(dst, src http.Header) {
+	for name, values := range src {
+		dst[name] = values
+	}
+}
+
+func expect(got, want int) error {
+	if got != want {
+		return fmt.Errorf("%d messages, want %d", got, want)
+	}
+	return nil
+}

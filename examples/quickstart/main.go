@@ -1,0 +1,111 @@
+// Command quickstart shows what callers of a secured server get: it starts an
+// issuer, a grpc-go server and a Connect server on this host, calls them over gRPC,
+// gRPC-Web and Connect with good tokens and bad ones, and prints every outcome. It
+// fails if one is not as it should be.
+//
+//	go run ./examples/quickstart
+//	go run ./examples/quickstart -serve
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+
+	"github.com/oidcrpc/oidcrpc/examples/greet"
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+func main() {
+	serve := flag.Bool("serve", false, "keep the servers up, and print commands to call them with")
+	flag.Parse()
+	if err := run(*serve); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func run(serve bool) error {
+	issuer, err := startIssuer()
+	if err != nil {
+		return err
+	}
+	servers, err := startServers(issuer)
+	if err != nil {
+		return err
+	}
+	if err := callAll(issuer, servers); err != nil || !serve {
+		return err
+	}
+	if err := printCommands(issuer, servers); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	<-ctx.Done()
+	return nil
+}
+
+// startIssuer serves an issuer's metadata and keys.
+func startIssuer() (*verifiertest.Issuer, error) {
+	listener, err := listen()
+	if err != nil {
+		return nil, err
+	}
+	issuer := verifiertest.NewIssuer(
+		verifiertest.WithURL("http://"+listener.Addr().String()),
+		verifiertest.WithAlgorithms("RS256"),
+	)
+	go serveHTTP(listener, issuer)
+	return issuer, nil
+}
+
+// servers are the addresses of two servers of the same services.
+type servers struct{ grpc, connect string }
+
+// startServers secures a server of each kind with one authenticator.
+func startServers(issuer *verifiertest.Issuer) (servers, error) {
+	tokens, err := verifier.New(verifier.Config{
+		Issuer:    issuer.URL(),
+		Audiences: []string{verifiertest.Audience},
+	})
+	if err != nil {
+		return servers{}, err
+	}
+	auth, err := interceptor.New(tokens,
+		interceptor.WithRealm("greet"),
+		interceptor.WithPolicy(greet.Policy),
+	)
+	if err != nil {
+		return servers{}, err
+	}
+	grpcListener, err := listen()
+	if err != nil {
+		return servers{}, err
+	}
+	connectListener, err := listen()
+	if err != nil {
+		return servers{}, err
+	}
+	go func() { _ = greet.NewGRPCServer(auth).Serve(grpcListener) }()
+	go serveHTTP(connectListener, greet.NewConnectHandler(auth))
+	return servers{
+		grpc:    grpcListener.Addr().String(),
+		connect: connectListener.Addr().String(),
+	}, nil
+}
+
+func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
+
+func serveHTTP(listener net.Listener, handler http.Handler) {
+	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	_ = server.Serve(listener)
+}

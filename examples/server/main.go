@@ -1,0 +1,91 @@
+// Command server serves the greeting service of the examples over grpc-go and
+// Connect, secured by an issuer of your own:
+//
+//	go run ./examples/server -issuer https://issuer.example/ -audience https://api.example
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/examples/greet"
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+func main() {
+	issuer := flag.String("issuer", "", "the issuer's `URL`, exactly as tokens name it")
+	audience := flag.String("audience", "", "the `name` of this service in tokens")
+	algorithms := flag.String("algorithms", "RS256", "the signature algorithms to accept, separated by commas")
+	addr := flag.String("addr", "127.0.0.1:8080", "where to serve Connect, gRPC-Web and gRPC over net/http")
+	grpcAddr := flag.String("grpc-addr", "127.0.0.1:9090", "where to serve gRPC by grpc-go")
+	flag.Parse()
+	config := verifier.Config{Issuer: *issuer, Algorithms: strings.Split(*algorithms, ",")}
+	if *audience != "" {
+		config.Audiences = []string{*audience}
+	}
+	if err := serve(config, *addr, *grpcAddr); err != nil {
+		fmt.Fprintln(os.Stderr, "server:", err)
+		os.Exit(1)
+	}
+}
+
+func serve(config verifier.Config, addr, grpcAddr string) error {
+	tokens, err := verifier.New(config)
+	if err != nil {
+		return err
+	}
+	auth, err := interceptor.New(tokens,
+		interceptor.WithRealm("greet"),
+		interceptor.WithPolicy(greet.Policy),
+		interceptor.WithObserver(logDecision),
+	)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := tokens.Ready(ctx); err != nil {
+		log.Printf("the issuer is not ready, which calls will be told: %v", err)
+	}
+
+	listener, err := net.Listen("tcp", grpcAddr)
+	if err != nil {
+		return err
+	}
+	grpcServer := greet.NewGRPCServer(auth)
+	httpServer := &http.Server{
+		Addr:              addr,
+		Handler:           greet.NewConnectHandler(auth),
+		Protocols:         new(http.Protocols),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	httpServer.Protocols.SetHTTP1(true)
+	httpServer.Protocols.SetUnencryptedHTTP2(true)
+
+	failed := make(chan error, 2)
+	go func() { failed <- grpcServer.Serve(listener) }()
+	go func() { failed <- httpServer.ListenAndServe() }()
+	log.Printf("serving gRPC on %s, and Connect, gRPC-Web and gRPC on %s", grpcAddr, addr)
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	grpcServer.Stop()
+	return errors.Join(err, httpServer.Close())
+}
+
+func logDecision(_ context.Context, d interceptor.Decision) {
+	if d.Err != nil {
+		log.Printf("%s: %v: %v", d.Procedure, d.Code, d.Err)
+	}
+}
