@@ -1,0 +1,96 @@
+package connectauth_test
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"connectrpc.com/connect"
+
+	"github.com/oidcrpc/oidcrpc/connectauth"
+	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+func Example() {
+	v, err := verifier.New(verifier.Config{
+		Issuer:    "https://issuer.example/",
+		Audiences: []string{"https://api.example"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := interceptor.New(v, interceptor.WithRealm("api"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(greetv1connect.NewGreetServiceHandler(
+		greetv1connect.UnimplementedGreetServiceHandler{},
+		connect.WithInterceptors(connectauth.NewInterceptor(auth)),
+	))
+
+	res := httptest.NewRecorder()
+	mux.ServeHTTP(res, httptest.NewRequest(http.MethodGet,
+		"/greet.v1.GreetService/Greet?connect=v1&encoding=json&message=%7B%7D", nil))
+	fmt.Println(res.Code, res.Header().Get("WWW-Authenticate"))
+	// Output: 401 Bearer realm="api"
+}
+
+func ExampleNewMiddleware() {
+	auth := exampleAuth()
+	mux := http.NewServeMux()
+	mux.Handle(greetv1connect.NewGreetServiceHandler(
+		greetv1connect.UnimplementedGreetServiceHandler{},
+		connect.WithInterceptors(connectauth.NewInterceptor(auth)),
+	))
+	handler := connectauth.NewMiddleware(auth)(mux)
+
+	res := httptest.NewRecorder()
+	handler.ServeHTTP(res, httptest.NewRequest(http.MethodPost, "/greet.v1.GreetService/Greet", nil))
+	fmt.Println(res.Code, res.Header().Get("WWW-Authenticate"))
+	// Output: 401 Bearer realm="api"
+}
+
+func ExampleWithSkip() {
+	middleware := connectauth.NewMiddleware(exampleAuth(), connectauth.WithSkip(func(r *http.Request) bool {
+		return r.URL.Path == "/healthz"
+	}))
+	handler := middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "fine")
+	}))
+
+	res := httptest.NewRecorder()
+	handler.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	fmt.Println(res.Code, res.Body)
+	// Output: 200 fine
+}
+
+func ExampleNewInterceptor() {
+	_, handler := greetv1connect.NewGreetServiceHandler(
+		greetv1connect.UnimplementedGreetServiceHandler{},
+		connect.WithInterceptors(connectauth.NewInterceptor(exampleAuth())),
+	)
+	res := httptest.NewRecorder()
+	handler.ServeHTTP(res, httptest.NewRequest(http.MethodGet,
+		"/greet.v1.GreetService/Greet?connect=v1&encoding=json&message=%7B%7D", nil))
+	fmt.Println(res.Code)
+	// Output: 401
+}
+
+func exampleAuth() *interceptor.Authenticator {
+	v, err := verifier.New(verifier.Config{
+		Issuer:    "https://issuer.example/",
+		Audiences: []string{"https://api.example"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := interceptor.New(v)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return auth
+}

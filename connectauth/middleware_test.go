@@ -1,0 +1,151 @@
+package connectauth_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/oidcrpc/oidcrpc/connectauth"
+	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
+	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+func post(t *testing.T, client *http.Client, url, token, body string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	return res
+}
+
+func TestMiddlewareRefusesBeforeTheBodyIsDecoded(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	auth := newAuth(t, issuer)
+	_, handler := greetv1connect.NewGreetServiceHandler(echo{}, secured(auth))
+	for name, test := range map[string]struct {
+		handler http.Handler
+		want    int
+	}{
+		"the interceptor alone decodes first": {handler, http.StatusBadRequest},
+		"the middleware does not":             {connectauth.NewMiddleware(auth)(handler), http.StatusUnauthorized},
+	} {
+		server := serve(t, test.handler)
+		res := post(t, server.Client(), server.URL+greetv1connect.GreetServiceGreetProcedure, "", "malformed")
+		if res.StatusCode != test.want {
+			t.Errorf("%s: status %d, want %d", name, res.StatusCode, test.want)
+		}
+	}
+}
+
+func TestMiddlewareVerifiesATokenOnce(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	tokens, err := verifier.New(issuer.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	auth, err := interceptor.New(countingVerifier{tokens, &count})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, handler := greetv1connect.NewGreetServiceHandler(echo{}, secured(auth))
+	client := newClient(serve(t, connectauth.NewMiddleware(auth)(handler)))
+	res, err := client.Greet(t.Context(), withToken(&greetv1.GreetRequest{}, issuer.Token(nil)))
+	if err != nil || res.Msg.GetGreeting() != "user" {
+		t.Errorf("got %v, %v", res, err)
+	}
+	if count != 1 {
+		t.Errorf("verified %d times, want once", count)
+	}
+}
+
+type countingVerifier struct {
+	next  *verifier.Verifier
+	count *int
+}
+
+func (c countingVerifier) Verify(ctx context.Context, token string) (*verifier.Claims, error) {
+	*c.count++
+	return c.next.Verify(ctx, token)
+}
+
+// A router can serve a procedure under a path that reads like another: its rule
+// must be that of what runs.
+func TestRuleOfTheRealProcedureDecidesWhateverThePath(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	auth := newAuth(t, issuer, interceptor.WithPolicy(interceptor.Policy{
+		"/open.S/Public": {Access: interceptor.Public},
+		"/open.S/Token":  {},
+		greetv1connect.GreetServiceGreetProcedure: {
+			Require: verifier.Requirement{Scopes: []string{"greet"}},
+		},
+	}))
+	handler := connect.NewUnaryHandler(greetv1connect.GreetServiceGreetProcedure, echo{}.Greet, secured(auth))
+	server := serve(t, connectauth.NewMiddleware(auth)(handler))
+	weak, strong := issuer.Token(nil), issuer.Token(map[string]any{"scope": "greet"})
+	tests := []struct {
+		path, token string
+		want        int
+	}{
+		{"/open.S/Public", "", http.StatusUnauthorized},
+		{"/open.S/Public", weak, http.StatusForbidden},
+		{"/open.S/Public", strong, http.StatusOK},
+		{"/open.S/Token", weak, http.StatusForbidden},
+		{"/open.S/Token", strong, http.StatusOK},
+	}
+	for _, test := range tests {
+		if res := post(t, server.Client(), server.URL+test.path, test.token, "{}"); res.StatusCode != test.want {
+			t.Errorf("%s: status %d, want %d", test.path, res.StatusCode, test.want)
+		}
+	}
+}
+
+func TestPathThatNamesNoProcedureIsNotServed(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	auth := newAuth(t, issuer, interceptor.WithPolicy(interceptor.Policy{"/*": {Access: interceptor.Public}}))
+	reached := false
+	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true })
+	server := serve(t, connectauth.NewMiddleware(auth)(handler))
+	for _, path := range []string{"/", "/healthz", "/api/a.S/M", "//a.S/M", "/a.S//M", "/a.S/M/", "/a.S/%2e%2e/M", "/a.S/%4d%20"} {
+		if res := post(t, server.Client(), server.URL+path, issuer.Token(nil), ""); res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: status %d, want 404", path, res.StatusCode)
+		}
+	}
+	if reached {
+		t.Error("the handler was reached")
+	}
+}
+
+func TestSkippedRequestsAreLeftAlone(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	auth := newAuth(t, issuer)
+	mux := http.NewServeMux()
+	mux.Handle(greetv1connect.NewGreetServiceHandler(echo{}, secured(auth)))
+	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
+	server := serve(t, connectauth.NewMiddleware(auth, connectauth.WithSkip(func(*http.Request) bool {
+		return true
+	}))(mux))
+	if res := post(t, server.Client(), server.URL+"/healthz", "", ""); res.StatusCode != http.StatusOK {
+		t.Errorf("/healthz: status %d", res.StatusCode)
+	}
+	procedure := server.URL + greetv1connect.GreetServiceGreetProcedure
+	if res := post(t, server.Client(), procedure, "", "{}"); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("skipping opened a procedure: status %d", res.StatusCode)
+	}
+}
