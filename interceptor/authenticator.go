@@ -3,12 +3,8 @@ package interceptor
 import (
 	"context"
 	"errors"
-	"net/http"
 	"reflect"
-	"slices"
 	"time"
-
-	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -78,12 +74,12 @@ type Call struct {
 // how to refuse it. It is for adapters: servers use those of packages grpcauth and
 // connectauth. A stream is better judged by [Authenticator.AuthenticateStream].
 func (a *Authenticator) Authenticate(ctx context.Context, call Call) (context.Context, *Refusal) {
-	claims, refusal, decision := a.decide(ctx, call)
+	decision, refusal := a.decide(ctx, call)
 	a.report(ctx, decision)
 	if refusal != nil {
 		return nil, refusal
 	}
-	return replaceClaims(ctx, claims), nil
+	return replaceClaims(ctx, decision.Claims), nil
 }
 
 // Preauthenticate judges a call ahead of [Authenticator.Authenticate], where it
@@ -91,126 +87,28 @@ func (a *Authenticator) Authenticate(ctx context.Context, call Call) (context.Co
 // HTTP middleware. The context it returns lets Authenticate do without verifying
 // the same token again. It holds no claims, and the rule will be evaluated anew.
 func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) (context.Context, *Refusal) {
-	claims, refusal, decision := a.decide(ctx, call)
+	decision, refusal := a.decide(ctx, call)
 	if refusal != nil {
 		a.report(ctx, decision)
 		return nil, refusal
 	}
-	return a.rememberVerified(ctx, call, claims), nil
+	return a.rememberVerified(ctx, call, decision.Claims), nil
 }
 
-func (a *Authenticator) decide(ctx context.Context, call Call) (*verifier.Claims, *Refusal, Decision) {
+func (a *Authenticator) decide(ctx context.Context, call Call) (Decision, *Refusal) {
 	start := time.Now()
 	rule, key, ok := a.policy.rule(call.Procedure)
-	var claims *verifier.Claims
-	err := errProcedure
+	decision := Decision{Procedure: call.Procedure, Rule: key, Err: errProcedure}
 	if ok {
-		claims, err = a.judge(ctx, call, rule)
+		decision.Claims, decision.Err = a.judge(ctx, call, rule)
 	}
 	var refusal *Refusal
-	decision := Decision{Procedure: call.Procedure, Rule: key, Err: err}
-	if err != nil {
-		claims, refusal = nil, a.refuse(ctx, err)
-		decision.Code = refusal.Code
+	if decision.Err != nil {
+		refusal = a.refuse(ctx, decision.Err)
+		decision.Claims, decision.Code = nil, refusal.Code
 	}
-	decision.Claims = claims
 	decision.Duration = time.Since(start)
-	return claims, refusal, decision
+	return decision, refusal
 }
 
 var errProcedure = errors.New("interceptor: the procedure is not of the form /service/method")
-
-// judge returns the claims that the rule admits, nil for an anonymous caller.
-func (a *Authenticator) judge(ctx context.Context, call Call, rule Rule) (*verifier.Claims, error) {
-	if a.verifier == nil {
-		return nil, errors.New("interceptor: the Authenticator was not made by New")
-	}
-	if rule.Access == Public || rule.Access == Optional && len(call.Authorization) == 0 {
-		return nil, nil
-	}
-	token, err := bearerToken(call.Authorization)
-	if err != nil {
-		return nil, err
-	}
-	claims, err := a.verify(ctx, token)
-	if err == nil {
-		err = rule.Require.Check(claims)
-	}
-	if err != nil {
-		return nil, a.nameAllNeeds(err, rule)
-	}
-	if rule.Allow == nil {
-		return claims, nil
-	}
-	return claims, allowed(ctx, rule, claims)
-}
-
-// nameAllNeeds adds to a missing scope or permission what else the call asks, by
-// the verifier's baseline and the rule: the caller should have to ask only once
-// (RFC 6750, section 3).
-func (a *Authenticator) nameAllNeeds(err error, rule Rule) error {
-	authErr, ok := errors.AsType[*verifier.AuthError](err)
-	if !ok || authErr.StatusCode() != http.StatusForbidden {
-		return err
-	}
-	full := *authErr
-	full.Scopes = union(a.baseline.Scopes, rule.Require.Scopes, authErr.Scopes)
-	full.Permissions = union(a.baseline.Permissions, rule.Require.Permissions, authErr.Permissions)
-	return &full
-}
-
-func union(lists ...[]string) (all []string) {
-	for _, s := range slices.Concat(lists...) {
-		if !slices.Contains(all, s) {
-			all = append(all, s)
-		}
-	}
-	return all
-}
-
-func (a *Authenticator) verify(ctx context.Context, token string) (*verifier.Claims, error) {
-	if claims := a.verified(ctx, token); claims != nil {
-		return claims, nil
-	}
-	claims, err := a.verifier.Verify(ctx, token)
-	if err == nil && claims == nil {
-		return nil, errors.New("interceptor: the TokenVerifier returned neither claims nor an error")
-	}
-	return claims, err
-}
-
-// allowed asks the rule's own check. Its AuthErrors stand as they are; any other
-// error says no more to the caller than no.
-func allowed(ctx context.Context, rule Rule, claims *verifier.Claims) error {
-	err := rule.Allow(ctx, claims)
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	if _, ok := errors.AsType[*verifier.AuthError](err); ok {
-		return err
-	}
-	return &verifier.AuthError{
-		Code:    verifier.CodeInsufficientPermissions,
-		Message: "the call is not allowed",
-		Err:     err,
-	}
-}
-
-// A Decision is what was decided about one call, for metrics and audit logs. One
-// is reported for every call, and a second one for a stream whose token expires
-// while it runs.
-type Decision struct {
-	Procedure string
-	Rule      string           // the key of the policy that decided; "" when none did
-	Code      code.Code        // OK, or that of the refusal
-	Claims    *verifier.Claims // of an admitted caller; nil for an anonymous one
-	Err       error            // why the call was refused; verifier.CodeOf tells more. Not for callers
-	Duration  time.Duration    // of the decision; of the stream, when Expired
-	Expired   bool
-}
-
-func (a *Authenticator) report(ctx context.Context, d Decision) {
-	if a.observe != nil {
-		a.observe(ctx, d)
-	}
-}

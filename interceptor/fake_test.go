@@ -14,7 +14,9 @@ import (
 // verifyFunc is a TokenVerifier with a fixed opinion.
 type verifyFunc func(token string) (*verifier.Claims, error)
 
-func (f verifyFunc) Verify(_ context.Context, token string) (*verifier.Claims, error) { return f(token) }
+func (f verifyFunc) Verify(_ context.Context, token string) (*verifier.Claims, error) {
+	return f(token)
+}
 
 // acceptAll accepts every token.
 type acceptAll struct{}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -103,40 +102,4 @@ func (p policy) rule(procedure string) (rule Rule, key string, ok bool) {
 		}
 	}
 	return Rule{}, "", true
-}
-
-// IsProcedure reports whether s is of the form "/package.Service/Method", the only
-// one that is ever admitted.
-func IsProcedure(s string) bool {
-	_, ok := serviceOf(s)
-	return ok && !strings.HasSuffix(s, "/*")
-}
-
-// serviceOf returns the "/service" of a "/service/method".
-func serviceOf(procedure string) (string, bool) {
-	if !strings.HasPrefix(procedure, "/") {
-		return "", false
-	}
-	service, method, ok := strings.Cut(procedure[1:], "/")
-	if !ok || !isName(service) || method != "*" && !isName(method) {
-		return "", false
-	}
-	return procedure[:1+len(service)], true
-}
-
-// isName accepts what services and methods are called: no wildcard, no escape, and
-// nothing that a router might take for another name.
-func isName(name string) bool {
-	for part := range strings.SplitSeq(name, ".") {
-		if part == "" {
-			return false
-		}
-		for i := range len(part) {
-			c := part[i]
-			if c != '_' && c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -52,11 +52,12 @@ var errExpired = &verifier.AuthError{
 func (a *Authenticator) AuthenticateStream(
 	ctx context.Context, call Call, receive func(any) error,
 ) (*Stream, *Refusal) {
-	claims, refusal, decision := a.decide(ctx, call)
+	decision, refusal := a.decide(ctx, call)
 	a.report(ctx, decision)
 	if refusal != nil {
 		return nil, refusal
 	}
+	claims := decision.Claims
 	s := &Stream{ctx: replaceClaims(ctx, claims), receive: receive}
 	if claims == nil || !a.streamExpiry {
 		return s, nil

@@ -4,24 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
-)
-
-const (
-	// What tokens of unknown key IDs can make us fetch: a burst, then one fetch per
-	// refill. It is also how long they can hide a rotation.
-	unknownKidBurst  = 4
-	unknownKidRefill = 10 * time.Second
-
-	// How long a failed fetch keeps the next one away: doubling, with jitter, to
-	// one bound while an outage is young and to another when it is not.
-	minBackoff      = 250 * time.Millisecond
-	youngBackoff    = 5 * time.Second
-	maxBackoff      = 60 * time.Second
-	youngOutageSpan = time.Minute
 )
 
 // A keySource holds the key set of one issuer and decides when to fetch it: when
@@ -154,57 +139,3 @@ func (s *keySource) loadSafely(ctx context.Context) (set *keySet, err *KeysError
 	}()
 	return s.load(ctx)
 }
-
-// An outage is a run of failed fetches.
-type outage struct {
-	since, retryAt time.Time
-	failures       int
-	err            *KeysError // of the latest
-}
-
-func (o *outage) lastsAt(now time.Time) bool { return now.Before(o.retryAt) }
-
-func (o *outage) error(now time.Time) *KeysError {
-	return &KeysError{Code: o.err.Code, RetryAfter: o.retryAt.Sub(now), Err: o.err.Err}
-}
-
-func (o *outage) extend(now time.Time, err *KeysError) {
-	if o.failures == 0 {
-		o.since = now
-	}
-	limit := youngBackoff
-	if now.Sub(o.since) >= youngOutageSpan {
-		limit = maxBackoff
-	}
-	backoff := limit
-	if o.failures < 16 {
-		backoff = min(limit, minBackoff<<o.failures)
-	}
-	o.failures++
-	o.err = err
-	o.retryAt = now.Add(backoff/2 + rand.N(backoff/2))
-}
-
-// A bucket limits the fetches for unknown key IDs.
-type bucket struct {
-	spent   int
-	refills time.Time // when the first spent token returns
-}
-
-// take spends one token, or returns how long until there is one.
-func (b *bucket) take(now time.Time) time.Duration {
-	for b.spent > 0 && !now.Before(b.refills) {
-		b.spent--
-		b.refills = b.refills.Add(unknownKidRefill)
-	}
-	if b.spent == unknownKidBurst {
-		return b.refills.Sub(now)
-	}
-	if b.spent == 0 {
-		b.refills = now.Add(unknownKidRefill)
-	}
-	b.spent++
-	return 0
-}
-
-func (b *bucket) giveBack() { b.spent = max(0, b.spent-1) }

@@ -1,0 +1,34 @@
+package verifier
+
+import "time"
+
+// What tokens of unknown key IDs can make us fetch: a burst, then one fetch per
+// refill. It is also how long they can hide a rotation.
+const (
+	unknownKidBurst  = 4
+	unknownKidRefill = 10 * time.Second
+)
+
+// A bucket limits the fetches for unknown key IDs.
+type bucket struct {
+	spent   int
+	refills time.Time // when the first spent token returns
+}
+
+// take spends one token, or returns how long until there is one.
+func (b *bucket) take(now time.Time) time.Duration {
+	for b.spent > 0 && !now.Before(b.refills) {
+		b.spent--
+		b.refills = b.refills.Add(unknownKidRefill)
+	}
+	if b.spent == unknownKidBurst {
+		return b.refills.Sub(now)
+	}
+	if b.spent == 0 {
+		b.refills = now.Add(unknownKidRefill)
+	}
+	b.spent++
+	return 0
+}
+
+func (b *bucket) giveBack() { b.spent = max(0, b.spent-1) }

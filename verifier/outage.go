@@ -1,0 +1,45 @@
+package verifier
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// How long a failed fetch keeps the next one away: doubling, with jitter, to one
+// bound while an outage is young and to another when it is not.
+const (
+	minBackoff      = 250 * time.Millisecond
+	youngBackoff    = 5 * time.Second
+	maxBackoff      = 60 * time.Second
+	youngOutageSpan = time.Minute
+)
+
+// An outage is a run of failed fetches.
+type outage struct {
+	since, retryAt time.Time
+	failures       int
+	err            *KeysError // of the latest
+}
+
+func (o *outage) lastsAt(now time.Time) bool { return now.Before(o.retryAt) }
+
+func (o *outage) error(now time.Time) *KeysError {
+	return &KeysError{Code: o.err.Code, RetryAfter: o.retryAt.Sub(now), Err: o.err.Err}
+}
+
+func (o *outage) extend(now time.Time, err *KeysError) {
+	if o.failures == 0 {
+		o.since = now
+	}
+	limit := youngBackoff
+	if now.Sub(o.since) >= youngOutageSpan {
+		limit = maxBackoff
+	}
+	backoff := limit
+	if o.failures < 16 {
+		backoff = min(limit, minBackoff<<o.failures)
+	}
+	o.failures++
+	o.err = err
+	o.retryAt = now.Add(backoff/2 + rand.N(backoff/2))
+}
