@@ -55,7 +55,7 @@ func (i *authInterceptor) WrapStreamingClient(next connect.StreamingClientFunc) 
 
 func mustHave(auth *interceptor.Authenticator) {
 	if auth == nil {
-		panic("connectauth: the Authenticator is nil")
+		panic("connectauth: the Authenticator is nil") //nolint:forbidigo // there is no server to return an error to
 	}
 }
 

@@ -17,15 +17,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newAuth(t testing.TB, issuer *verifiertest.Issuer, options ...interceptor.Option) *interceptor.Authenticator {
-	t.Helper()
+func newAuth(tb testing.TB, issuer *verifiertest.Issuer, options ...interceptor.Option) *interceptor.Authenticator {
+	tb.Helper()
 	tokens, err := verifier.New(issuer.Config())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	auth, err := interceptor.New(tokens, options...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return auth
 }
@@ -35,12 +35,12 @@ func secured(auth *interceptor.Authenticator) connect.HandlerOption {
 }
 
 // serve serves handler over HTTP/1.1 and HTTP/2 for the length of the test.
-func serve(t testing.TB, handler http.Handler) *httptest.Server {
-	t.Helper()
+func serve(tb testing.TB, handler http.Handler) *httptest.Server {
+	tb.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	server.EnableHTTP2 = true
 	server.StartTLS()
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	return server
 }
 

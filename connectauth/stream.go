@@ -17,8 +17,8 @@ type handlerConn struct {
 }
 
 func (c *handlerConn) Receive(m any) error {
-	err := c.stream.Receive(m)
-	if refusal, ok := err.(*interceptor.Refusal); ok {
+	refusal, err := c.stream.Receive(m)
+	if refusal != nil {
 		return newError(refusal)
 	}
 	return err

@@ -52,7 +52,7 @@ func ServerOptions(auth *interceptor.Authenticator) []grpc.ServerOption {
 
 func mustHave(auth *interceptor.Authenticator) {
 	if auth == nil {
-		panic("grpcauth: the Authenticator is nil")
+		panic("grpcauth: the Authenticator is nil") //nolint:forbidigo // there is no server to return an error to
 	}
 }
 

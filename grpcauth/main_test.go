@@ -18,22 +18,22 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newAuth(t testing.TB, issuer *verifiertest.Issuer, options ...interceptor.Option) *interceptor.Authenticator {
-	t.Helper()
+func newAuth(tb testing.TB, issuer *verifiertest.Issuer, options ...interceptor.Option) *interceptor.Authenticator {
+	tb.Helper()
 	tokens, err := verifier.New(issuer.Config())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	auth, err := interceptor.New(tokens, options...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return auth
 }
 
 // dial serves server in this process for the length of the test.
-func dial(t testing.TB, server *grpc.Server) *grpc.ClientConn {
-	t.Helper()
+func dial(tb testing.TB, server *grpc.Server) *grpc.ClientConn {
+	tb.Helper()
 	listener := bufconn.Listen(1 << 16)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -43,15 +43,15 @@ func dial(t testing.TB, server *grpc.Server) *grpc.ClientConn {
 			return listener.DialContext(ctx)
 		}))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := conn.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		server.Stop()
 		if err := <-served; err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return conn

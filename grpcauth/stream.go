@@ -18,8 +18,8 @@ type serverStream struct {
 func (s *serverStream) Context() context.Context { return s.stream.Context() }
 
 func (s *serverStream) RecvMsg(m any) error {
-	err := s.stream.Receive(m)
-	if refusal, ok := err.(*interceptor.Refusal); ok {
+	refusal, err := s.stream.Receive(m)
+	if refusal != nil {
 		return newError(refusal)
 	}
 	return err

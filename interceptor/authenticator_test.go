@@ -110,7 +110,7 @@ func TestWhatEachErrorBecomes(t *testing.T) {
 			if infoOf(t, refusal).GetMetadata()["challenge"] != refusal.Challenge {
 				t.Errorf("ErrorInfo has another challenge: %v", infoOf(t, refusal))
 			}
-			if strings.Contains(refusal.Error(), "secret") {
+			if strings.Contains(refusal.String(), "secret") {
 				t.Errorf("the cause reaches the caller: %v", refusal)
 			}
 		})

@@ -25,11 +25,11 @@ func (acceptAll) Verify(context.Context, string) (*verifier.Claims, error) { ret
 
 func claimsOf(claims map[string]any) *verifier.Claims { return verifiertest.Claims(claims) }
 
-func mustNew(t testing.TB, tokens interceptor.TokenVerifier, options ...interceptor.Option) *interceptor.Authenticator {
-	t.Helper()
+func mustNew(tb testing.TB, tokens interceptor.TokenVerifier, options ...interceptor.Option) *interceptor.Authenticator {
+	tb.Helper()
 	auth, err := interceptor.New(tokens, options...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return auth
 }
@@ -40,20 +40,20 @@ func withToken(procedure string) interceptor.Call {
 }
 
 // infoOf returns the refusal's ErrorInfo, of which there must be at most one.
-func infoOf(t testing.TB, refusal *interceptor.Refusal) *errdetails.ErrorInfo {
-	t.Helper()
+func infoOf(tb testing.TB, refusal *interceptor.Refusal) *errdetails.ErrorInfo {
+	tb.Helper()
 	if refusal == nil {
-		t.Fatal("the call was admitted")
+		tb.Fatal("the call was admitted")
 	}
 	var found *errdetails.ErrorInfo
 	for _, detail := range refusal.Details {
 		message, err := detail.UnmarshalNew()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if info, ok := message.(*errdetails.ErrorInfo); ok {
 			if found != nil {
-				t.Fatal("two ErrorInfo details")
+				tb.Fatal("two ErrorInfo details")
 			}
 			found = info
 		}
@@ -61,7 +61,7 @@ func infoOf(t testing.TB, refusal *interceptor.Refusal) *errdetails.ErrorInfo {
 	return found
 }
 
-func reasonOf(t testing.TB, refusal *interceptor.Refusal) string {
-	t.Helper()
-	return infoOf(t, refusal).GetReason()
+func reasonOf(tb testing.TB, refusal *interceptor.Refusal) string {
+	tb.Helper()
+	return infoOf(tb, refusal).GetReason()
 }

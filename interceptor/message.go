@@ -16,9 +16,11 @@ func newMessage(m any) any {
 
 // moveMessage replaces dst's content by src's, which is not used again.
 func moveMessage(dst, src any) {
-	if message, ok := dst.(proto.Message); ok {
-		proto.Reset(message)
-		proto.Merge(message, src.(proto.Message))
+	to, ok := dst.(proto.Message)
+	from, isProto := src.(proto.Message)
+	if ok && isProto {
+		proto.Reset(to)
+		proto.Merge(to, from)
 		return
 	}
 	reflect.ValueOf(dst).Elem().Set(reflect.ValueOf(src).Elem())

@@ -84,7 +84,7 @@ func (r Rule) validate(key string) error {
 		return errors.New("a Public procedure cannot have Require or Allow")
 	}
 	if err := r.Require.Validate(); err != nil {
-		return fmt.Errorf("Require: %w", err)
+		return fmt.Errorf("its Require: %w", err)
 	}
 	return nil
 }

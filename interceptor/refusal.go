@@ -27,8 +27,8 @@ type Refusal struct {
 	Details   []*anypb.Any // ErrorInfo, and RetryInfo when trying again can help
 }
 
-// Error returns the code and the message.
-func (r *Refusal) Error() string { return r.Code.String() + ": " + r.Message }
+// String returns the code and the message.
+func (r *Refusal) String() string { return r.Code.String() + ": " + r.Message }
 
 func (a *Authenticator) refuse(ctx context.Context, err error) *Refusal {
 	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok {

@@ -78,11 +78,11 @@ func (a *Authenticator) AuthenticateStream(
 func (s *Stream) Context() context.Context { return s.ctx }
 
 // Receive reads the next message into m. It returns at the latest when the token
-// expires, and then a [*Refusal]. Like the methods of a stream that it stands in
-// for, it must not be called concurrently with itself.
-func (s *Stream) Receive(m any) error {
+// expires, and then with the refusal for the handler to see. Like the method that
+// it stands in for, it must not be called concurrently with itself.
+func (s *Stream) Receive(m any) (*Refusal, error) {
 	if s.timer == nil {
-		return s.receive(m)
+		return nil, s.receive(m)
 	}
 	s.pumping.Do(func() { go s.pump() })
 	// A receive that is left behind at expiry must not write to a message that the
@@ -96,25 +96,25 @@ func (s *Stream) Receive(m any) error {
 	select {
 	case r := <-s.received:
 		if refusal := s.Expired(); refusal != nil {
-			return refusal
+			return refusal, nil
 		}
 		if r.panicked != nil {
-			panic(r.panicked)
+			panic(r.panicked) //nolint:forbidigo // the transport's own, raised where it belongs
 		}
 		if r.err == nil {
 			moveMessage(m, fresh)
 		}
-		return r.err
+		return nil, r.err
 	case <-s.done:
 		return s.ended()
 	}
 }
 
-func (s *Stream) ended() error {
+func (s *Stream) ended() (*Refusal, error) {
 	if s.refusal != nil {
-		return s.refusal
+		return s.refusal, nil
 	}
-	return s.ctx.Err()
+	return nil, s.ctx.Err()
 }
 
 // pump receives in the handler's stead, since nothing but the end of the stream

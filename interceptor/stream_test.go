@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -32,7 +33,7 @@ func (t transport) receive(m any) error {
 	if !ok {
 		return io.EOF
 	}
-	m.(*wrapperspb.StringValue).Value = value
+	proto.Merge(m.(proto.Message), wrapperspb.String(value))
 	return nil
 }
 
@@ -66,7 +67,7 @@ func TestStreamEndsWhenItsTokenDoes(t *testing.T) {
 		if stream.Expired() == nil {
 			t.Error("a message may still be sent")
 		}
-		if _, ok := stream.Receive(&wrapperspb.StringValue{}).(*interceptor.Refusal); !ok {
+		if refusal, _ := stream.Receive(&wrapperspb.StringValue{}); refusal == nil {
 			t.Error("a message may still be received")
 		}
 		time.Sleep(time.Second)
@@ -123,9 +124,9 @@ func TestBlockedReceiveIsReleasedAtExpiry(t *testing.T) {
 		stream := open(t, mustNew(t, verifyForLife), messages)
 		defer stream.End()
 		start := time.Now()
-		err := stream.Receive(&wrapperspb.StringValue{})
-		if _, ok := err.(*interceptor.Refusal); !ok {
-			t.Errorf("Receive returned %v, want a Refusal", err)
+		refusal, err := stream.Receive(&wrapperspb.StringValue{})
+		if refusal == nil || err != nil {
+			t.Errorf("Receive returned %v, %v; want a refusal", refusal, err)
 		}
 		if elapsed := time.Since(start); elapsed != life {
 			t.Errorf("released after %v, want %v", elapsed, life)
@@ -138,15 +139,15 @@ func TestReceiveLeftBehindWritesToNoMessageOfTheHandler(t *testing.T) {
 		messages := make(transport)
 		stream := open(t, mustNew(t, verifyForLife), messages)
 		pooled := &wrapperspb.StringValue{}
-		if _, ok := stream.Receive(pooled).(*interceptor.Refusal); !ok {
+		if refusal, _ := stream.Receive(pooled); refusal == nil {
 			t.Fatal("not expired")
 		}
 		stream.End()
 		pooled.Value = "another call's"
 		messages <- "late"
 		synctest.Wait()
-		if pooled.Value != "another call's" {
-			t.Errorf("the message was overwritten with %q", pooled.Value)
+		if pooled.GetValue() != "another call's" {
+			t.Errorf("the message was overwritten with %q", pooled.GetValue())
 		}
 		close(messages)
 	})
@@ -163,11 +164,11 @@ func TestReceiveDeliversMessagesInOrderAndThenTheEnd(t *testing.T) {
 		defer stream.End()
 		m := &wrapperspb.StringValue{Value: "left over"}
 		for _, want := range []string{"a", "b", ""} {
-			if err := stream.Receive(m); err != nil || m.Value != want {
-				t.Errorf("got %q, %v; want %q", m.Value, err, want)
+			if _, err := stream.Receive(m); err != nil || m.GetValue() != want {
+				t.Errorf("got %q, %v; want %q", m.GetValue(), err, want)
 			}
 		}
-		if err := stream.Receive(m); !errors.Is(err, io.EOF) {
+		if _, err := stream.Receive(m); !errors.Is(err, io.EOF) {
 			t.Errorf("got %v, want EOF", err)
 		}
 	})
@@ -185,7 +186,7 @@ func TestReceiveTakesMessagesThatAreNoProtobuf(t *testing.T) {
 		}
 		defer stream.End()
 		var m frame
-		if err := stream.Receive(&m); err != nil || string(m.payload) != "raw" {
+		if _, err := stream.Receive(&m); err != nil || string(m.payload) != "raw" {
 			t.Errorf("got %q, %v", m.payload, err)
 		}
 	})
@@ -207,7 +208,7 @@ func TestPanicOfTheTransportBelongsToTheHandler(t *testing.T) {
 						t.Errorf("recovered %v, want the panic", p)
 					}
 				}()
-				_ = stream.Receive(&wrapperspb.StringValue{})
+				_, _ = stream.Receive(&wrapperspb.StringValue{})
 			}()
 		}
 	})
@@ -221,7 +222,7 @@ func TestStreamThatEndsEarlierLeavesNothingBehind(t *testing.T) {
 		messages := make(transport, 1)
 		messages <- "a"
 		stream := open(t, auth, messages)
-		if err := stream.Receive(&wrapperspb.StringValue{}); err != nil {
+		if _, err := stream.Receive(&wrapperspb.StringValue{}); err != nil {
 			t.Fatal(err)
 		}
 		if refusal := stream.End(); refusal != nil {
@@ -230,7 +231,7 @@ func TestStreamThatEndsEarlierLeavesNothingBehind(t *testing.T) {
 		if err := context.Cause(stream.Context()); !errors.Is(err, context.Canceled) {
 			t.Errorf("cause = %v, want Canceled", err)
 		}
-		if err := stream.Receive(&wrapperspb.StringValue{}); !errors.Is(err, context.Canceled) {
+		if _, err := stream.Receive(&wrapperspb.StringValue{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("Receive after the end returned %v", err)
 		}
 		time.Sleep(2 * life) // a timer left behind would fire now
@@ -266,7 +267,7 @@ func TestStreamWithoutExpiryIsPassedThrough(t *testing.T) {
 			}
 			m := &wrapperspb.StringValue{}
 			allocs := testing.AllocsPerRun(10, func() {
-				_ = stream.Receive(m)
+				_, _ = stream.Receive(m)
 				_ = stream.Expired()
 			})
 			if received != m {
@@ -309,8 +310,11 @@ func TestTokenThatIsOverAdmitsNoMessageBeforeItsTimerFires(t *testing.T) {
 		time.Sleep(life)
 		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil }))
 		for name, use := range map[string]func(*interceptor.Stream) bool{
-			"send":    func(s *interceptor.Stream) bool { return s.Expired() == nil },
-			"receive": func(s *interceptor.Stream) bool { return s.Receive(&wrapperspb.StringValue{}) == nil },
+			"send": func(s *interceptor.Stream) bool { return s.Expired() == nil },
+			"receive": func(s *interceptor.Stream) bool {
+				refusal, _ := s.Receive(&wrapperspb.StringValue{})
+				return refusal == nil
+			},
 		} {
 			stream, refusal := auth.AuthenticateStream(t.Context(), withToken("/a.S/M"), func(any) error { return nil })
 			if refusal != nil {

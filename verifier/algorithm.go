@@ -57,31 +57,36 @@ func (a algorithm) fits(public crypto.PublicKey) bool {
 	}
 }
 
-// verify reports whether signature is one of signed under public, which must fit
-// the algorithm.
+// verify reports whether signature is one of signed under public.
 func (a algorithm) verify(public crypto.PublicKey, signed string, signature []byte) bool {
-	if a.scheme == edwards25519 {
-		return ed25519.Verify(public.(ed25519.PublicKey), []byte(signed), signature)
+	if !a.fits(public) {
+		return false
 	}
-	hash := a.hash.New()
-	_, _ = io.WriteString(hash, signed)
-	digest := hash.Sum(nil)
-	switch a.scheme {
-	case rsaPKCS1:
-		return rsa.VerifyPKCS1v15(public.(*rsa.PublicKey), a.hash, digest, signature) == nil
-	case rsaPSS:
-		// RFC 7518, section 3.5: the salt is as long as the hash.
-		options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
-		return rsa.VerifyPSS(public.(*rsa.PublicKey), a.hash, digest, signature, options) == nil
-	case ecdsaRaw:
+	switch key := public.(type) {
+	case *rsa.PublicKey:
+		if a.scheme == rsaPSS {
+			// RFC 7518, section 3.5: the salt is as long as the hash.
+			options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+			return rsa.VerifyPSS(key, a.hash, a.digest(signed), signature, options) == nil
+		}
+		return rsa.VerifyPKCS1v15(key, a.hash, a.digest(signed), signature) == nil
+	case *ecdsa.PublicKey:
 		size := (a.curve.Params().BitSize + 7) / 8
 		if len(signature) != 2*size {
 			return false
 		}
 		r := new(big.Int).SetBytes(signature[:size])
 		s := new(big.Int).SetBytes(signature[size:])
-		return ecdsa.Verify(public.(*ecdsa.PublicKey), digest, r, s)
+		return ecdsa.Verify(key, a.digest(signed), r, s)
+	case ed25519.PublicKey:
+		return ed25519.Verify(key, []byte(signed), signature)
 	default:
 		return false
 	}
+}
+
+func (a algorithm) digest(signed string) []byte {
+	hash := a.hash.New()
+	_, _ = io.WriteString(hash, signed)
+	return hash.Sum(nil)
 }

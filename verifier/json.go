@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math"
 	"strconv"
@@ -40,7 +41,7 @@ func members(raw []byte, maxDepth int, visit func(name []byte, value jsontext.Va
 		return false
 	}
 	_, err := dec.ReadToken()
-	return err == io.EOF
+	return errors.Is(err, io.EOF)
 }
 
 // nesting returns the depth of raw's brackets, before any parser recurses into them.

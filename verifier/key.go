@@ -22,6 +22,11 @@ type key struct {
 	public    crypto.PublicKey
 }
 
+func (k *key) equal(other *key) bool {
+	public, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(other.public)
+}
+
 func (k *key) verifies(t *token) bool {
 	return k.algorithm.verify(k.public, t.signed, t.signature)
 }

@@ -2,7 +2,6 @@ package verifier
 
 import (
 	"bytes"
-	"crypto"
 	"errors"
 	"io"
 	"sync"
@@ -95,7 +94,7 @@ func readKeySet(document []byte) (jwks map[string][][]byte, order [][]byte, err 
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, nil, errMalformed
 	}
-	if _, err := dec.ReadToken(); err != io.EOF {
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, nil, errMalformed
 	}
 	return jwks, order, nil
@@ -145,7 +144,7 @@ func (s *keySet) decode(id keyID) (found *key) {
 		case candidate == nil:
 		case found == nil:
 			found = candidate
-		case !found.public.(interface{ Equal(crypto.PublicKey) bool }).Equal(candidate.public):
+		case !found.equal(candidate):
 			return nil
 		}
 	}

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -20,7 +21,7 @@ func (r Requirement) Validate() error {
 		}
 	}
 	if slices.Contains(r.Permissions, "") {
-		return fmt.Errorf("a permission is empty")
+		return errors.New("a permission is empty")
 	}
 	return nil
 }

@@ -33,7 +33,9 @@ func (connectService) Greet(
 }
 
 func (connectService) Watch(
-	ctx context.Context, req *connect.Request[greetv1.WatchRequest], stream *connect.ServerStream[greetv1.WatchResponse],
+	ctx context.Context,
+	req *connect.Request[greetv1.WatchRequest],
+	stream *connect.ServerStream[greetv1.WatchResponse],
 ) error {
 	return watch(ctx, req.Msg, stream.Send)
 }

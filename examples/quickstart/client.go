@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -117,7 +118,7 @@ func (c *client) collect(header http.Header) error {
 	ctx, cancel := callContext()
 	defer cancel()
 	stream := c.service.Collect(ctx)
-	copyHeader(stream.RequestHeader(), header)
+	maps.Copy(stream.RequestHeader(), header)
 	for _, name := range []string{"Ada", "Grace"} {
 		if err := stream.Send(&greetv1.CollectRequest{Name: name}); err != nil {
 			break // CloseAndReceive tells why
@@ -134,7 +135,7 @@ func (c *client) converse(header http.Header) error {
 	ctx, cancel := callContext()
 	defer cancel()
 	stream := c.service.Converse(ctx)
-	copyHeader(stream.RequestHeader(), header)
+	maps.Copy(stream.RequestHeader(), header)
 	_ = stream.Send(&greetv1.ConverseRequest{Name: "Ada"}) // Receive tells more
 	_, err := stream.Receive()
 	if err != nil {
@@ -155,14 +156,8 @@ func callContext() (context.Context, context.CancelFunc) {
 
 func withHeader[T any](message *T, header http.Header) *connect.Request[T] {
 	req := connect.NewRequest(message)
-	copyHeader(req.Header(), header)
+	maps.Copy(req.Header(), header)
 	return req
-}
-
-func copyHeader(dst, src http.Header) {
-	for name, values := range src {
-		dst[name] = values
-	}
 }
 
 func expect(got, want int) error {

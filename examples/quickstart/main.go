@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/oidcrpc/oidcrpc/examples/greet"
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -104,7 +105,11 @@ func startServers(issuer *verifiertest.Issuer) (servers, error) {
 func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 
 func serveHTTP(listener net.Listener, handler http.Handler) {
-	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}
+	server := &http.Server{
+		Handler:           handler,
+		Protocols:         new(http.Protocols),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
 	_ = server.Serve(listener)
