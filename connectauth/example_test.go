@@ -26,9 +26,10 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	service := greetv1connect.UnimplementedGreetServiceHandler{}
 	mux := http.NewServeMux()
 	mux.Handle(greetv1connect.NewGreetServiceHandler(
-		greetv1connect.UnimplementedGreetServiceHandler{},
+		service,
 		connect.WithInterceptors(connectauth.NewInterceptor(auth)),
 	))
 
