@@ -23,7 +23,8 @@ type algorithm struct {
 type scheme int
 
 const (
-	rsaPKCS1 scheme = iota
+	_ scheme = iota // the zero algorithm fits no key
+	rsaPKCS1
 	rsaPSS
 	ecdsaRaw
 	edwards25519

@@ -182,8 +182,8 @@ func (c Config) validateIssuer() error {
 	if err := checkURL(c.Issuer, c.AllowHTTP); err != nil {
 		return fmt.Errorf("Config.Issuer %w", err)
 	}
-	if strings.Contains(c.Issuer, "?") {
-		return errors.New("Config.Issuer must have no query")
+	if strings.ContainsAny(c.Issuer, "?#") {
+		return errors.New("Config.Issuer must have no query and no fragment")
 	}
 	return nil
 }

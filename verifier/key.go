@@ -16,47 +16,41 @@ const (
 	maxJWKDepth = 16
 )
 
-// A key is one public key of a key set, decoded for one algorithm.
+// A key is one public key of a key set.
 type key struct {
-	algorithm algorithm
-	public    crypto.PublicKey
+	alg    string // the only algorithm it is for; "" when the set does not say
+	public crypto.PublicKey
 }
 
-func (k *key) equal(other *key) bool {
-	public, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(other.public)
-}
-
-func (k *key) verifies(t *token) bool {
-	return k.algorithm.verify(k.public, t.signed, t.signature)
-}
-
-// decodeKey returns the key of a JWK (RFC 7517) for an algorithm, and nil when it
-// is not one that may verify signatures of that algorithm.
-func decodeKey(jwk []byte, alg string) *key {
-	if !mayVerify(jwk, alg) {
+// decodeKey returns the key of a JWK (RFC 7517), and nil when it is not one that
+// may verify signatures.
+func decodeKey(jwk []byte) *key {
+	alg, ok := checkJWK(jwk)
+	if !ok {
 		return nil
 	}
 	var parsed jose.JSONWebKey
-	if err := parsed.UnmarshalJSON(jwk); err != nil {
+	if err := parsed.UnmarshalJSON(jwk); err != nil || isWeak(parsed.Key) {
 		return nil
 	}
-	algorithm := algorithms[alg]
-	if !algorithm.fits(parsed.Key) || isWeak(parsed.Key) {
-		return nil
+	k := &key{alg: alg, public: parsed.Key}
+	for alg := range algorithms {
+		if k.fits(alg) {
+			return k
+		}
 	}
-	return &key{algorithm: algorithm, public: parsed.Key}
+	return nil
 }
 
-// mayVerify reports whether the JWK's own members leave it fit to verify
-// signatures of the algorithm.
-func mayVerify(jwk []byte, alg string) bool {
+// checkJWK reports whether the JWK's own members leave it fit to verify signatures,
+// and for which algorithm if they name one.
+func checkJWK(jwk []byte) (alg string, ok bool) {
 	fit := true
 	wellFormed := members(jwk, maxJWKDepth, func(name []byte, value jsontext.Value) {
 		switch string(name) {
 		case "alg":
-			given, ok := text(value)
-			fit = fit && ok && given == alg
+			alg, ok = text(value)
+			fit = fit && ok && alg != ""
 		case "use":
 			use, ok := text(value)
 			fit = fit && ok && use == "sig"
@@ -68,7 +62,21 @@ func mayVerify(jwk []byte, alg string) bool {
 			fit = false
 		}
 	})
-	return wellFormed && fit
+	return alg, wellFormed && fit
+}
+
+// fits reports whether the key is one for this algorithm.
+func (k *key) fits(alg string) bool {
+	return (k.alg == "" || k.alg == alg) && algorithms[alg].fits(k.public)
+}
+
+func (k *key) equal(other *key) bool {
+	public, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(other.public)
+}
+
+func (k *key) verifies(t *token) bool {
+	return algorithms[t.alg].verify(k.public, t.signed, t.signature)
 }
 
 // isWeak refuses RSA keys that are too small to be safe, too large to be quick,

@@ -20,11 +20,13 @@ type keySet struct {
 	jwks    map[string][][]byte // the raw keys by key ID; two may share one
 	expires time.Time           // zero: never
 
-	decoded *lru.Cache[keyID, *key] // nil values: nothing fits
-	mu      sync.Mutex              // held while decoding, so that a key is one object
+	decoded *lru.Cache[string, []*key] // by key ID
+	mu      sync.Mutex                 // held while decoding, so that a key is one object
 }
 
-type keyID struct{ kid, alg string }
+// maxSharedKid bounds the keys of one ID. An issuer has no reason for more than one
+// of each algorithm.
+const maxSharedKid = 16
 
 // parseKeySet reads a document. One without a single usable key is an error: it
 // must not replace a set that has some.
@@ -33,16 +35,13 @@ func parseKeySet(document []byte, maxKeys int) (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoded, err := lru.New[keyID, *key](maxKeys)
+	decoded, err := lru.New[string, []*key](maxKeys)
 	if err != nil {
 		return nil, err
 	}
-	set := &keySet{jwks: jwks, decoded: decoded}
 	for _, jwk := range order {
-		for alg := range algorithms {
-			if decodeKey(jwk, alg) != nil {
-				return set, nil
-			}
+		if decodeKey(jwk) != nil {
+			return &keySet{jwks: jwks, decoded: decoded}, nil
 		}
 	}
 	return nil, errors.New("the key set has no usable key")
@@ -122,26 +121,10 @@ func (s *keySet) has(kid string) bool {
 
 // key returns the one key of this ID that fits the algorithm. It returns nil when
 // there is none, and also when two different ones fit: choosing would be guessing.
-func (s *keySet) key(kid, alg string) *key {
-	id := keyID{kid, alg}
-	if key, ok := s.decoded.Get(id); ok {
-		return key
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if key, ok := s.decoded.Get(id); ok {
-		return key
-	}
-	found := s.decode(id)
-	s.decoded.Add(id, found)
-	return found
-}
-
-func (s *keySet) decode(id keyID) (found *key) {
-	for _, jwk := range s.jwks[id.kid] {
-		candidate := decodeKey(jwk, id.alg)
+func (s *keySet) key(kid, alg string) (found *key) {
+	for _, candidate := range s.keys(kid) {
 		switch {
-		case candidate == nil:
+		case !candidate.fits(alg):
 		case found == nil:
 			found = candidate
 		case !found.equal(candidate):
@@ -149,4 +132,28 @@ func (s *keySet) decode(id keyID) (found *key) {
 		}
 	}
 	return found
+}
+
+// keys returns the usable keys of this ID.
+func (s *keySet) keys(kid string) []*key {
+	if keys, ok := s.decoded.Get(kid); ok {
+		return keys
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if keys, ok := s.decoded.Get(kid); ok {
+		return keys
+	}
+	jwks := s.jwks[kid]
+	if len(jwks) == 0 || len(jwks) > maxSharedKid {
+		return nil
+	}
+	var keys []*key
+	for _, jwk := range jwks {
+		if key := decodeKey(jwk); key != nil {
+			keys = append(keys, key)
+		}
+	}
+	s.decoded.Add(kid, keys)
+	return keys
 }
