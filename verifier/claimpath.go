@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
 // claimPath says where a claim stands: the names to follow from the payload
@@ -36,7 +38,7 @@ func (p claimPath) startsWith(name []byte) bool { return string(name) == p[0] }
 func (p claimPath) in(value jsontext.Value) jsontext.Value {
 	for _, name := range p[1:] {
 		var found jsontext.Value
-		members(value, maxPayloadDepth, func(candidate []byte, value jsontext.Value) {
+		strictjson.Members(value, maxPayloadDepth, func(candidate []byte, value jsontext.Value) {
 			if string(candidate) == name {
 				found = value.Clone()
 			}

@@ -3,10 +3,13 @@ package verifier
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
 // Claims are what a verified token says. They are immutable and safe for
@@ -77,19 +80,19 @@ func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
 	c := &Claims{payload: payload, leeway: v.leeway}
 	var authorizedParty string
 	shaped := true
-	wellFormed := members(payload, maxPayloadDepth, func(name []byte, value jsontext.Value) {
+	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name []byte, value jsontext.Value) {
 		ok := true
 		switch string(name) {
 		case "iss":
-			c.issuer, ok = text(value)
+			c.issuer, ok = strictjson.Text(value)
 		case "sub":
-			c.subject, ok = text(value)
+			c.subject, ok = strictjson.Text(value)
 		case "client_id":
-			c.clientID, ok = text(value)
+			c.clientID, ok = strictjson.Text(value)
 		case "azp":
-			authorizedParty, ok = text(value)
+			authorizedParty, ok = strictjson.Text(value)
 		case "jti":
-			c.id, ok = text(value)
+			c.id, ok = strictjson.Text(value)
 		case "aud":
 			c.audience, ok = audience(value)
 		case "exp":
@@ -123,15 +126,25 @@ func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
 }
 
 func audience(value jsontext.Value) ([]string, bool) {
-	if s, ok := text(value); ok {
+	if s, ok := strictjson.Text(value); ok {
 		return []string{s}, true
 	}
-	return texts(value)
+	return strictjson.Texts(value)
+}
+
+// words reads a space-delimited string or an array of strings. Any other shape
+// grants nothing.
+func words(value jsontext.Value) []string {
+	if s, ok := strictjson.Text(value); ok {
+		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' })
+	}
+	list, _ := strictjson.Texts(value)
+	return list
 }
 
 // numericDate reads seconds since the epoch (RFC 7519, section 2).
 func numericDate(value jsontext.Value) (time.Time, bool) {
-	seconds, ok := number(value)
+	seconds, ok := strictjson.Number(value)
 	if !ok {
 		return time.Time{}, false
 	}

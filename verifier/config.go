@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
 const (
@@ -145,7 +147,7 @@ func (c Config) validate() error {
 		return errors.New("Config.MaxKeys must not be negative")
 	}
 	for _, alg := range c.Algorithms {
-		if _, ok := algorithms[alg]; !ok {
+		if !jws.IsAlgorithm(alg) {
 			return fmt.Errorf("Config.Algorithms: %q is not an asymmetric JWS algorithm", alg)
 		}
 	}

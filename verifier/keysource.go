@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
 // A keySource holds the key set of one issuer and decides when to fetch it: when
@@ -34,7 +36,7 @@ type flight struct {
 
 // key returns the issuer's key for a token's kid and alg, after one fetch at the
 // most. The error is an *AuthError, a *KeysError or ctx.Err().
-func (s *keySource) key(ctx context.Context, kid, alg string) (*key, error) {
+func (s *keySource) key(ctx context.Context, kid, alg string) (*jws.Key, error) {
 	set := s.current.Load()
 	var err error
 	if !set.isFresh(time.Now()) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
 // discover reads the key set's URL from the issuer's metadata: that of OpenID
@@ -44,12 +46,12 @@ func metadataURLs(name string) (openID, oauth string) {
 
 func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL string, err error) {
 	var name string
-	wellFormed := members(document, maxPayloadDepth, func(member []byte, value jsontext.Value) {
+	wellFormed := strictjson.Members(document, maxPayloadDepth, func(member []byte, value jsontext.Value) {
 		switch string(member) {
 		case "issuer":
-			name, _ = text(value)
+			name, _ = strictjson.Text(value)
 		case "jwks_uri":
-			jwksURL, _ = text(value)
+			jwksURL, _ = strictjson.Text(value)
 		}
 	})
 	switch {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
 // MaxTokenBytes is the length up to which a token is looked at. A longer one is
@@ -61,16 +63,16 @@ func parseToken(raw string) (*token, *AuthError) {
 
 func (t *token) parseHeader(raw []byte) *AuthError {
 	var forbidden, badAlg, badTyp bool
-	wellFormed := members(raw, maxHeaderDepth, func(name []byte, value jsontext.Value) {
+	wellFormed := strictjson.Members(raw, maxHeaderDepth, func(name []byte, value jsontext.Value) {
 		var ok bool
 		switch string(name) {
 		case "alg":
-			t.alg, ok = text(value)
+			t.alg, ok = strictjson.Text(value)
 			badAlg = !ok
 		case "kid":
-			t.kid, _ = text(value)
+			t.kid, _ = strictjson.Text(value)
 		case "typ":
-			t.typ, ok = text(value)
+			t.typ, ok = strictjson.Text(value)
 			badTyp = !ok || t.typ == ""
 		// What could name another key, another place to find one, or another way
 		// to read the token. "cty" announces a nested JWT.

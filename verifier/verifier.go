@@ -84,7 +84,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !key.verifies(t) {
+	if !key.Verify(t.alg, t.signed, t.signature) {
 		return nil, refuse(CodeInvalidToken, "the signature is not valid")
 	}
 	claims, refusal := v.parseClaims(t.payload)

@@ -15,6 +15,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -63,7 +64,7 @@ func WithURL(url string) IssuerOption {
 // are signed with the first. The default is ES256 alone, whose keys are made
 // quickly.
 func WithAlgorithms(algs ...string) IssuerOption {
-	return issuerOption(func(i *Issuer) { i.algs = algs })
+	return issuerOption(func(i *Issuer) { i.algs = slices.Clone(algs) })
 }
 
 // NewIssuer returns an issuer. It panics on an unknown algorithm.
@@ -85,7 +86,7 @@ func (i *Issuer) Config() verifier.Config {
 	return verifier.Config{
 		Issuer:     i.url,
 		Audiences:  []string{Audience},
-		Algorithms: i.algs,
+		Algorithms: slices.Clone(i.algs),
 		HTTPClient: &http.Client{Transport: i},
 	}
 }

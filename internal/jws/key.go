@@ -1,4 +1,4 @@
-package verifier
+package jws
 
 import (
 	"crypto"
@@ -8,23 +8,25 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
 const (
-	minRSABits  = 2048 // RFC 7518, section 3.3
-	maxRSABits  = 4096 // beyond it, checking a signature is a way to burn our CPU
-	maxJWKDepth = 16
+	minRSABits = 2048 // RFC 7518, section 3.3
+	maxRSABits = 4096 // beyond it, checking a signature is a way to burn our CPU
+	maxDepth   = 16
 )
 
-// A key is one public key of a key set.
-type key struct {
+// A Key is a public key that may verify signatures.
+type Key struct {
 	alg    string // the only algorithm it is for; "" when the set does not say
 	public crypto.PublicKey
 }
 
-// decodeKey returns the key of a JWK (RFC 7517), and nil when it is not one that
-// may verify signatures.
-func decodeKey(jwk []byte) *key {
+// ParseKey returns the key of a JWK, and nil when it is not one that may verify
+// signatures: of another kind or use, weak, broken, or private.
+func ParseKey(jwk []byte) *Key {
 	alg, ok := checkJWK(jwk)
 	if !ok {
 		return nil
@@ -33,9 +35,9 @@ func decodeKey(jwk []byte) *key {
 	if err := parsed.UnmarshalJSON(jwk); err != nil || isWeak(parsed.Key) {
 		return nil
 	}
-	k := &key{alg: alg, public: parsed.Key}
+	k := &Key{alg: alg, public: parsed.Key}
 	for alg := range algorithms {
-		if k.fits(alg) {
+		if k.Fits(alg) {
 			return k
 		}
 	}
@@ -46,16 +48,16 @@ func decodeKey(jwk []byte) *key {
 // and for which algorithm if they name one.
 func checkJWK(jwk []byte) (alg string, ok bool) {
 	fit := true
-	wellFormed := members(jwk, maxJWKDepth, func(name []byte, value jsontext.Value) {
+	wellFormed := strictjson.Members(jwk, maxDepth, func(name []byte, value jsontext.Value) {
 		switch string(name) {
 		case "alg":
-			alg, ok = text(value)
+			alg, ok = strictjson.Text(value)
 			fit = fit && ok && alg != ""
 		case "use":
-			use, ok := text(value)
+			use, ok := strictjson.Text(value)
 			fit = fit && ok && use == "sig"
 		case "key_ops":
-			operations, ok := texts(value)
+			operations, ok := strictjson.Texts(value)
 			fit = fit && ok && slices.Contains(operations, "verify")
 		// A published private key is a compromised key; k is a symmetric one.
 		case "d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv":
@@ -65,18 +67,35 @@ func checkJWK(jwk []byte) (alg string, ok bool) {
 	return alg, wellFormed && fit
 }
 
-// fits reports whether the key is one for this algorithm.
-func (k *key) fits(alg string) bool {
+// KeyID returns the kid of a JWK, or "" when it has none that can be trusted to be
+// the only one.
+func KeyID(jwk []byte) (kid string) {
+	wellFormed := strictjson.Members(jwk, maxDepth, func(name []byte, value jsontext.Value) {
+		if string(name) == "kid" {
+			kid, _ = strictjson.Text(value)
+		}
+	})
+	if !wellFormed {
+		return ""
+	}
+	return kid
+}
+
+// Fits reports whether the key is one for this algorithm.
+func (k *Key) Fits(alg string) bool {
 	return (k.alg == "" || k.alg == alg) && algorithms[alg].fits(k.public)
 }
 
-func (k *key) equal(other *key) bool {
+// Equal reports whether other is the same public key.
+func (k *Key) Equal(other *Key) bool {
 	public, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && public.Equal(other.public)
 }
 
-func (k *key) verifies(t *token) bool {
-	return algorithms[t.alg].verify(k.public, t.signed, t.signature)
+// Verify reports whether signature is the key's, by this algorithm, of signed. It is
+// false for an algorithm that the key does not fit.
+func (k *Key) Verify(alg, signed string, signature []byte) bool {
+	return k.Fits(alg) && algorithms[alg].verify(k.public, signed, signature)
 }
 
 // isWeak refuses RSA keys that are too small to be safe, too large to be quick,

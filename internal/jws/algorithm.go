@@ -1,4 +1,6 @@
-package verifier
+// Package jws checks the signatures of JSON Web Signatures (RFC 7515) with the keys
+// of JSON Web Keys (RFC 7517).
+package jws
 
 import (
 	"crypto"
@@ -44,6 +46,13 @@ var algorithms = map[string]algorithm{
 	"Ed25519": {scheme: edwards25519},
 }
 
+// IsAlgorithm reports whether alg names a signature algorithm that this package
+// checks: an asymmetric one.
+func IsAlgorithm(alg string) bool {
+	_, ok := algorithms[alg]
+	return ok
+}
+
 // fits reports whether public is a key for the algorithm.
 func (a algorithm) fits(public crypto.PublicKey) bool {
 	switch key := public.(type) {
@@ -58,11 +67,9 @@ func (a algorithm) fits(public crypto.PublicKey) bool {
 	}
 }
 
-// verify reports whether signature is one of signed under public.
+// verify reports whether signature is one of signed under public, which fits the
+// algorithm.
 func (a algorithm) verify(public crypto.PublicKey, signed string, signature []byte) bool {
-	if !a.fits(public) {
-		return false
-	}
 	switch key := public.(type) {
 	case *rsa.PublicKey:
 		if a.scheme == rsaPSS {

@@ -1,4 +1,6 @@
-package verifier
+// Package strictjson reads JSON (RFC 8259) in the one way that every parser agrees
+// on: names in their exact case and once only, valid UTF-8, bounded nesting.
+package strictjson
 
 import (
 	"bytes"
@@ -6,18 +8,17 @@ import (
 	"io"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 const maxExactInteger = 1 << 53 // beyond it, a JSON number is not one number (RFC 8259, section 6)
 
-// members reads raw as one JSON object and hands each of its members to visit.
+// Members reads raw as one JSON object and hands each of its members to visit.
 // The bytes that visit gets are valid during that call only. It reports false,
 // perhaps after some visits, unless raw is an object and nothing else, in valid
 // UTF-8, nested no deeper than maxDepth, and without a duplicate name at any level.
-func members(raw []byte, maxDepth int, visit func(name []byte, value jsontext.Value)) bool {
+func Members(raw []byte, maxDepth int, visit func(name []byte, value jsontext.Value)) bool {
 	if nesting(raw) > maxDepth {
 		return false
 	}
@@ -74,37 +75,28 @@ func unquote(quoted jsontext.Value) []byte {
 	return content
 }
 
-func text(value jsontext.Value) (string, bool) {
+// Text reads a string.
+func Text(value jsontext.Value) (string, bool) {
 	if value.Kind() != '"' {
 		return "", false
 	}
 	return string(unquote(value)), true
 }
 
-// texts reads an array of strings.
-func texts(value jsontext.Value) ([]string, bool) {
+// Texts reads an array of strings.
+func Texts(value jsontext.Value) ([]string, bool) {
 	if value.Kind() != '[' {
 		return nil, false
 	}
 	list := []string{}
 	for element := range elements(value) {
-		s, ok := text(element)
+		s, ok := Text(element)
 		if !ok {
 			return nil, false
 		}
 		list = append(list, s)
 	}
 	return list, true
-}
-
-// words reads a space-delimited string or an array of strings. Any other shape
-// grants nothing.
-func words(value jsontext.Value) []string {
-	if s, ok := text(value); ok {
-		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' })
-	}
-	list, _ := texts(value)
-	return list
 }
 
 // elements yields the elements of an array that the decoder has accepted.
@@ -123,8 +115,8 @@ func elements(array jsontext.Value) func(yield func(jsontext.Value) bool) {
 	}
 }
 
-// number reads a JSON number of a magnitude that every parser agrees on.
-func number(value jsontext.Value) (float64, bool) {
+// Number reads a JSON number of a magnitude that every parser agrees on.
+func Number(value jsontext.Value) (float64, bool) {
 	if value.Kind() != '0' {
 		return 0, false
 	}
