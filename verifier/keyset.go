@@ -20,6 +20,7 @@ import (
 // kept. A key that is unknown, unfit or broken does not spoil the others.
 type keySet struct {
 	jwks    map[string][][]byte // the raw keys by key ID; two may share one
+	asked   time.Time           // when it was asked for
 	expires time.Time           // zero: never
 
 	decoded *lru.Cache[string, []*jws.Key] // by key ID

@@ -34,18 +34,16 @@ type flight struct {
 	err           error
 }
 
-// key returns the issuer's key for a token's kid and alg, after one fetch at the
-// most. The error is an *AuthError, a *KeysError or ctx.Err().
+// key returns the issuer's key for a token's kid and alg. The error is an *AuthError,
+// a *KeysError or ctx.Err().
 func (s *keySource) key(ctx context.Context, kid, alg string) (*jws.Key, error) {
+	began := time.Now()
 	set := s.current.Load()
-	var err error
-	if !set.isFresh(time.Now()) {
-		set, err = s.refresh(ctx, nil, false)
-	} else if !set.has(kid) && s.load != nil {
-		set, err = s.refresh(ctx, set, true)
-	}
-	if err != nil {
-		return nil, err
+	for !s.settles(set, kid, began) {
+		var err error
+		if set, err = s.refresh(ctx, set); err != nil {
+			return nil, err
+		}
 	}
 	if key := set.key(kid, alg); key != nil {
 		return key, nil
@@ -53,19 +51,30 @@ func (s *keySource) key(ctx context.Context, kid, alg string) (*jws.Key, error) 
 	return nil, refuse(CodeKeyNotFound, "the issuer has no key for this token")
 }
 
+// settles reports whether set has the last word about kid in a call that began then.
+// One that was asked for earlier may miss the key of a rotation.
+func (s *keySource) settles(set *keySet, kid string, began time.Time) bool {
+	if set == nil {
+		return false
+	}
+	isFixed := s.load == nil
+	return isFixed || !set.asked.Before(began) || set.isFresh(began) && set.has(kid)
+}
+
 // ready waits until there is a set that is fresh.
 func (s *keySource) ready(ctx context.Context) error {
-	if s.current.Load().isFresh(time.Now()) {
+	set := s.current.Load()
+	if set.isFresh(time.Now()) {
 		return nil
 	}
-	_, err := s.refresh(ctx, nil, false)
+	_, err := s.refresh(ctx, set)
 	return err
 }
 
-// refresh returns a set newer than seen, or a fresh one when seen is nil. It waits
-// for the fetch that is under way, or starts one if it may.
-func (s *keySource) refresh(ctx context.Context, seen *keySet, forUnknownKid bool) (*keySet, error) {
-	flight, set, err := s.board(seen, forUnknownKid)
+// refresh returns a fresh set other than seen. It waits for the fetch that is under
+// way, or starts one if it may.
+func (s *keySource) refresh(ctx context.Context, seen *keySet) (*keySet, error) {
+	flight, set, err := s.board(seen)
 	if flight == nil {
 		return set, err
 	}
@@ -79,8 +88,9 @@ func (s *keySource) refresh(ctx context.Context, seen *keySet, forUnknownKid boo
 
 // board returns the flight to wait for, or else the newer set that has landed
 // meanwhile, or why there is neither.
-func (s *keySource) board(seen *keySet, forUnknownKid bool) (*flight, *keySet, error) {
+func (s *keySource) board(seen *keySet) (*flight, *keySet, error) {
 	now := time.Now()
+	forUnknownKid := seen.isFresh(now) // nothing else is wrong with it
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if set := s.current.Load(); set != seen && set.isFresh(now) {
@@ -111,6 +121,7 @@ func (s *keySource) board(seen *keySet, forUnknownKid bool) (*flight, *keySet, e
 func (s *keySource) fly(f *flight) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
+	asked := time.Now()
 	set, err := s.loadSafely(ctx)
 
 	s.mu.Lock()
@@ -124,6 +135,7 @@ func (s *keySource) fly(f *flight) {
 		f.err = s.outage.error(now)
 	} else {
 		s.outage = outage{}
+		set.asked = asked
 		s.current.Store(set)
 		f.set = set
 	}
