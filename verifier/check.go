@@ -50,7 +50,7 @@ func (v *Verifier) checkPresent(c *Claims) *AuthError {
 		return refuse(CodeMissingClaim, "the token has no exp")
 	case c.audience == nil && len(v.clientIDs) == 0:
 		return refuse(CodeMissingClaim, "the token has no aud")
-	case c.audience == nil && c.clientID == "":
+	case c.audience == nil && c.ClientID() == "":
 		return refuse(CodeMissingClaim, "the token has neither aud nor client_id")
 	}
 	if v.rfc9068 && (c.audience == nil || c.subject == "" || c.clientID == "" ||
@@ -64,7 +64,7 @@ func (v *Verifier) checkPresent(c *Claims) *AuthError {
 // for those it names.
 func (v *Verifier) isAudience(c *Claims) bool {
 	if c.audience == nil {
-		return slices.Contains(v.clientIDs, c.clientID)
+		return slices.Contains(v.clientIDs, c.ClientID())
 	}
 	return slices.ContainsFunc(c.audience, func(audience string) bool {
 		return slices.Contains(v.audiences, audience)

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -16,13 +17,14 @@ import (
 // concurrent use: slices are returned as copies, and claims may be kept and
 // shared. Absent claims are zero values.
 type Claims struct {
-	issuer, subject, clientID, id string
-	audience                      []string // nil when there is no aud
-	expiry, notBefore, issuedAt   time.Time
-	scopes, permissions           []string
-	senderConstrained             bool
-	leeway                        time.Duration
-	payload                       []byte
+	issuer, subject, id         string
+	clientID, authorizedParty   string
+	audience                    []string // nil when there is no aud
+	expiry, notBefore, issuedAt time.Time
+	scopes, permissions         []string
+	senderConstrained           bool
+	leeway                      time.Duration
+	payload                     []byte
 }
 
 // Issuer returns iss, the configured issuer.
@@ -34,7 +36,7 @@ func (c *Claims) Subject() string { return c.subject }
 
 // ClientID returns the OAuth client that the token was issued to: client_id (RFC
 // 9068, section 2.2), or azp where there is none.
-func (c *Claims) ClientID() string { return c.clientID }
+func (c *Claims) ClientID() string { return cmp.Or(c.clientID, c.authorizedParty) }
 
 // ID returns jti.
 func (c *Claims) ID() string { return c.id }
@@ -78,7 +80,6 @@ func (c *Claims) Decode(dst any) error { return json.Unmarshal(c.payload, dst) }
 // parseClaims reads a payload whose signature has been verified.
 func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
 	c := &Claims{payload: payload, leeway: v.leeway}
-	var authorizedParty string
 	shaped := true
 	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name []byte, value jsontext.Value) {
 		ok := true
@@ -90,7 +91,7 @@ func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
 		case "client_id":
 			c.clientID, ok = strictjson.Text(value)
 		case "azp":
-			authorizedParty, ok = strictjson.Text(value)
+			c.authorizedParty, ok = strictjson.Text(value)
 		case "jti":
 			c.id, ok = strictjson.Text(value)
 		case "aud":
@@ -118,9 +119,6 @@ func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
 	}
 	if !shaped {
 		return nil, refuse(CodeMalformedToken, "a registered claim has the wrong type")
-	}
-	if c.clientID == "" {
-		c.clientID = authorizedParty
 	}
 	return c, nil
 }

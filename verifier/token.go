@@ -102,6 +102,5 @@ func (t *token) isAccessToken() bool {
 // hasType compares media types without regard to case, with or without their
 // "application/" (RFC 7515, section 4.1.9).
 func (t *token) hasType(typ string) bool {
-	given := strings.ToLower(t.typ)
-	return strings.TrimPrefix(given, "application/") == typ
+	return strings.EqualFold(t.typ, typ) || strings.EqualFold(t.typ, "application/"+typ)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -120,6 +121,11 @@ func Number(value jsontext.Value) (float64, bool) {
 	if value.Kind() != '0' {
 		return 0, false
 	}
-	f, err := strconv.ParseFloat(string(value), 64)
-	return f, err == nil && math.Abs(f) <= maxExactInteger
+	literal := string(value)
+	f, err := strconv.ParseFloat(literal, 64)
+	if math.Abs(f) < maxExactInteger {
+		return f, err == nil
+	}
+	// What is rounded to the limit may have been beyond it.
+	return f, strings.TrimPrefix(literal, "-") == strconv.Itoa(maxExactInteger)
 }
