@@ -1,0 +1,220 @@
+package verifier_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+func TestNewNamesTheWrongField(t *testing.T) {
+	jwks := verifiertest.NewIssuer().JWKS()
+	tests := []struct {
+		name  string
+		spoil func(*verifier.Config)
+		field string
+	}{
+		{"no issuer", func(c *verifier.Config) { c.Issuer = "" }, "Issuer"},
+		{"an issuer that is no URL", func(c *verifier.Config) { c.Issuer = "kubernetes" }, "Issuer"},
+		{"an issuer without a scheme", func(c *verifier.Config) { c.Issuer = "issuer.example" }, "Issuer"},
+		{"an issuer without a host", func(c *verifier.Config) { c.Issuer = "https:///path" }, "Issuer"},
+		{"an opaque issuer", func(c *verifier.Config) { c.Issuer = "https:issuer.example" }, "Issuer"},
+		{"a file as issuer", func(c *verifier.Config) { c.Issuer = "file://localhost/etc/keys" }, "Issuer"},
+		{"a plain http issuer", func(c *verifier.Config) { c.Issuer = "http://issuer.example" }, "Issuer"},
+		{"a name like a loopback address", func(c *verifier.Config) { c.Issuer = "http://127.0.0.1.example" }, "Issuer"},
+		{"a name like localhost", func(c *verifier.Config) { c.Issuer = "http://localhost.example" }, "Issuer"},
+		{"a plain http issuer beside fixed keys", func(c *verifier.Config) {
+			c.Issuer, c.JWKS = "http://issuer.example", jwks
+		}, "Issuer"},
+		{"an issuer with a query", func(c *verifier.Config) { c.Issuer = "https://issuer.example/?tenant=1" }, "Issuer"},
+		{"an issuer with a fragment", func(c *verifier.Config) { c.Issuer = "https://issuer.example/#f" }, "Issuer"},
+		{"an issuer with an empty fragment", func(c *verifier.Config) { c.Issuer = "https://issuer.example/#" }, "Issuer"},
+		{"an issuer with a user", func(c *verifier.Config) { c.Issuer = "https://user@issuer.example/" }, "Issuer"},
+
+		{"a relative key set URL", func(c *verifier.Config) { c.JWKSURL = "/jwks" }, "JWKSURL"},
+		{"a plain http key set URL", func(c *verifier.Config) { c.JWKSURL = "http://issuer.example/jwks" }, "JWKSURL"},
+		{"a key set URL with a user", func(c *verifier.Config) { c.JWKSURL = "https://u:p@issuer.example/jwks" }, "JWKSURL"},
+		{"a key set URL with a fragment", func(c *verifier.Config) { c.JWKSURL = "https://issuer.example/jwks#1" }, "JWKSURL"},
+		{"a key set URL that does not parse", func(c *verifier.Config) { c.JWKSURL = "https://issuer.example/%zz" }, "JWKSURL"},
+
+		{"fixed keys and a key set URL", func(c *verifier.Config) {
+			c.JWKS, c.JWKSURL = jwks, "https://issuer.example/jwks"
+		}, "JWKS"},
+		{"fixed keys that are empty", func(c *verifier.Config) { c.JWKS = []byte{} }, "JWKS"},
+		{"fixed keys that are no key set", func(c *verifier.Config) { c.JWKS = []byte(`{"key": []}`) }, "JWKS"},
+
+		{"no audience", func(c *verifier.Config) { c.Audiences = nil }, "Audiences"},
+		{"an empty audience", func(c *verifier.Config) { c.Audiences = []string{"a", ""} }, "Audiences"},
+		{"an empty client ID", func(c *verifier.Config) { c.ClientIDs = []string{"a", ""} }, "ClientIDs"},
+
+		{"an empty list of algorithms", func(c *verifier.Config) { c.Algorithms = []string{} }, "Algorithms"},
+		{"none", func(c *verifier.Config) { c.Algorithms = []string{"RS256", "none"} }, "Algorithms"},
+		{"HMAC", func(c *verifier.Config) { c.Algorithms = []string{"HS256"} }, "Algorithms"},
+		{"an algorithm in another case", func(c *verifier.Config) { c.Algorithms = []string{"rs256"} }, "Algorithms"},
+		{"an encryption algorithm", func(c *verifier.Config) { c.Algorithms = []string{"RSA-OAEP"} }, "Algorithms"},
+		{"an algorithm without a name", func(c *verifier.Config) { c.Algorithms = []string{""} }, "Algorithms"},
+
+		{"a negative leeway", func(c *verifier.Config) { c.Leeway = -1 }, "Leeway"},
+		{"more than five minutes of leeway", func(c *verifier.Config) { c.Leeway = 5*time.Minute + 1 }, "Leeway"},
+		{"a negative fetch timeout", func(c *verifier.Config) { c.FetchTimeout = -1 }, "FetchTimeout"},
+		{"a negative time to live", func(c *verifier.Config) { c.KeysTTL = -1 }, "KeysTTL"},
+		{"a time to live of more than a day", func(c *verifier.Config) { c.KeysTTL = 24*time.Hour + 1 }, "KeysTTL"},
+		{"a negative number of keys", func(c *verifier.Config) { c.MaxKeys = -1 }, "MaxKeys"},
+
+		{"two scopes in one", func(c *verifier.Config) { c.Require.Scopes = []string{"read write"} }, "Require"},
+		{"an empty permission", func(c *verifier.Config) { c.Require.Permissions = []string{""} }, "Require"},
+		{"a bad pointer to the scope", func(c *verifier.Config) { c.ScopeClaim = "/a~2b" }, "ScopeClaim"},
+		{"a bad pointer to the permissions", func(c *verifier.Config) { c.PermissionsClaim = "/a/~" }, "PermissionsClaim"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			config := verifier.Config{Issuer: "https://issuer.example/", Audiences: []string{"https://api.example"}}
+			if _, err := verifier.New(config); err != nil {
+				t.Fatalf("the unbroken Config: %v", err)
+			}
+			test.spoil(&config)
+			v, err := verifier.New(config)
+			if err == nil {
+				t.Fatalf("New succeeded, want an error about %s", test.field)
+			}
+			if v != nil {
+				t.Error("New returned a Verifier with its error")
+			}
+			if !strings.HasPrefix(err.Error(), "verifier: Config."+test.field) || hasLongerName(err, test.field) {
+				t.Errorf("error = %q, want it to begin with the field Config.%s", err, test.field)
+			}
+		})
+	}
+}
+
+// hasLongerName reports whether the error names another field, whose name begins
+// with this one.
+func hasLongerName(err error, field string) bool {
+	rest := strings.TrimPrefix(err.Error(), "verifier: Config."+field)
+	return rest != "" && (rest[0] >= 'A' && rest[0] <= 'Z' || rest[0] >= 'a' && rest[0] <= 'z')
+}
+
+func TestNewAcceptsTheEdgesOfEachField(t *testing.T) {
+	jwks := verifiertest.NewIssuer().JWKS()
+	tests := []struct {
+		name   string
+		change func(*verifier.Config)
+	}{
+		{"every algorithm", func(c *verifier.Config) { c.Algorithms = algorithms }},
+		{"five minutes of leeway", func(c *verifier.Config) { c.Leeway = 5 * time.Minute }},
+		{"a time to live of a day", func(c *verifier.Config) { c.KeysTTL = 24 * time.Hour }},
+		{"one key", func(c *verifier.Config) { c.MaxKeys = 1 }},
+		{"client IDs alone", func(c *verifier.Config) { c.Audiences, c.ClientIDs = nil, []string{"client"} }},
+		{"an http issuer on this host", func(c *verifier.Config) { c.Issuer = "http://localhost:8080" }},
+		{"an http issuer on a loopback address", func(c *verifier.Config) { c.Issuer = "http://127.8.9.1/realm" }},
+		{"an http issuer on the IPv6 loopback", func(c *verifier.Config) { c.Issuer = "http://[::1]:8080" }},
+		{"an http issuer that is allowed", func(c *verifier.Config) {
+			c.Issuer, c.AllowHTTP = "http://issuer.example", true
+		}},
+		{"an http key set URL that is allowed", func(c *verifier.Config) {
+			c.JWKSURL, c.AllowHTTP = "http://issuer.example/jwks", true
+		}},
+		{"a key set URL with a query", func(c *verifier.Config) { c.JWKSURL = "https://issuer.example/jwks?v=1" }},
+		{"any issuer beside a key set URL", func(c *verifier.Config) {
+			c.Issuer, c.JWKSURL = "kubernetes/serviceaccount", "https://issuer.example/jwks"
+		}},
+		{"any issuer beside fixed keys", func(c *verifier.Config) { c.Issuer, c.JWKS = "https://x/?y#z", jwks }},
+		{"a claim name that looks like a URL", func(c *verifier.Config) { c.ScopeClaim = "https://x.example/roles~2" }},
+		{"the pointer to an empty name", func(c *verifier.Config) { c.ScopeClaim = "/" }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			config := verifier.Config{Issuer: "https://issuer.example/", Audiences: []string{"https://api.example"}}
+			test.change(&config)
+			if _, err := verifier.New(config); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestNewKeepsItsOwnCopyOfTheConfig(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	config := offline(issuer)
+	config.Algorithms = []string{"ES256"}
+	config.ClientIDs = []string{"client"}
+	config.Require = verifier.Requirement{Scopes: []string{"read"}, Permissions: []string{"write"}}
+	v := newVerifier(t, config)
+
+	config.Audiences[0] = "changed"
+	config.ClientIDs[0] = "changed"
+	config.Algorithms[0] = "changed"
+	config.Require.Scopes[0] = "changed"
+	config.Require.Permissions[0] = "changed"
+	clear(config.JWKS)
+
+	granted := map[string]any{"scope": "read", "permissions": "write"}
+	accept(t, v, issuer.Token(granted))
+	granted["aud"] = nil
+	accept(t, v, issuer.Token(granted))
+}
+
+func TestRequirementIsACopy(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	config := offline(issuer)
+	config.Require = verifier.Requirement{Scopes: []string{"read"}, Permissions: []string{"write"}}
+	v := newVerifier(t, config)
+	required := v.Requirement()
+	if required.Scopes[0] != "read" || required.Permissions[0] != "write" {
+		t.Errorf("Requirement = %v, want that of the Config", required)
+	}
+	required.Scopes[0], required.Permissions[0] = "changed", "changed"
+	accept(t, v, issuer.Token(map[string]any{"scope": "read", "permissions": "write"}))
+	if again := v.Requirement(); again.Scopes[0] != "read" || again.Permissions[0] != "write" {
+		t.Errorf("Requirement = %v after a change to its copy", again)
+	}
+}
+
+func TestDefaultAlgorithmIsRS256Alone(t *testing.T) {
+	issuer := everyAlgorithm()
+	config := offline(issuer)
+	config.Algorithms = nil
+	v := newVerifier(t, config)
+	for _, alg := range algorithms {
+		want := verifier.CodeDisallowedAlg
+		if alg == "RS256" {
+			want = ""
+		}
+		if got := verdict(t, v, issuer.Token(nil, verifiertest.WithAlgorithm(alg))); got != want {
+			t.Errorf("%s: code = %q, want %q", alg, got, want)
+		}
+	}
+}
+
+func TestNewContactsNobody(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	network := &remote{respond: issuer.RoundTrip}
+	config := issuer.Config()
+	config.HTTPClient = network.client()
+	v := newVerifier(t, config)
+	if got := network.requests(); len(got) != 0 {
+		t.Errorf("New requested %q", got)
+	}
+	accept(t, v, issuer.Token(nil))
+	if len(network.requests()) == 0 {
+		t.Error("the client of the Config was not used")
+	}
+}
+
+func TestHTTPClientIsCopied(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	config := issuer.Config()
+	client := config.HTTPClient
+	v := newVerifier(t, config)
+	if client.CheckRedirect != nil {
+		t.Error("New changed the client it was given")
+	}
+	client.Transport = &remote{respond: func(*http.Request) (*http.Response, error) {
+		t.Error("a transport set after New was used")
+		return response(http.StatusNotFound, ""), nil
+	}}
+	accept(t, v, issuer.Token(nil))
+}
