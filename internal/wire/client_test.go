@@ -1,0 +1,42 @@
+package wire_test
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// A kind of procedure, by the side that streams.
+type kind string
+
+const (
+	unary        kind = "unary"
+	serverStream kind = "server stream"
+	clientStream kind = "client stream"
+	bidiStream   kind = "bidi stream"
+)
+
+// A call is what a client is asked to do: send one message, and receive until the
+// end.
+type call struct {
+	kind          kind
+	authorization []string
+	script        string
+	hold          bool // keep the client's side of the stream open meanwhile
+}
+
+// A client makes calls to one server over one protocol.
+type client interface {
+	do(ctx context.Context, call call) answer
+}
+
+// perform makes a call, within a time that none should need.
+func perform(t *testing.T, c client, call call) answer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	start := time.Now()
+	a := c.do(ctx, call)
+	a.elapsed = time.Since(start)
+	return a
+}

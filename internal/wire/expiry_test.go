@@ -1,0 +1,97 @@
+package wire_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// expired is what every stream comes to whose token ends before it does.
+var expired = invalidToken("expired", bearer(expiringToken), "TOKEN_EXPIRED",
+	"the token expired while the stream was open")
+
+// An ending is one way for a stream to be caught by the expiry.
+type ending struct {
+	handler string // its script
+	kinds   []kind
+	sent    bool // whether the server has sent something before
+	hold    bool // whether it needs the client to keep its side open
+}
+
+var endings = []ending{
+	{handler: waits, kinds: []kind{serverStream, clientStream, bidiStream}},
+	{handler: waitsThenFails, kinds: []kind{serverStream, clientStream, bidiStream}},
+	{handler: receives, kinds: []kind{clientStream, bidiStream}, hold: true},
+	{handler: sends, kinds: []kind{serverStream, bidiStream}, sent: true},
+	{handler: sendsThenWaits, kinds: []kind{serverStream, bidiStream}, sent: true},
+	{handler: sendsThenReceives, kinds: []kind{bidiStream}, sent: true, hold: true},
+	{handler: sendsHeaderThenWaits, kinds: []kind{serverStream, bidiStream}, sent: true},
+}
+
+// All streams of all paths are open at once, and end within two seconds.
+func TestEveryPathTellsTheExpiryAlike(t *testing.T) {
+	auth, _ := newAuth(t)
+	var streams []*expiringStream
+	var opened sync.WaitGroup
+	for _, path := range paths() {
+		server := path.launch(t, auth)
+		client := path.dial(t, server)
+		for _, s := range path.expiringStreams() {
+			s.server = server
+			streams = append(streams, s)
+			opened.Go(func() {
+				s.answer = perform(t, client, s.call())
+			})
+		}
+	}
+	opened.Wait()
+	for _, s := range streams {
+		t.Run(s.path.name+"/"+string(s.kind)+"/"+"the handler "+s.ending.handler, s.check)
+	}
+}
+
+type expiringStream struct {
+	path   path
+	kind   kind
+	ending ending
+	server *server
+	answer answer
+}
+
+// expiringStreams returns those that are possible on the path.
+func (p path) expiringStreams() []*expiringStream {
+	var streams []*expiringStream
+	for _, ending := range endings {
+		if ending.hold && p.waitsForRequest() {
+			continue
+		}
+		for _, kind := range ending.kinds {
+			if slices.Contains(p.kinds, kind) {
+				streams = append(streams, &expiringStream{path: p, kind: kind, ending: ending})
+			}
+		}
+	}
+	return streams
+}
+
+func (s *expiringStream) call() call {
+	return call{
+		kind:          s.kind,
+		authorization: expired.authorization,
+		script:        s.ending.handler,
+		hold:          !s.path.waitsForRequest(),
+	}
+}
+
+func (s *expiringStream) check(t *testing.T) {
+	s.path.check(t, s.answer, s.kind, expired, s.ending.sent)
+	if s.answer.elapsed < time.Second {
+		t.Errorf("the stream ended after %v, before its token", s.answer.elapsed)
+	}
+	header := s.ending.handler == sendsHeaderThenWaits
+	if got, want := s.answer.messages > 0, s.ending.sent && !header; got != want {
+		t.Errorf("%d messages arrived, want some = %v", s.answer.messages, want)
+	}
+	s.server.checkQuiet(t)
+}

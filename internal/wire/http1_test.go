@@ -1,0 +1,185 @@
+package wire_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/oidcrpc/oidcrpc/connectauth"
+	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
+	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+// An endlessRequest is one over HTTP/1.1 whose body does not end.
+type endlessRequest struct {
+	name        string
+	path        string
+	contentType string
+	want        outcome
+	expires     bool // it is refused by the expiry, and else at once
+}
+
+func endlessRequests(tokens *judge) []endlessRequest {
+	const connectStream, grpcWeb = "application/connect+proto", "application/grpc-web+proto"
+	none := noCredentials("", nil)
+	weak := insufficientScope("", bearer(tokens.issuer.Token(rights(map[string]any{"scope": baseline}))))
+	const greet, collect = greetv1connect.GreetServiceGreetProcedure, greetv1connect.GreetServiceCollectProcedure
+	return []endlessRequest{
+		{"refused, Connect unary", greet, "application/proto", none, false},
+		{"refused, Connect", collect, connectStream, none, false},
+		{"refused, gRPC-Web", collect, grpcWeb, none, false},
+		{"refused by the interceptor, Connect", weakPath, connectStream, weak, false},
+		{"refused by the interceptor, gRPC-Web", weakPath, grpcWeb, weak, false},
+		{"expired, Connect", collect, connectStream, expired, true},
+		{"expired, gRPC-Web", collect, grpcWeb, expired, true},
+	}
+}
+
+func TestMiddlewareAnswersOverHTTP1WhileTheRequestGoesOn(t *testing.T) {
+	auth, tokens := newAuth(t)
+	server := serveUnderTwoPaths(t, auth)
+	requests := endlessRequests(tokens)
+	answers := sendAll(server, requests, pause)
+	for i, r := range requests {
+		t.Run(r.name, func(t *testing.T) {
+			a := answers[i]
+			a.check(t, r)
+			if a.err != nil {
+				t.Errorf("the connection ends with %v", a.err)
+			}
+			server.checkQuiet(t)
+		})
+	}
+}
+
+// What a client goes on to send after the refusal may be cut off, but it is still
+// the same request.
+func TestRestOfARefusedRequestIsNotAnotherOne(t *testing.T) {
+	auth, tokens := newAuth(t)
+	server := serveUnderTwoPaths(t, auth)
+	requests := endlessRequests(tokens)
+	answers := sendAll(server, requests, smuggle)
+	for i, r := range requests {
+		t.Run(r.name, func(t *testing.T) { answers[i].check(t, r) })
+	}
+	if ran := server.service.ran.Load(); ran != 2 {
+		t.Errorf("%d handlers ran, want those of the streams that expired", ran)
+	}
+}
+
+// weakPath is no path of the service, so that no rule asks for a scope there. The
+// middleware admits what the interceptor refuses.
+const weakPath = "/other.v1.Service/Collect"
+
+func serveUnderTwoPaths(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	s := &server{service: &service{}}
+	mux := http.NewServeMux()
+	mux.Handle("/", newConnectHandler(auth, s.service))
+	mux.Handle(weakPath, connect.NewClientStreamHandler(
+		greetv1connect.GreetServiceCollectProcedure, connectService{s.service}.Collect,
+		connect.WithInterceptors(connectauth.NewInterceptor(auth))))
+	s.serveHTTP(t, connectauth.NewMiddleware(auth)(mux))
+	return s
+}
+
+func sendAll(s *server, requests []endlessRequest, goOn func(net.Conn)) []rawAnswer {
+	answers := make([]rawAnswer, len(requests))
+	var answered sync.WaitGroup
+	for i, r := range requests {
+		answered.Go(func() { answers[i] = r.send(s.addr, goOn) })
+	}
+	answered.Wait()
+	return answers
+}
+
+// A rawAnswer is what came over the connection, up to its end.
+type rawAnswer struct {
+	header  http.Header
+	closes  bool
+	rest    string // what came after the response
+	err     error  // how the connection ended, if not by an EOF
+	elapsed time.Duration
+}
+
+// send sends all but the end of the request, lets goOn use the connection until the
+// response is there, and then hangs up.
+func (r endlessRequest) send(addr string, goOn func(net.Conn)) rawAnswer {
+	start := time.Now()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return rawAnswer{err: err}
+	}
+	var sent sync.WaitGroup
+	defer sent.Wait()
+	defer conn.Close()
+	_ = conn.SetDeadline(start.Add(10 * time.Second))
+	r.writeTo(conn)
+	sent.Go(func() { goOn(conn) })
+
+	reader := bufio.NewReader(conn)
+	res, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		return rawAnswer{err: err}
+	}
+	a := rawAnswer{header: res.Header, closes: res.Close}
+	if _, a.err = io.ReadAll(res.Body); a.err != nil {
+		return a
+	}
+	a.elapsed = time.Since(start)
+	_ = conn.(*net.TCPConn).CloseWrite()
+	var rest []byte
+	rest, a.err = io.ReadAll(reader)
+	a.rest = string(rest)
+	return a
+}
+
+// writeTo writes the header and one chunk: an empty message.
+func (r endlessRequest) writeTo(conn io.Writer) {
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: greet.test\r\nTransfer-Encoding: chunked\r\n", r.path)
+	fmt.Fprintf(conn, "Content-Type: %s\r\n%s: %s\r\n", r.contentType, scriptHeader, receives)
+	for _, value := range r.want.authorization {
+		fmt.Fprintf(conn, "Authorization: %s\r\n", value)
+	}
+	fmt.Fprint(conn, "\r\n5\r\n\x00\x00\x00\x00\x00\r\n")
+}
+
+func pause(net.Conn) {}
+
+// smuggle sends messages that look like requests, where a server might look for one.
+func smuggle(conn net.Conn) {
+	message, _ := proto.Marshal(&greetv1.CollectRequest{Name: "GET / HTTP/1.1\r\nHost: greet.test\r\n\r\n"})
+	for {
+		chunk := fmt.Sprintf("\x00\x00\x00\x00%c%s", len(message), message)
+		if _, err := fmt.Fprintf(conn, "%x\r\n%s\r\n", len(chunk), chunk); err != nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (a rawAnswer) check(t *testing.T, r endlessRequest) {
+	t.Helper()
+	checkChallenges(t, "the header", a.header.Values("WWW-Authenticate"), []string{r.want.challenge})
+	if !a.closes {
+		t.Error("the response does not say Connection: close")
+	}
+	if a.rest != "" {
+		t.Errorf("after the response came %q", a.rest)
+	}
+	if !r.expires && a.elapsed > time.Second {
+		t.Errorf("the answer took %v", a.elapsed)
+	}
+	if r.expires && (a.elapsed < time.Second || a.elapsed > 3*time.Second) {
+		t.Errorf("the answer took %v, want the one to two seconds of the token", a.elapsed)
+	}
+}

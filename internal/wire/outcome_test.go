@@ -1,0 +1,152 @@
+package wire_test
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+// An outcome is what a call with certain credentials comes to.
+type outcome struct {
+	name          string
+	authorization []string
+
+	code      codes.Code
+	status    int // of a unary call in the Connect protocol
+	message   string
+	challenge string // "" when there is to be none
+	reason    string // of the ErrorInfo; "" when there is to be none
+	scope     string // in the ErrorInfo
+	retry     bool   // with a RetryInfo
+}
+
+func outcomes(tokens *judge) []outcome {
+	ago := time.Now().Add(-time.Minute).Unix()
+	good := tokens.issuer.Token(rights(nil))
+	rightsWith := func(name string, value any) string {
+		return tokens.issuer.Token(rights(map[string]any{name: value}))
+	}
+	forged := tokens.issuer.Token(rights(nil), verifiertest.WithSignature(func(signature []byte) []byte {
+		signature[0] ^= 1
+		return signature
+	}))
+	return []outcome{
+		admitted("a good token", bearer(good)),
+
+		noCredentials("no credentials", nil),
+		noCredentials("another scheme", []string{"Basic YWRhOmxvdmVsYWNl"}),
+		invalidRequest("two values", append(bearer(good), bearer(good)...)),
+		invalidRequest("a token that is too long", bearer(strings.Repeat("a", verifier.MaxTokenBytes+1))),
+
+		invalidToken("an expired token", bearer(rightsWith("exp", ago)), "TOKEN_EXPIRED", "the token has expired"),
+		invalidToken("a token for another audience", bearer(rightsWith("aud", "https://other.test")),
+			"INVALID_AUDIENCE", "the token is for another audience"),
+		invalidToken("a bad signature", bearer(forged), "INVALID_TOKEN", "the signature is not valid"),
+
+		insufficientScope("the scope of the rule is missing", bearer(rightsWith("scope", baseline))),
+		insufficientScope("the scope of the baseline is missing", bearer(rightsWith("scope", ruleScope))),
+		insufficientPermissions("a permission is missing", bearer(rightsWith("permissions", nil))),
+
+		unavailable("keys that cannot be had", bearer(tokens.downToken)),
+		internal("an unknown error of the verifier", bearer(faultyToken)),
+		internal("a verifier that answers nothing", bearer(careless)),
+	}
+}
+
+func bearer(token string) []string { return []string{"Bearer " + token} }
+
+func admitted(name string, authorization []string) outcome {
+	return outcome{name: name, authorization: authorization, code: codes.OK, status: http.StatusOK}
+}
+
+func noCredentials(name string, authorization []string) outcome {
+	return outcome{
+		name: name, authorization: authorization,
+		code: codes.Unauthenticated, status: http.StatusUnauthorized,
+		message:   "the call carries no access token",
+		challenge: `Bearer realm="greet"`,
+		reason:    "MISSING_TOKEN",
+	}
+}
+
+func invalidRequest(name string, authorization []string) outcome {
+	return outcome{
+		name: name, authorization: authorization,
+		code: codes.Unauthenticated, status: http.StatusUnauthorized,
+		message:   "the call must carry exactly one well-formed Bearer token",
+		challenge: `Bearer realm="greet", error="invalid_request"`,
+		reason:    "INVALID_REQUEST",
+	}
+}
+
+func invalidToken(name string, authorization []string, reason, message string) outcome {
+	return outcome{
+		name: name, authorization: authorization,
+		code: codes.Unauthenticated, status: http.StatusUnauthorized,
+		message:   message,
+		challenge: `Bearer realm="greet", error="invalid_token", error_description="` + message + `"`,
+		reason:    reason,
+	}
+}
+
+func insufficientScope(name string, authorization []string) outcome {
+	return outcome{
+		name: name, authorization: authorization,
+		code: codes.PermissionDenied, status: http.StatusForbidden,
+		message:   "the token lacks a required scope",
+		challenge: `Bearer realm="greet", error="insufficient_scope", scope="greet:read greet:write"`,
+		reason:    "INSUFFICIENT_SCOPE",
+		scope:     "greet:read greet:write",
+	}
+}
+
+func insufficientPermissions(name string, authorization []string) outcome {
+	return outcome{
+		name: name, authorization: authorization,
+		code: codes.PermissionDenied, status: http.StatusForbidden,
+		message: "the token lacks a required permission",
+		challenge: `Bearer realm="greet", error="insufficient_scope", ` +
+			`error_description="the token lacks a required permission"`,
+		reason: "INSUFFICIENT_PERMISSIONS",
+	}
+}
+
+func unavailable(name string, authorization []string) outcome {
+	return outcome{
+		name: name, authorization: authorization,
+		code: codes.Unavailable, status: http.StatusServiceUnavailable,
+		message: "the access token cannot be verified at the moment",
+		reason:  "JWKS_FETCH_FAILED",
+		retry:   true,
+	}
+}
+
+func internal(name string, authorization []string) outcome {
+	return outcome{
+		name: name, authorization: authorization,
+		code: codes.Internal, status: http.StatusInternalServerError,
+		message: "the call could not be authenticated",
+	}
+}
+
+// info returns the ErrorInfo that tells the outcome, or nil.
+func (o outcome) info() *errdetails.ErrorInfo {
+	if o.reason == "" {
+		return nil
+	}
+	info := &errdetails.ErrorInfo{Reason: o.reason, Domain: interceptor.ErrorDomain}
+	if o.challenge != "" {
+		info.Metadata = map[string]string{"challenge": o.challenge}
+	}
+	if o.scope != "" {
+		info.Metadata["scope"] = o.scope
+	}
+	return info
+}

@@ -1,0 +1,126 @@
+package wire_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"connectrpc.com/connect"
+	"google.golang.org/grpc/codes"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+type (
+	launcher func(*testing.T, *interceptor.Authenticator) *server
+	dialer   func(*testing.T, *server) client
+)
+
+// A path is one road from a client to a handler.
+type path struct {
+	name   string
+	launch launcher
+	dial   dialer
+	kinds  []kind
+
+	unsent place // where the challenge travels while nothing has been sent
+	sent   place // and where, once something has
+	bare   bool  // a refusal while nothing has been sent is Trailers-Only
+
+	statuses   bool // a unary call tells its code as an HTTP status
+	http1      bool
+	middleware bool
+}
+
+var (
+	allKinds   = []kind{unary, serverStream, clientStream, bidiStream}
+	http1Kinds = []kind{unary, serverStream, clientStream}
+)
+
+// paths returns all of them. Each place is one that the framework and net/http let a
+// challenge through: net/http drops it from the trailers of HTTP, which the gRPC
+// protocol alone uses, and logs a line for it.
+func paths() []path {
+	native := []path{
+		{
+			name: "grpc-go Serve", launch: serveGRPC, dial: dialGRPC, kinds: allKinds,
+			unsent: trailer, sent: trailer, bare: true,
+		},
+		{
+			name: "grpc-go ServeHTTP", launch: serveGRPCOverHTTP, dial: dialGRPC, kinds: allKinds,
+			unsent: header, sent: nowhere,
+		},
+	}
+	return slices.Concat(native, connectPaths(), connectPathsBehindMiddleware())
+}
+
+func connectPaths() []path {
+	return []path{
+		{
+			name: "Connect", launch: serveConnect, dial: dialHTTP2(), kinds: allKinds,
+			unsent: header, sent: trailer, statuses: true,
+		},
+		{
+			name: "gRPC-Web", launch: serveConnect, dial: dialHTTP2(connect.WithGRPCWeb()), kinds: allKinds,
+			unsent: header, sent: trailer,
+		},
+		{
+			name: "gRPC", launch: serveConnect, dial: dialHTTP2(connect.WithGRPC()), kinds: allKinds,
+			unsent: header, sent: nowhere,
+		},
+		{
+			name: "gRPC from grpc-go", launch: serveConnect, dial: dialGRPC, kinds: allKinds,
+			unsent: header, sent: nowhere,
+		},
+		{
+			name: "Connect, HTTP 1", launch: serveConnect, dial: dialHTTP1(), kinds: http1Kinds,
+			unsent: header, sent: trailer, statuses: true, http1: true,
+		},
+		{
+			name: "gRPC-Web, HTTP 1", launch: serveConnect, dial: dialHTTP1(connect.WithGRPCWeb()), kinds: http1Kinds,
+			unsent: header, sent: trailer, http1: true,
+		},
+	}
+}
+
+// connectPathsBehindMiddleware differ in nothing but HTTP/1.1.
+func connectPathsBehindMiddleware() []path {
+	behind := connectPaths()
+	for i := range behind {
+		behind[i].name += ", behind middleware"
+		behind[i].launch = serveConnectBehindMiddleware
+		behind[i].middleware = true
+	}
+	return behind
+}
+
+// waitsForRequest reports whether an answer comes only once the client has ended
+// its side of the stream.
+func (p path) waitsForRequest() bool { return p.http1 && !p.middleware }
+
+// endsConnection reports whether a refusal is the last response of its connection.
+func (p path) endsConnection() bool { return p.http1 && p.middleware }
+
+// check compares what depends on the path.
+func (p path) check(t *testing.T, a answer, kind kind, want outcome, sent bool) {
+	t.Helper()
+	where := p.unsent
+	if sent {
+		where = p.sent
+	}
+	a.check(t, want, where)
+	refused := want.code != codes.OK
+	if wantBare := p.bare && refused && !sent; a.bare != wantBare {
+		t.Errorf("Trailers-Only = %v, want %v", a.bare, wantBare)
+	}
+	if wantCloses := p.endsConnection() && refused && !sent; a.closes != wantCloses {
+		t.Errorf("connection ends = %v, want %v", a.closes, wantCloses)
+	}
+	wantStatus := http.StatusOK
+	if p.statuses && kind == unary {
+		wantStatus = want.status
+	}
+	if a.status != 0 && a.status != wantStatus {
+		t.Errorf("HTTP status = %d, want %d", a.status, wantStatus)
+	}
+}

@@ -1,0 +1,42 @@
+package wire_test
+
+import (
+	"testing"
+
+	"google.golang.org/grpc/codes"
+)
+
+func TestEveryPathTellsEveryOutcomeAlike(t *testing.T) {
+	auth, tokens := newAuth(t)
+	outcomes := outcomes(tokens)
+	for _, path := range paths() {
+		t.Run(path.name, func(t *testing.T) {
+			server := path.launch(t, auth)
+			client := path.dial(t, server)
+			for _, kind := range path.kinds {
+				for _, want := range outcomes {
+					t.Run(string(kind)+"/"+want.name, func(t *testing.T) {
+						checkOutcome(t, path, server, client, kind, want)
+					})
+				}
+			}
+		})
+	}
+}
+
+func checkOutcome(t *testing.T, path path, server *server, client client, kind kind, want outcome) {
+	t.Helper()
+	refused := want.code != codes.OK
+	before := server.service.ran.Load()
+	a := perform(t, client, call{
+		kind:          kind,
+		authorization: want.authorization,
+		script:        answers,
+		hold:          refused && !path.waitsForRequest(),
+	})
+	path.check(t, a, kind, want, false)
+	if ran := server.service.ran.Load() - before; ran != int64(count(!refused)) {
+		t.Errorf("%d handlers ran, want %d", ran, count(!refused))
+	}
+	server.checkQuiet(t)
+}

@@ -1,0 +1,120 @@
+package wire_test
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+
+	"connectrpc.com/connect"
+	"google.golang.org/grpc"
+
+	"github.com/oidcrpc/oidcrpc/connectauth"
+	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
+	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
+	"github.com/oidcrpc/oidcrpc/grpcauth"
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+// A server is a secured service on a port of its own.
+type server struct {
+	addr    string
+	service *service
+	errors  logbook // the ErrorLog of net/http
+	grpcGo  bool
+}
+
+// checkQuiet reports what went wrong on the server without the caller's notice.
+func (s *server) checkQuiet(t *testing.T) {
+	t.Helper()
+	s.service.faults.checkEmpty(t, "the list of the handlers' faults")
+	s.errors.checkEmpty(t, "the server's log")
+	if s.grpcGo {
+		grpcLog.checkEmpty(t, "the log of grpc-go")
+	}
+}
+
+// serveGRPC serves over grpc-go's own transport.
+func serveGRPC(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	s := &server{service: &service{}, grpcGo: true}
+	srv := newGRPCServer(auth, s.service)
+	listener := s.listen(t)
+	var served sync.WaitGroup
+	served.Go(func() { _ = srv.Serve(listener) })
+	t.Cleanup(func() {
+		srv.Stop()
+		served.Wait()
+	})
+	return s
+}
+
+// serveGRPCOverHTTP serves with grpc-go on net/http.
+func serveGRPCOverHTTP(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	s := &server{service: &service{}, grpcGo: true}
+	srv := newGRPCServer(auth, s.service)
+	s.serveHTTP(t, srv)
+	t.Cleanup(srv.Stop)
+	return s
+}
+
+func newGRPCServer(auth *interceptor.Authenticator, service *service) *grpc.Server {
+	grpcLog.reset() // a server before this one may have logged its end
+	srv := grpc.NewServer(grpcauth.ServerOptions(auth)...)
+	greetv1.RegisterGreetServiceServer(srv, grpcService{service: service})
+	return srv
+}
+
+// serveConnect serves with connect-go.
+func serveConnect(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	s := &server{service: &service{}}
+	s.serveHTTP(t, newConnectHandler(auth, s.service))
+	return s
+}
+
+// serveConnectBehindMiddleware serves with connect-go behind our middleware.
+func serveConnectBehindMiddleware(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	s := &server{service: &service{}}
+	s.serveHTTP(t, connectauth.NewMiddleware(auth)(newConnectHandler(auth, s.service)))
+	return s
+}
+
+func newConnectHandler(auth *interceptor.Authenticator, service *service) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(greetv1connect.NewGreetServiceHandler(connectService{service},
+		connect.WithInterceptors(connectauth.NewInterceptor(auth))))
+	return mux
+}
+
+// serveHTTP serves handler over HTTP/1.1 and, by prior knowledge, HTTP/2.
+func (s *server) serveHTTP(t *testing.T, handler http.Handler) {
+	t.Helper()
+	srv := &http.Server{
+		Handler:   handler,
+		Protocols: new(http.Protocols),
+		ErrorLog:  slog.NewLogLogger(slog.NewTextHandler(&s.errors, nil), slog.LevelError),
+	}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	listener := s.listen(t)
+	var served sync.WaitGroup
+	served.Go(func() { _ = srv.Serve(listener) })
+	t.Cleanup(func() {
+		_ = srv.Close()
+		served.Wait()
+	})
+}
+
+func (s *server) listen(t *testing.T) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = listener.Addr().String()
+	return listener
+}

@@ -1,0 +1,110 @@
+package wire_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+const (
+	realm      = "greet"
+	baseline   = "greet:read"  // the scope that the verifier asks of every token
+	ruleScope  = "greet:write" // the scope that the policy asks on top
+	permission = "greet"
+)
+
+// newAuth returns the authenticator of all servers, and the judge in it.
+func newAuth(t *testing.T) (*interceptor.Authenticator, *judge) {
+	t.Helper()
+	tokens := newJudge(t)
+	auth, err := interceptor.New(tokens,
+		interceptor.WithRealm(realm),
+		interceptor.WithPolicy(interceptor.Policy{"/greet.v1.GreetService/*": {
+			Require: verifier.Requirement{Scopes: []string{ruleScope}, Permissions: []string{permission}},
+		}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auth, tokens
+}
+
+// A judge is a verifier that the tokens of an issuer reach as they should, and that
+// goes astray in every way when it sees the tokens named here.
+type judge struct {
+	*verifier.Verifier
+
+	issuer    *verifiertest.Issuer
+	down      *verifier.Verifier // its issuer never answers
+	downToken string
+
+	mu     sync.Mutex
+	latest *verifier.Claims
+}
+
+const (
+	faultyToken   = "faulty"   // an error that is none of the verifier's
+	careless      = "careless" // neither claims nor an error
+	expiringToken = "expiring" // good for one to two seconds after it is seen
+)
+
+func newJudge(t *testing.T) *judge {
+	t.Helper()
+	j := &judge{issuer: verifiertest.NewIssuer()}
+	config := j.issuer.Config()
+	config.Require.Scopes = []string{baseline}
+	var err error
+	if j.Verifier, err = verifier.New(config); err != nil {
+		t.Fatal(err)
+	}
+	silent := verifiertest.NewIssuer(verifiertest.WithURL("https://silent.test"))
+	silent.Fail(errors.New("no route to the issuer at 10.0.0.1"))
+	if j.down, err = verifier.New(silent.Config()); err != nil {
+		t.Fatal(err)
+	}
+	j.downToken = silent.Token(nil)
+	return j
+}
+
+func (j *judge) Verify(ctx context.Context, token string) (*verifier.Claims, error) {
+	switch token {
+	case faultyToken:
+		return nil, errors.New("the password of the database is secret")
+	case careless:
+		return nil, nil //nolint:nilnil // the mistake under test
+	case expiringToken:
+		return j.expiring(), nil
+	case j.downToken:
+		return j.down.Verify(ctx, token)
+	default:
+		return j.Verifier.Verify(ctx, token)
+	}
+}
+
+// expiring makes claims once a second: to make them for each of many streams that are
+// opened at once could take as long as they last.
+func (j *judge) expiring() *verifier.Claims {
+	exp := time.Now().Unix() + 2
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.latest == nil || j.latest.Expiry().Unix() < exp {
+		j.latest = verifiertest.Claims(rights(map[string]any{"exp": exp}))
+	}
+	return j.latest
+}
+
+// rights returns claims that are enough for every call, changed by changes.
+func rights(changes map[string]any) map[string]any {
+	claims := map[string]any{
+		"scope":       baseline + " " + ruleScope,
+		"permissions": []string{permission},
+	}
+	maps.Copy(claims, changes)
+	return claims
+}
