@@ -4,13 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
-// A Requirement is what a token must grant: all of the scopes and all of the
-// permissions. The zero value asks for nothing.
+// A Requirement is what a token must grant, in every one of its fields. The zero
+// value asks for nothing.
 type Requirement struct {
-	Scopes      []string // each a scope-token of RFC 6749, section 3.3
-	Permissions []string
+	Scopes      []string      // all of them; each a scope-token of RFC 6749, section 3.3
+	AnyScopes   []string      // at least one of them
+	Permissions []string      // all of them
+	ACRValues   []string      // RFC 9470: at least one of them, in order of preference
+	MaxAge      time.Duration // RFC 9470: how long ago the user may have authenticated; 0: any time
 }
 
 // Validate reports the first scope or permission that no token could grant.
