@@ -1,0 +1,72 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/interceptor/schema/policyv1"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+func ruleOf(option *policyv1.Rule) (interceptor.Rule, error) {
+	if err := validate(option); err != nil {
+		return interceptor.Rule{}, err
+	}
+	access, err := accessOf(option.GetAccess())
+	if err != nil {
+		return interceptor.Rule{}, err
+	}
+	require := verifier.Requirement{
+		Scopes:      option.GetScopes(),
+		AnyScopes:   option.GetAnyScopes(),
+		Permissions: option.GetPermissions(),
+		ACRValues:   option.GetAcrValues(),
+		MaxAge:      option.GetMaxAge().AsDuration(),
+	}
+	return interceptor.Rule{Access: access, Require: require}, require.Validate()
+}
+
+// validate reports what the Rule of Go could not show any more.
+func validate(option *policyv1.Rule) error {
+	switch {
+	case len(option.ProtoReflect().GetUnknown()) > 0:
+		// It may be a restriction.
+		return errors.New("its option has a field that this version of oidcrpc does not know")
+	case proto.Size(option) == 0:
+		return errors.New("its option says nothing: for any valid token it is access: ACCESS_REQUIRED")
+	case option.GetAccess() == policyv1.Access_ACCESS_PUBLIC &&
+		!proto.Equal(option, &policyv1.Rule{Access: policyv1.Access_ACCESS_PUBLIC}):
+		return errors.New("its option is ACCESS_PUBLIC, which nothing else can be asked with")
+	case option.GetMaxAge() != nil:
+		return validateMaxAge(option.GetMaxAge())
+	default:
+		return nil
+	}
+}
+
+func validateMaxAge(age *durationpb.Duration) error {
+	if err := age.CheckValid(); err != nil {
+		return fmt.Errorf("max_age: %w", err)
+	}
+	if age.GetSeconds() <= 0 || age.GetNanos() != 0 {
+		return errors.New("max_age must be whole seconds, and more than zero")
+	}
+	return nil
+}
+
+func accessOf(access policyv1.Access) (interceptor.Access, error) {
+	switch access {
+	case policyv1.Access_ACCESS_UNSPECIFIED, policyv1.Access_ACCESS_REQUIRED:
+		return interceptor.Required, nil
+	case policyv1.Access_ACCESS_OPTIONAL:
+		return interceptor.Optional, nil
+	case policyv1.Access_ACCESS_PUBLIC:
+		return interceptor.Public, nil
+	default:
+		return 0, fmt.Errorf("its option has an access that this version of oidcrpc does not know: %d", access)
+	}
+}
