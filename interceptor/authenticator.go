@@ -14,9 +14,6 @@ import (
 // An error that is a [*verifier.AuthError] refuses the caller, a
 // [*verifier.KeysError] becomes Unavailable, and any other one Internal. So do nil
 // claims without an error. Verify must be safe for concurrent use.
-//
-// A TokenVerifier that also has a method Requirement() verifier.Requirement, and
-// checks it, has that named in challenges along with what a rule asks.
 type TokenVerifier interface {
 	Verify(ctx context.Context, token string) (*verifier.Claims, error)
 }
@@ -25,7 +22,6 @@ type TokenVerifier interface {
 // concurrent use by any number of servers; a zero Authenticator refuses every call.
 type Authenticator struct {
 	verifier     TokenVerifier
-	baseline     verifier.Requirement // what the verifier checks by itself
 	realm        string
 	policy       policy
 	observe      func(context.Context, Decision)
@@ -39,9 +35,6 @@ func New(tokens TokenVerifier, options ...Option) (*Authenticator, error) {
 		return nil, errors.New("interceptor: New needs a TokenVerifier")
 	}
 	a := &Authenticator{verifier: tokens, realm: verifier.DefaultRealm, streamExpiry: true}
-	if v, ok := tokens.(interface{ Requirement() verifier.Requirement }); ok {
-		a.baseline = v.Requirement()
-	}
 	for _, option := range options {
 		if err := option.apply(a); err != nil {
 			return nil, err

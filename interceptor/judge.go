@@ -3,8 +3,6 @@ package interceptor
 import (
 	"context"
 	"errors"
-	"net/http"
-	"slices"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -22,11 +20,11 @@ func (a *Authenticator) judge(ctx context.Context, call Call, rule Rule) (*verif
 		return nil, err
 	}
 	claims, err := a.verify(ctx, token)
-	if err == nil {
-		err = rule.Require.Check(claims)
-	}
 	if err != nil {
-		return nil, a.nameAllNeeds(err, rule)
+		return nil, nameAllNeeds(err, rule)
+	}
+	if err := rule.Require.Check(claims); err != nil {
+		return nil, err
 	}
 	if rule.Allow == nil {
 		return claims, nil
@@ -34,27 +32,17 @@ func (a *Authenticator) judge(ctx context.Context, call Call, rule Rule) (*verif
 	return claims, allowed(ctx, rule, claims)
 }
 
-// nameAllNeeds adds to a missing scope or permission what else the call asks, by
-// the verifier's baseline and the rule: the caller should have to ask only once
-// (RFC 6750, section 3).
-func (a *Authenticator) nameAllNeeds(err error, rule Rule) error {
+// nameAllNeeds adds what the rule asks to a refusal by the verifier's own
+// requirement: the caller should have to ask only once (RFC 6750, section 3).
+func nameAllNeeds(err error, rule Rule) error {
 	authErr, ok := errors.AsType[*verifier.AuthError](err)
-	if !ok || authErr.StatusCode() != http.StatusForbidden {
+	if !ok {
 		return err
 	}
-	full := *authErr
-	full.Scopes = union(a.baseline.Scopes, rule.Require.Scopes, authErr.Scopes)
-	full.Permissions = union(a.baseline.Permissions, rule.Require.Permissions, authErr.Permissions)
-	return &full
-}
-
-func union(lists ...[]string) (all []string) {
-	for _, s := range slices.Concat(lists...) {
-		if !slices.Contains(all, s) {
-			all = append(all, s)
-		}
+	if full := authErr.With(rule.Require); full != authErr {
+		return full
 	}
-	return all
+	return err
 }
 
 func (a *Authenticator) verify(ctx context.Context, token string) (*verifier.Claims, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -65,8 +64,7 @@ func (p Policy) compile() (policy, error) {
 		if err := rule.validate(key); err != nil {
 			return nil, fmt.Errorf("interceptor: Policy[%q]: %w", key, err)
 		}
-		rule.Require.Scopes = slices.Clone(rule.Require.Scopes)
-		rule.Require.Permissions = slices.Clone(rule.Require.Permissions)
+		rule.Require = rule.Require.Clone()
 		compiled[key] = rule
 	}
 	return compiled, nil
@@ -79,8 +77,7 @@ func (r Rule) validate(key string) error {
 	if r.Access < Required || r.Access > Public {
 		return fmt.Errorf("unknown Access %d", r.Access)
 	}
-	asks := len(r.Require.Scopes) > 0 || len(r.Require.Permissions) > 0 || r.Allow != nil
-	if r.Access == Public && asks {
+	if r.Access == Public && (!r.Require.IsZero() || r.Allow != nil) {
 		return errors.New("a Public procedure cannot have Require or Allow")
 	}
 	if err := r.Require.Validate(); err != nil {

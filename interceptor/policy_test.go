@@ -5,11 +5,13 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 func TestMostSpecificRuleReplacesTheOthers(t *testing.T) {
@@ -215,13 +217,15 @@ func TestAllowHasTheLastWord(t *testing.T) {
 }
 
 func TestAllowNamesItsOwnScopesAlone(t *testing.T) {
-	auth := mustNew(t, baseline{"base"}, interceptor.WithPolicy(interceptor.Policy{
+	issuer := verifiertest.NewIssuer()
+	tokens := verifierThatRequires(t, issuer, verifier.Requirement{Scopes: []string{"base"}})
+	auth := mustNew(t, tokens, interceptor.WithPolicy(interceptor.Policy{
 		"/a.S/M": {Allow: func(context.Context, *verifier.Claims) error {
 			return &verifier.AuthError{Code: verifier.CodeInsufficientScope, Message: "m", Scopes: []string{"own"}}
 		}},
 	}))
 	_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
-		Procedure: "/a.S/M", Authorization: []string{"Bearer base"},
+		Procedure: "/a.S/M", Authorization: []string{"Bearer " + issuer.Token(map[string]any{"scope": "base"})},
 	})
 	if got := infoOf(t, refusal).GetMetadata()["scope"]; got != "own" {
 		t.Errorf("scope = %q, want own", got)
@@ -282,6 +286,9 @@ func TestNewRefusesAPolicyAndNamesTheKey(t *testing.T) {
 		{"/a.S/R", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"cr\r\nlf"}}}},
 		{"/a.S/E", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{""}}}},
 		{"/a.S/F", interceptor.Rule{Require: verifier.Requirement{Permissions: []string{""}}}},
+		{"/a.S/G", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{AnyScopes: []string{"s"}}}},
+		{"/a.S/H", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{ACRValues: []string{"s"}}}},
+		{"/a.S/I", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{MaxAge: time.Second}}},
 	}
 	for _, test := range tests {
 		_, err := interceptor.New(acceptAll{}, interceptor.WithPolicy(interceptor.Policy{test.key: test.rule}))

@@ -99,8 +99,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Audiences = slices.Clone(c.Audiences)
 	c.ClientIDs = slices.Clone(c.ClientIDs)
-	c.Require.Scopes = slices.Clone(c.Require.Scopes)
-	c.Require.Permissions = slices.Clone(c.Require.Permissions)
+	c.Require = c.Require.Clone()
 	if c.Algorithms == nil {
 		c.Algorithms = []string{"RS256"}
 	}
