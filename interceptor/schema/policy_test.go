@@ -191,7 +191,7 @@ func TestContradictoryOptionIsRefused(t *testing.T) {
 		{"a negative maximum age", &policyv1.Rule{MaxAge: seconds(-1)}, "max_age"},
 		{"part of a second", &policyv1.Rule{MaxAge: &durationpb.Duration{Seconds: 1, Nanos: 1}}, "max_age"},
 		{"a maximum age that is none", &policyv1.Rule{MaxAge: &durationpb.Duration{Seconds: 1, Nanos: -1}}, "max_age"},
-		{"a maximum age of an eternity", &policyv1.Rule{MaxAge: seconds(1 << 60)}, "max_age"},
+		{"a maximum age of an eternity", &policyv1.Rule{MaxAge: seconds(1 << 60)}, "MaxAge"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

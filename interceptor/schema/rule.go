@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/interceptor/schema/policyv1"
@@ -32,6 +31,7 @@ func ruleOf(option *policyv1.Rule) (interceptor.Rule, error) {
 
 // validate reports what the Rule of Go could not show any more.
 func validate(option *policyv1.Rule) error {
+	age := option.GetMaxAge()
 	switch {
 	case len(option.ProtoReflect().GetUnknown()) > 0:
 		// It may be a restriction.
@@ -41,21 +41,11 @@ func validate(option *policyv1.Rule) error {
 	case option.GetAccess() == policyv1.Access_ACCESS_PUBLIC &&
 		!proto.Equal(option, &policyv1.Rule{Access: policyv1.Access_ACCESS_PUBLIC}):
 		return errors.New("its option is ACCESS_PUBLIC, which nothing else can be asked with")
-	case option.GetMaxAge() != nil:
-		return validateMaxAge(option.GetMaxAge())
+	case age != nil && (age.GetSeconds() <= 0 || age.GetNanos() != 0):
+		return errors.New("its max_age must be whole seconds, and more than zero")
 	default:
 		return nil
 	}
-}
-
-func validateMaxAge(age *durationpb.Duration) error {
-	if err := age.CheckValid(); err != nil {
-		return fmt.Errorf("max_age: %w", err)
-	}
-	if age.GetSeconds() <= 0 || age.GetNanos() != 0 {
-		return errors.New("max_age must be whole seconds, and more than zero")
-	}
-	return nil
 }
 
 func accessOf(access policyv1.Access) (interceptor.Access, error) {
