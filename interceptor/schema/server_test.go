@@ -91,7 +91,9 @@ func unencrypted() *http.Protocols {
 
 var methods = []string{"Greet", "Watch", "Collect", "Converse"}
 
-type client struct{ greetv1connect.GreetServiceClient }
+type client struct {
+	greetv1connect.GreetServiceClient
+}
 
 // verdict makes a call and returns what came of it: the code, and the challenge.
 func (c client) verdict(ctx context.Context, method, token string) string {
