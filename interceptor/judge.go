@@ -8,7 +8,7 @@ import (
 )
 
 // judge returns the claims that the rule admits, nil for an anonymous caller.
-func (a *Authenticator) judge(ctx context.Context, call Call, rule Rule) (*verifier.Claims, error) {
+func (a *Authenticator) judge(ctx context.Context, call Call, rule *keyedRule) (*verifier.Claims, error) {
 	if a.verifier == nil {
 		return nil, errors.New("interceptor: the Authenticator was not made by New")
 	}
@@ -26,15 +26,20 @@ func (a *Authenticator) judge(ctx context.Context, call Call, rule Rule) (*verif
 	if err := rule.Require.Check(claims); err != nil {
 		return nil, err
 	}
-	if rule.Allow == nil {
-		return claims, nil
+	switch {
+	case rule.Access == Denied:
+		return nil, notAllowed(errDenied)
+	case rule.Allow != nil:
+		return claims, allowed(ctx, rule, claims)
 	}
-	return claims, allowed(ctx, rule, claims)
+	return claims, nil
 }
+
+var errDenied = errors.New("interceptor: the procedure is denied to everybody")
 
 // nameAllNeeds adds what the rule asks to a refusal by the verifier's own
 // requirement: the caller should have to ask only once (RFC 6750, section 3).
-func nameAllNeeds(err error, rule Rule) error {
+func nameAllNeeds(err error, rule *keyedRule) error {
 	authErr, ok := errors.AsType[*verifier.AuthError](err)
 	if !ok {
 		return err
@@ -56,13 +61,18 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*verifier.Cla
 	return claims, err
 }
 
-// allowed asks the rule's own check. Its AuthErrors stand as they are; any other
-// error says no more to the caller than no.
-func allowed(ctx context.Context, rule Rule, claims *verifier.Claims) error {
+// allowed asks the rule's own check.
+func allowed(ctx context.Context, rule *keyedRule, claims *verifier.Claims) error {
 	err := rule.Allow(ctx, claims)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	return notAllowed(err)
+}
+
+// notAllowed returns the refusal that err is the reason for. An AuthError stands as
+// it is; any other error says no more to the caller than no.
+func notAllowed(err error) error {
 	if _, ok := errors.AsType[*verifier.AuthError](err); ok {
 		return err
 	}

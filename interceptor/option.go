@@ -32,7 +32,7 @@ func WithRealm(realm string) Option {
 // nothing more. It may be given once.
 func WithPolicy(p Policy) Option {
 	return option(func(a *Authenticator) error {
-		if a.policy != nil {
+		if a.policy.procedures != nil {
 			return errors.New("interceptor: WithPolicy was given twice")
 		}
 		compiled, err := p.compile()

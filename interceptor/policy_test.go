@@ -109,6 +109,9 @@ func TestAccessDecidesWhoNeedsAToken(t *testing.T) {
 		{interceptor.Public, none, true, false},
 		{interceptor.Public, good, true, false},
 		{interceptor.Public, bad, true, false},
+		{interceptor.Denied, none, false, false},
+		{interceptor.Denied, good, false, false},
+		{interceptor.Denied, bad, false, false},
 	}
 	for _, test := range tests {
 		var tokens interceptor.TokenVerifier = acceptAll{}
@@ -280,7 +283,9 @@ func TestNewRefusesAPolicyAndNamesTheKey(t *testing.T) {
 		{"/a.S/P", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{Permissions: []string{"p"}}}},
 		{"/a.S/A", interceptor.Rule{Access: interceptor.Public, Allow: func(context.Context, *verifier.Claims) error { return nil }}},
 		{"/a.S/N", interceptor.Rule{Access: -1}},
-		{"/a.S/X", interceptor.Rule{Access: 3}},
+		{"/a.S/X", interceptor.Rule{Access: interceptor.Denied + 1}},
+		{"/a.S/D", interceptor.Rule{Access: interceptor.Denied, Require: scope}},
+		{"/a.S/W", interceptor.Rule{Access: interceptor.Denied, Allow: func(context.Context, *verifier.Claims) error { return nil }}},
 		{"/a.S/Q", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{`quo"te`}}}},
 		{"/a.S/L", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"two words"}}}},
 		{"/a.S/R", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"cr\r\nlf"}}}},
@@ -316,4 +321,47 @@ func FuzzPolicyKey(f *testing.F) {
 			t.Errorf("the key %q opened %q", key, procedure)
 		}
 	})
+}
+
+func TestDeniedProcedureIsToldToThoseWithAGoodTokenAlone(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	var decided interceptor.Decision
+	auth := mustNew(t, verifierThatRequires(t, issuer, verifier.Requirement{}),
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { decided = d }),
+		interceptor.WithPolicy(interceptor.Policy{
+			"/*":     {Access: interceptor.Denied},
+			"/a.S/M": {},
+		}))
+	good, expired := issuer.Token(nil), issuer.Token(map[string]any{"exp": 1})
+	tests := []struct {
+		procedure string
+		sent      []string
+		reason    string
+		challenge string
+	}{
+		{"/a.S/M", []string{"Bearer " + good}, "", ""},
+		{"/a.S/Forgotten", nil, "MISSING_TOKEN", `Bearer realm="api"`},
+		{"/a.S/Forgotten", []string{"Bearer " + expired}, "TOKEN_EXPIRED",
+			`Bearer realm="api", error="invalid_token", error_description="the token has expired"`},
+		{"/a.S/Forgotten", []string{"Bearer " + good}, "INSUFFICIENT_PERMISSIONS",
+			`Bearer realm="api", error="insufficient_scope", error_description="the token lacks a required permission"`},
+	}
+	for _, test := range tests {
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: test.procedure, Authorization: test.sent})
+		if test.reason == "" {
+			if refusal != nil {
+				t.Errorf("%s: %v", test.procedure, refusal)
+			}
+			continue
+		}
+		if reasonOf(t, refusal) != test.reason || refusal.Challenge != test.challenge {
+			t.Errorf("%s: %s %s, want %s %s", test.procedure, reasonOf(t, refusal), refusal.Challenge, test.reason, test.challenge)
+		}
+		if decided.Rule != "/*" {
+			t.Errorf("decided by %q", decided.Rule)
+		}
+	}
+	if decided.Err == nil || !strings.Contains(errors.Unwrap(decided.Err).Error(), "denied") {
+		t.Errorf("the observer hears %v", decided.Err)
+	}
 }

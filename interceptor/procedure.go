@@ -2,6 +2,20 @@ package interceptor
 
 import "strings"
 
+// The procedures of gRPC's own services, for use as keys of a [Policy]. They are
+// closed to callers without a token until a rule opens them:
+//
+//	interceptor.HealthCheck:  {Access: interceptor.Public},
+//	interceptor.ReflectionV1: {Access: interceptor.Public},
+const (
+	HealthCheck = "/grpc.health.v1.Health/Check"
+	HealthList  = "/grpc.health.v1.Health/List"
+	HealthWatch = "/grpc.health.v1.Health/Watch"
+
+	ReflectionV1      = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+	ReflectionV1Alpha = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+)
+
 // IsProcedure reports whether s is of the form "/package.Service/Method", the only
 // one that is ever admitted.
 func IsProcedure(s string) bool {
