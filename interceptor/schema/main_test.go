@@ -21,6 +21,7 @@ const (
 	required = policyv1.Access_ACCESS_REQUIRED
 	optional = policyv1.Access_ACCESS_OPTIONAL
 	public   = policyv1.Access_ACCESS_PUBLIC
+	denied   = policyv1.Access_ACCESS_DENIED
 )
 
 // A service is a service to be, with its option and those of its methods. A nil rule

@@ -14,17 +14,18 @@ import (
 )
 
 // Policy returns the policy that files state in their options, with the rules of
-// explicit in place of those that they state for the same procedures. Explicit may
+// explicit in place of those that the options give the same procedures. Explicit may
 // be nil.
 //
 // The option of a service becomes the rule "/pkg.Service/*", that of an rpc the
 // rule "/pkg.Service/Method", which replaces it and is never merged with it. An rpc
 // without either has no rule: it needs a valid token, and nothing more.
 //
-// Whatever rule explicit has for a procedure, under any key, is its rule: a key
-// "/pkg.Service/*" leaves out all that the schema says of that service, so that no
-// option can soften it. "/*" would leave out the whole schema, and is an error; what
-// every call needs stands in [verifier.Config].Require.
+// Whatever rule explicit has for a procedure, under its own key or its service's, is
+// its rule: a key "/pkg.Service/*" leaves out all that the schema says of that
+// service, so that no option can soften it. The only "/*" that explicit may have is
+// {Access: Denied}, which closes what neither of them has a rule for; what every call
+// needs stands in [verifier.Config].Require.
 //
 // An error names the file and the procedure whose option contradicts itself, or says
 // what this version of the library does not know. It is an error to name no file,
@@ -36,8 +37,8 @@ func Policy(explicit interceptor.Policy, files ...protoreflect.FileDescriptor) (
 	if len(files) == 0 {
 		return nil, errors.New("schema: Policy needs a file")
 	}
-	if _, ok := explicit["/*"]; ok {
-		return nil, errors.New(`schema: the explicit rule "/*" would leave out the whole schema`)
+	if rule, ok := explicit["/*"]; ok && rule.Access != interceptor.Denied {
+		return nil, errors.New(`schema: the options of the schema would replace the explicit rule "/*"`)
 	}
 	policy, err := policyOf(files)
 	if err != nil {

@@ -24,6 +24,7 @@ func TestEveryFieldOfAnOptionBecomesOneOfTheRule(t *testing.T) {
 	}{
 		"Required":    {&policyv1.Rule{Access: required}, interceptor.Rule{}},
 		"Optional":    {&policyv1.Rule{Access: optional}, interceptor.Rule{Access: interceptor.Optional}},
+		"Denied":      {&policyv1.Rule{Access: denied}, interceptor.Rule{Access: interceptor.Denied}},
 		"Public":      {&policyv1.Rule{Access: public}, interceptor.Rule{Access: interceptor.Public}},
 		"Scopes":      {scopes("a", "b"), needs(verifier.Requirement{Scopes: []string{"a", "b"}})},
 		"AnyScopes":   {&policyv1.Rule{AnyScopes: []string{"a", "b"}}, needs(verifier.Requirement{AnyScopes: []string{"a", "b"}})},
@@ -123,10 +124,16 @@ func TestExplicitRuleStandsInPlaceOfWhatTheSchemaSays(t *testing.T) {
 	}
 }
 
-func TestExplicitRuleOfEverythingIsRefused(t *testing.T) {
-	file := link(t, fileOf("test.proto", service{name: "S"}))
-	_, err := schema.Policy(interceptor.Policy{"/*": {}}, file)
-	checkError(t, err, `"/*" would leave out the whole schema`)
+func TestExplicitRuleOfEverythingCanOnlyClose(t *testing.T) {
+	file := link(t, fileOf("test.proto", service{name: "S", option: scopes("service")}))
+	closed := interceptor.Rule{Access: interceptor.Denied}
+	checkPolicy(t, interceptor.Policy{
+		"/test.S/*": needs(verifier.Requirement{Scopes: []string{"service"}}), "/*": closed,
+	}, interceptor.Policy{"/*": closed}, file)
+	for access := range interceptor.Denied {
+		_, err := schema.Policy(interceptor.Policy{"/*": {Access: access}}, file)
+		checkError(t, err, `would replace the explicit rule "/*"`)
+	}
 }
 
 func TestPolicyChangesNothingThatItWasGiven(t *testing.T) {
@@ -144,7 +151,7 @@ func TestPolicyChangesNothingThatItWasGiven(t *testing.T) {
 }
 
 func TestErrorOfAnOptionNamesTheFileAndTheProcedure(t *testing.T) {
-	const what = "its option is ACCESS_PUBLIC"
+	const what = "its option asks for more than ACCESS_PUBLIC"
 	wrong := &policyv1.Rule{Access: public, Scopes: []string{"a"}}
 	ofService := link(t, fileOf("dir/s.proto", service{name: "S", option: wrong}))
 	_, err := schema.Policy(nil, ofService)
@@ -166,20 +173,22 @@ func TestContradictoryOptionIsRefused(t *testing.T) {
 	newer.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1))
 	alone := &policyv1.Rule{Access: public}
 	alone.ProtoReflect().SetUnknown(newer.ProtoReflect().GetUnknown())
-	const stands, unknown = "which nothing else can be asked with", "does not know"
+	const more, unknown = "asks for more than", "does not know"
 	tests := []struct {
 		name   string
 		option *policyv1.Rule
 		want   string
 	}{
 		{"nothing", &policyv1.Rule{}, "says nothing"},
-		{"public with scopes", &policyv1.Rule{Access: public, Scopes: []string{"a"}}, stands},
-		{"public with any of scopes", &policyv1.Rule{Access: public, AnyScopes: []string{"a"}}, stands},
-		{"public with permissions", &policyv1.Rule{Access: public, Permissions: []string{"a"}}, stands},
-		{"public with acr values", &policyv1.Rule{Access: public, AcrValues: []string{"a"}}, stands},
-		{"public with a maximum age", &policyv1.Rule{Access: public, MaxAge: seconds(1)}, stands},
-		{"public with an empty maximum age", &policyv1.Rule{Access: public, MaxAge: seconds(0)}, stands},
-		{"an access of a newer version", &policyv1.Rule{Access: 4}, unknown},
+		{"public with scopes", &policyv1.Rule{Access: public, Scopes: []string{"a"}}, more},
+		{"public with any of scopes", &policyv1.Rule{Access: public, AnyScopes: []string{"a"}}, more},
+		{"public with permissions", &policyv1.Rule{Access: public, Permissions: []string{"a"}}, more},
+		{"public with acr values", &policyv1.Rule{Access: public, AcrValues: []string{"a"}}, more},
+		{"public with a maximum age", &policyv1.Rule{Access: public, MaxAge: seconds(1)}, more},
+		{"public with an empty maximum age", &policyv1.Rule{Access: public, MaxAge: seconds(0)}, "max_age"},
+		{"denied with scopes", &policyv1.Rule{Access: denied, Scopes: []string{"a"}}, more},
+		{"denied with a maximum age", &policyv1.Rule{Access: denied, MaxAge: seconds(1)}, more},
+		{"an access of a newer version", &policyv1.Rule{Access: 5}, unknown},
 		{"a negative access", &policyv1.Rule{Access: -1}, unknown},
 		{"a field of a newer version", newer, unknown},
 		{"a field of a newer version on a public rpc", alone, unknown},

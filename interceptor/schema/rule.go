@@ -26,10 +26,13 @@ func ruleOf(option *policyv1.Rule) (interceptor.Rule, error) {
 		ACRValues:   option.GetAcrValues(),
 		MaxAge:      option.GetMaxAge().AsDuration(),
 	}
+	if (access == interceptor.Public || access == interceptor.Denied) && !require.IsZero() {
+		return interceptor.Rule{}, fmt.Errorf("its option asks for more than %s", option.GetAccess())
+	}
 	return interceptor.Rule{Access: access, Require: require}, require.Validate()
 }
 
-// validate reports what the Rule of Go could not show any more.
+// validate reports what cannot be seen in a Rule of Go any more.
 func validate(option *policyv1.Rule) error {
 	age := option.GetMaxAge()
 	switch {
@@ -38,9 +41,6 @@ func validate(option *policyv1.Rule) error {
 		return errors.New("its option has a field that this version of oidcrpc does not know")
 	case proto.Size(option) == 0:
 		return errors.New("its option says nothing: for any valid token it is access: ACCESS_REQUIRED")
-	case option.GetAccess() == policyv1.Access_ACCESS_PUBLIC &&
-		!proto.Equal(option, &policyv1.Rule{Access: policyv1.Access_ACCESS_PUBLIC}):
-		return errors.New("its option is ACCESS_PUBLIC, which nothing else can be asked with")
 	case age != nil && (age.GetSeconds() <= 0 || age.GetNanos() != 0):
 		return errors.New("its max_age must be whole seconds, and more than zero")
 	default:
@@ -56,6 +56,8 @@ func accessOf(access policyv1.Access) (interceptor.Access, error) {
 		return interceptor.Optional, nil
 	case policyv1.Access_ACCESS_PUBLIC:
 		return interceptor.Public, nil
+	case policyv1.Access_ACCESS_DENIED:
+		return interceptor.Denied, nil
 	default:
 		return 0, fmt.Errorf("its option has an access that this version of oidcrpc does not know: %d", access)
 	}

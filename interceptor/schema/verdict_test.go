@@ -63,6 +63,14 @@ func TestVerdictsAreThoseOfAGoPolicyOfTheSameMeaning(t *testing.T) {
 				methods: map[string]*policyv1.Rule{"Watch": {MaxAge: seconds(3600)}},
 			},
 		},
+		{
+			"a closed service",
+			interceptor.Policy{greetService + "*": {Access: interceptor.Denied}, greetService + "Watch": {}},
+			service{
+				option:  &policyv1.Rule{Access: denied},
+				methods: map[string]*policyv1.Rule{"Watch": {Access: required}},
+			},
+		},
 		{"no rule at all", nil, service{}},
 	}
 	issuer := verifiertest.NewIssuer()

@@ -63,6 +63,10 @@ const (
 	// Every caller is admitted, and no token is looked at: the handler sees nobody's
 	// claims. Nothing else can be asked along with it.
 	Access_ACCESS_PUBLIC Access = 3
+	// No caller is admitted. One without a valid token gets UNAUTHENTICATED, and any
+	// other PERMISSION_DENIED. Nothing else can be asked along with it. As a service's
+	// option it closes every rpc that has none of its own.
+	Access_ACCESS_DENIED Access = 4
 )
 
 // Enum value maps for Access.
@@ -72,12 +76,14 @@ var (
 		1: "ACCESS_REQUIRED",
 		2: "ACCESS_OPTIONAL",
 		3: "ACCESS_PUBLIC",
+		4: "ACCESS_DENIED",
 	}
 	Access_value = map[string]int32{
 		"ACCESS_UNSPECIFIED": 0,
 		"ACCESS_REQUIRED":    1,
 		"ACCESS_OPTIONAL":    2,
 		"ACCESS_PUBLIC":      3,
+		"ACCESS_DENIED":      4,
 	}
 )
 
@@ -263,12 +269,13 @@ const file_oidcrpc_policy_v1_policy_proto_rawDesc = "" +
 	"\vpermissions\x18\x04 \x03(\tR\vpermissions\x12\x1d\n" +
 	"\n" +
 	"acr_values\x18\x05 \x03(\tR\tacrValues\x122\n" +
-	"\amax_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge*]\n" +
+	"\amax_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge*p\n" +
 	"\x06Access\x12\x16\n" +
 	"\x12ACCESS_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fACCESS_REQUIRED\x10\x01\x12\x13\n" +
 	"\x0fACCESS_OPTIONAL\x10\x02\x12\x11\n" +
-	"\rACCESS_PUBLIC\x10\x03:Q\n" +
+	"\rACCESS_PUBLIC\x10\x03\x12\x11\n" +
+	"\rACCESS_DENIED\x10\x04:Q\n" +
 	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xb2\x8f\x04 \x01(\v2\x17.oidcrpc.policy.v1.RuleR\x06method:T\n" +
 	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18\xb2\x8f\x04 \x01(\v2\x17.oidcrpc.policy.v1.RuleR\aserviceB8Z6github.com/oidcrpc/oidcrpc/interceptor/schema/policyv1b\x06proto3"
 
