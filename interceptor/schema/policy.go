@@ -44,7 +44,11 @@ func Policy(explicit interceptor.Policy, files ...protoreflect.FileDescriptor) (
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
-	maps.DeleteFunc(policy, func(key string, _ interceptor.Rule) bool { return covers(explicit, key) })
+	maps.DeleteFunc(policy, func(key string, _ interceptor.Rule) bool {
+		service := key[:strings.LastIndexByte(key, '/')]
+		_, ok := explicit[service+"/*"]
+		return ok
+	})
 	maps.Copy(policy, explicit)
 	return policy, nil
 }
@@ -62,13 +66,6 @@ func Files(registry *protoregistry.Files) []protoreflect.FileDescriptor {
 		return strings.Compare(a.Path(), b.Path())
 	})
 	return files
-}
-
-// covers reports whether explicit has a rule for what is under key.
-func covers(explicit interceptor.Policy, key string) bool {
-	_, itself := explicit[key]
-	_, service := explicit[key[:strings.LastIndexByte(key, '/')]+"/*"]
-	return itself || service
 }
 
 func policyOf(files []protoreflect.FileDescriptor) (interceptor.Policy, error) {

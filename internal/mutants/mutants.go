@@ -5,6 +5,7 @@ var (
 	calls    = []string{"./interceptor"}
 	grpcs    = []string{"./grpcauth", "./internal/wire"}
 	connects = []string{"./connectauth", "./internal/wire"}
+	schemas  = []string{"./interceptor/schema"}
 )
 
 // mutants are the defences that are listed in SECURITY.md, in that order.
@@ -181,4 +182,46 @@ var mutants = []mutant{
 		`Code:    code.Code_UNAVAILABLE,`, `Code:    code.Code_UNAUTHENTICATED,`, calls},
 	{"an unknown error admits nobody but says why", "interceptor/refusal.go",
 		`Message: "the call could not be authenticated"`, `Message: err.Error()`, calls},
+
+	// The policy in the schema.
+	{"options of descriptors from run time are overlooked", "interceptor/schema/option.go",
+		`if err := decodeAgain(descriptor.Options(), options, extension); err != nil {`,
+		`if err := decodeAgain(nil, options, extension); err != nil {`, schemas},
+	{"options that only our own code knows are read", "interceptor/schema/option.go",
+		`	if !proto.HasExtension(options, extension) {`,
+		`	options = descriptor.Options()
+	if !proto.HasExtension(options, extension) {`, schemas},
+	{"options that cannot be read are taken for none", "interceptor/schema/option.go",
+		`return nil, fmt.Errorf("its options cannot be read: %w", err)`, `_ = fmt.Errorf; return nil, nil`, schemas},
+	{"fields of a newer option are ignored", "interceptor/schema/rule.go",
+		`case len(option.ProtoReflect().GetUnknown()) > 0:`, `case false:`, schemas},
+	{"an option may say nothing", "interceptor/schema/rule.go",
+		`case proto.Size(option) == 0:`, `case proto.Size(option) < 0:`, schemas},
+	{"an access of a newer option is public", "interceptor/schema/rule.go",
+		`	default:
+		return 0, fmt.Errorf(`, `	default:
+		return interceptor.Public, nil
+		return 0, fmt.Errorf(`, schemas},
+	{"an empty max_age asks for nothing", "interceptor/schema/rule.go",
+		`age.GetSeconds() <= 0`, `age.GetSeconds() < 0`, schemas},
+	{"a public option may have requirements", "interceptor/schema/rule.go",
+		`access == interceptor.Public || access`, `access`, schemas},
+	{"a denied option may have requirements", "interceptor/schema/rule.go",
+		` || access == interceptor.Denied)`, `)`, schemas},
+	{"an option may ask what no token has", "interceptor/schema/rule.go",
+		`Require: require}, require.Validate()`, `Require: require}, nil`, schemas},
+	{"an option's acr_values are dropped", "interceptor/schema/rule.go",
+		`option.GetAcrValues()`, `nil`, schemas},
+	{"an option softens a service's explicit rule", "interceptor/schema/policy.go",
+		`		return ok
+	})`, `		return ok && false
+	})`, schemas},
+	{"an option softens the explicit rule of everything", "interceptor/schema/policy.go",
+		`ok && rule.Access != interceptor.Denied`, `ok && rule.Access < 0`, schemas},
+	{"a service may be in two files", "interceptor/schema/policy.go",
+		`]; ok {
+				return nil, fmt`, `]; ok && path == "" {
+				return nil, fmt`, schemas},
+	{"files that were not found have no options", "interceptor/schema/policy.go",
+		`if file == nil || file.IsPlaceholder() {`, `if file == nil {`, schemas},
 }
