@@ -23,6 +23,7 @@ type TokenVerifier interface {
 type Authenticator struct {
 	verifier     TokenVerifier
 	realm        string
+	resource     *resource // nil: challenges name none
 	policy       policy
 	observe      func(context.Context, Decision)
 	streamExpiry bool

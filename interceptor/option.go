@@ -3,6 +3,7 @@ package interceptor
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // An Option changes what [New] makes.
@@ -24,6 +25,20 @@ func WithRealm(realm string) Option {
 		if realm != "" {
 			a.realm = realm
 		}
+		return nil
+	})
+}
+
+// WithResourceMetadata names the service's metadata in every challenge, those
+// without an error code too (RFC 9728, section 5.1). [Authenticator.ResourceMetadata]
+// serves them. By default challenges name none.
+func WithResourceMetadata(m ResourceMetadata) Option {
+	return option(func(a *Authenticator) error {
+		compiled, err := m.compile()
+		if err != nil {
+			return fmt.Errorf("interceptor: %w", err)
+		}
+		a.resource = compiled
 		return nil
 	})
 }

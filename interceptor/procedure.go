@@ -38,16 +38,16 @@ func serviceOf(procedure string) (string, bool) {
 // isName accepts what services and methods are called: no wildcard, no escape, and
 // nothing that a router might take for another name.
 func isName(name string) bool {
-	for part := range strings.SplitSeq(name, ".") {
-		if part == "" {
+	begins := true // a part between dots, which is not to be empty
+	for i := range len(name) {
+		c := name[i]
+		if c == '.' && begins {
 			return false
 		}
-		for i := range len(part) {
-			c := part[i]
-			if c != '_' && c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-				return false
-			}
+		if c != '.' && c != '_' && c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
 		}
+		begins = c == '.'
 	}
-	return true
+	return !begins
 }

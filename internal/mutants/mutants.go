@@ -13,8 +13,10 @@ var mutants = []mutant{
 	// The procedure and the credential.
 	{"any string is a procedure", "interceptor/procedure.go",
 		`return ok && !strings.HasSuffix(s, "/*")`, `return true || ok`, calls},
+	{"any string falls under a rule", "interceptor/policy.go",
+		`if !ok || strings.HasSuffix(procedure, "/*") {`, `if false {`, calls},
 	{"a procedure without a rule is public", "interceptor/policy.go",
-		`return Rule{}, "", true`, `return Rule{Access: Public}, "", true`, calls},
+		`return noRule, true`, `return &keyedRule{Rule: Rule{Access: Public}}, true`, calls},
 	{"the first of several credentials is taken", "interceptor/bearer.go",
 		`if len(authorization) > 1 {`, `if false {`, calls},
 	{"any scheme will do", "interceptor/bearer.go",
@@ -129,9 +131,11 @@ var mutants = []mutant{
 	{"a user who never authenticated did so in time", "verifier/requirement.go",
 		`return !c.authTime.IsZero() && !time`, `return c.authTime.IsZero() || !time`, tokens},
 	{"Allow is not asked", "interceptor/judge.go",
-		`if rule.Allow == nil {`, `if true {`, calls},
-	{"claims of an outer call are left in the context", "interceptor/context.go",
-		`claims == nil && !ok {`, `claims == nil && (ok || !ok) {`, calls},
+		`case rule.Allow != nil:`, `case false:`, calls},
+	{"a denied procedure is admitted", "interceptor/judge.go",
+		`case rule.Access == Denied:`, `case false:`, calls},
+	{"claims of an outer call are left in the context", "interceptor/admission.go",
+		`return a.decision.Claims`, `if a.decision.Claims != nil { return a.decision.Claims }; return a.Context.Value(key)`, calls},
 	{"the middleware's claims are another authenticator's", "interceptor/context.go",
 		`v.by != a || `, ``, calls},
 	{"the middleware's claims are another token's", "interceptor/context.go",
@@ -139,15 +143,40 @@ var mutants = []mutant{
 	{"the middleware's claims outlive the token", "interceptor/context.go",
 		`!time.Now().Before(v.claims.ValidUntil())`, `!time.Unix(0, 0).Before(v.claims.ValidUntil())`, calls},
 
+	// Nothing forgotten, and what is found out late.
+	{"a wildcard counts as a rule of one's own", "interceptor/coverage.go",
+		`if a.policy.procedures[procedure] == nil {`, `if rule, _ := a.policy.rule(procedure); rule == noRule {`, calls},
+	{"misspelt procedures are not found", "interceptor/coverage.go",
+		`if !known[key] {`, `if false {`, calls},
+	{"misspelt services are not found", "interceptor/coverage.go",
+		`if !services[service] {`, `if false {`, calls},
+	{"a late refusal is not told to the observer", "interceptor/admission.go",
+		`call.end(ctx, decision)`, `_ = decision`, calls},
+	{"an AuthError that a handler returns is ours", "grpcauth/refusal.go",
+		`	return nil
+}`, `	if err != nil {
+		return interceptor.Refuse(context.Background(), err)
+	}
+	return nil
+}`, grpcs},
+	{"a late refusal has no challenge", "grpcauth/interceptor.go",
+		`cmp.Or(stream.End(), refusalOf(err))`, `cmp.Or(stream.End(), nil)`, grpcs},
+	{"a late refusal has no challenge in Connect", "connectauth/interceptor.go",
+		`cmp.Or(stream.End(), refusalOf(err))`, `cmp.Or(stream.End(), nil)`, connects},
+	{"a late refusal of a unary call has no challenge", "grpcauth/interceptor.go",
+		`if refusal := refusalOf(err); refusal != nil {`, `if refusal := refusalOf(nil); refusal != nil {`, grpcs},
+	{"a late refusal of a unary call has no challenge in Connect", "connectauth/interceptor.go",
+		`if refusal := refusalOf(err); refusal != nil {`, `if refusal := refusalOf(nil); refusal != nil {`, connects},
+
 	// Streams.
 	{"streams outlive their token", "interceptor/stream.go",
 		`time.AfterFunc(time.Until(s.until), s.expire)`, `time.AfterFunc(1<<62, s.expire)`, calls},
 	{"the clock is not asked before a send", "interceptor/stream.go",
 		`if !time.Now().Before(s.until) {`, `if false {`, calls},
 	{"a handler's nil hides the expiry", "grpcauth/interceptor.go",
-		`if refusal := stream.End(); refusal != nil {`, `if refusal := stream.End(); refusal != nil && err != nil {`, grpcs},
+		`stream.End(), refusalOf(err)); refusal != nil {`, `stream.End(), refusalOf(err)); refusal != nil && err != nil {`, grpcs},
 	{"a handler's nil hides the expiry from Connect", "connectauth/interceptor.go",
-		`if refusal := stream.End(); refusal != nil {`, `if refusal := stream.End(); refusal != nil && err != nil {`, connects},
+		`stream.End(), refusalOf(err)); refusal != nil {`, `stream.End(), refusalOf(err)); refusal != nil && err != nil {`, connects},
 	{"the handler's own message is received into", "interceptor/stream.go",
 		`fresh := newMessage(m)`, `fresh := m`, calls},
 

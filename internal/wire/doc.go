@@ -3,5 +3,6 @@
 //
 //   - outcome_test.go is what each kind of credentials comes to;
 //   - path_test.go is the roads, and where the challenge travels on each;
-//   - expiry_test.go is how streams end when their tokens do.
+//   - expiry_test.go is how streams end when their tokens do;
+//   - late_test.go is what a handler that refuses its caller comes to.
 package wire
