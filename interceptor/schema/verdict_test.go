@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oidcrpc/oidcrpc/connectauth"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/interceptor/schema"
 	"github.com/oidcrpc/oidcrpc/interceptor/schema/policyv1"
@@ -144,6 +145,22 @@ func TestRPCThatLosesItsOptionNeedsAValidTokenAndNoMore(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestRPCWithoutAnOptionOfItsOwnIsFoundForgotten(t *testing.T) {
+	file := greetWith(t, service{
+		option:  scopes("read"),
+		methods: map[string]*policyv1.Rule{"Greet": {Access: public}, "Collect": {Access: required}},
+	})
+	policy, err := schema.Policy(interceptor.Policy{greetService + "Watch": {}}, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = newAuth(t, verifiertest.NewIssuer(), policy).CheckPolicy(connectauth.Procedures(file))
+	const want = `interceptor: Policy has no rule "/greet.v1.GreetService/Converse"`
+	if err == nil || err.Error() != want {
+		t.Errorf("err = %v, want %s alone", err, want)
 	}
 }
 
