@@ -143,13 +143,34 @@ func audience(value jsontext.Value) ([]string, bool) {
 	return strictjson.Texts(value)
 }
 
-// words reads a space-delimited string or an array of strings. Any other shape
-// grants nothing.
+// words reads a space-delimited string, an array of strings, or the names of roles.
+// Any other shape grants nothing.
 func words(value jsontext.Value) []string {
 	if s, ok := strictjson.Text(value); ok {
 		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' })
 	}
+	if value.Kind() == '{' {
+		return roles(value)
+	}
 	list, _ := strictjson.Texts(value)
+	return list
+}
+
+// roles reads the roles of ZITADEL: an object whose members have their names, and
+// hold an object of the organizations that grant each. Where one is granted by none,
+// it is another kind of object.
+func roles(object jsontext.Value) []string {
+	var list []string
+	granted := true
+	strictjson.Members(object, maxPayloadDepth, func(name []byte, value jsontext.Value) {
+		organizations := 0
+		strictjson.Members(value, maxPayloadDepth, func([]byte, jsontext.Value) { organizations++ })
+		granted = granted && organizations > 0
+		list = append(list, string(name))
+	})
+	if !granted {
+		return nil
+	}
 	return list
 }
 

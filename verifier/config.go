@@ -66,7 +66,8 @@ type Config struct {
 	// ScopeClaim and PermissionsClaim name the claims that grant scopes and
 	// permissions, "scope" and "permissions" by default. A value that starts with
 	// a slash is a JSON Pointer (RFC 6901): "/realm_access/roles". The claim is a
-	// space-delimited string or an array of strings; any other shape grants nothing.
+	// space-delimited string, an array of strings, or an object of objects, whose names
+	// count, as ZITADEL has its roles; any other shape grants nothing.
 	ScopeClaim       string
 	PermissionsClaim string
 

@@ -143,6 +143,9 @@ var mutants = []mutant{
 	{"the middleware's claims outlive the token", "interceptor/context.go",
 		`!time.Now().Before(v.claims.ValidUntil())`, `!time.Unix(0, 0).Before(v.claims.ValidUntil())`, calls},
 
+	{"the names of any object are granted", "verifier/claims.go",
+		`granted = granted && organizations > 0`, `granted = granted || organizations > 0`, tokens},
+
 	// Nothing forgotten, and what is found out late.
 	{"a wildcard counts as a rule of one's own", "interceptor/coverage.go",
 		`if a.policy.procedures[procedure] == nil {`, `if rule, _ := a.policy.rule(procedure); rule == noRule {`, calls},
