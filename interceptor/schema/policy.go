@@ -76,7 +76,8 @@ func policyOf(files []protoreflect.FileDescriptor) (interceptor.Policy, error) {
 		if file == nil || file.IsPlaceholder() {
 			return nil, errors.New("a file is nil or a placeholder")
 		}
-		for service := range all(file.Services()) {
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
 			if path, ok := paths[service.FullName()]; ok {
 				return nil, fmt.Errorf("%s: service %s is in %s already", file.Path(), service.FullName(), path)
 			}
@@ -94,7 +95,8 @@ func addService(policy interceptor.Policy, service protoreflect.ServiceDescripto
 	if err := addRule(policy, prefix+"*", service); err != nil {
 		return err
 	}
-	for method := range all(service.Methods()) {
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
 		if err := addRule(policy, prefix+string(method.Name()), method); err != nil {
 			return err
 		}
@@ -115,18 +117,4 @@ func addRule(policy interceptor.Policy, key string, descriptor protoreflect.Desc
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil
-}
-
-// all returns the elements of one of protoreflect's lists.
-func all[T any](list interface {
-	Len() int
-	Get(i int) T
-}) func(yield func(T) bool) {
-	return func(yield func(T) bool) {
-		for i := range list.Len() {
-			if !yield(list.Get(i)) {
-				return
-			}
-		}
-	}
 }

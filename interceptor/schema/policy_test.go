@@ -52,10 +52,13 @@ func TestEveryFieldOfAnOptionBecomesOneOfTheRule(t *testing.T) {
 	checkPolicy(t, want, nil, file)
 }
 
-func TestRequirementHasNoFieldThatTheSchemaLacks(t *testing.T) {
+func TestSchemaSaysAllThatAPolicyCan(t *testing.T) {
 	fields := (&policyv1.Rule{}).ProtoReflect().Descriptor().Fields()
 	if got, want := fields.Len()-1, reflect.TypeFor[verifier.Requirement]().NumField(); got != want {
 		t.Errorf("the schema has %d fields beside access, want %d", got, want)
+	}
+	if got, want := required.Descriptor().Values().Len()-1, int(interceptor.Denied)+1; got != want {
+		t.Errorf("the schema has %d kinds of access, want %d", got, want)
 	}
 }
 
