@@ -22,7 +22,7 @@ func TestProceduresAreThoseOfAllServicesInTheFiles(t *testing.T) {
 		interceptor.HealthList,
 		interceptor.HealthWatch,
 	}
-	got := connectauth.Procedures(healthv1.File_grpc_health_v1_health_proto, greetv1.File_v1_greet_proto)
+	got := connectauth.Procedures(healthv1.File_grpc_health_v1_health_proto, greetv1.File_greet_v1_greet_proto)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
