@@ -70,14 +70,63 @@ func TestOptionsOfDescriptorsFromRunTimeAreRead(t *testing.T) {
 }
 
 func TestOptionThatCannotBeReadIsRefused(t *testing.T) {
+	number := policyv1.E_Method.TypeDescriptor().Number()
+	readable, err := proto.Marshal(scopes("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name    string
+		options *descriptorpb.MethodOptions
+		want    string
+	}{
+		{
+			"a string of the same number",
+			withUnknown(protowire.AppendString(protowire.AppendTag(nil, number, protowire.BytesType), "other")),
+			"its options cannot be read",
+		},
+		{
+			"a number of the same number",
+			withUnknown(protowire.AppendVarint(protowire.AppendTag(nil, number, protowire.VarintType), 1)),
+			"its options have another one with the number of ours",
+		},
+		{
+			"a message in another encoding, which editions allow",
+			withUnknown(protowire.AppendGroup(protowire.AppendTag(nil, number, protowire.StartGroupType), number, readable)),
+			"its options have another one with the number of ours",
+		},
+		{
+			"what a parser makes of it, before the linker",
+			&descriptorpb.MethodOptions{UninterpretedOption: []*descriptorpb.UninterpretedOption{{
+				Name: []*descriptorpb.UninterpretedOption_NamePart{
+					{NamePart: new("oidcrpc.policy.v1.method"), IsExtension: new(true)},
+				},
+				AggregateValue: new(`scopes: "a"`),
+			}}},
+			"its options were parsed, but not interpreted",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			file := fileOf("test.proto", service{name: "S", methods: map[string]*policyv1.Rule{"M": nil}})
+			file.GetService()[0].GetMethod()[0].Options = test.options
+			_, err := schema.Policy(nil, link(t, file))
+			checkError(t, err, "schema: test.proto: /test.S/M: "+test.want)
+		})
+	}
+}
+
+func TestOptionsOfOthersAreNoneOfOurs(t *testing.T) {
 	file := fileOf("test.proto", service{name: "S", methods: map[string]*policyv1.Rule{"M": nil}})
-	method := file.GetService()[0].GetMethod()[0]
-	method.Options = &descriptorpb.MethodOptions{}
-	// Somebody else's option of the same number, say, which is a string.
-	other := protowire.AppendTag(nil, policyv1.E_Method.TypeDescriptor().Number(), protowire.BytesType)
-	method.GetOptions().ProtoReflect().SetUnknown(protowire.AppendString(other, "other"))
-	_, err := schema.Policy(nil, link(t, file))
-	checkError(t, err, "schema: test.proto: /test.S/M: its options cannot be read")
+	other := protowire.AppendTag(nil, policyv1.E_Method.TypeDescriptor().Number()+1, protowire.VarintType)
+	file.GetService()[0].GetMethod()[0].Options = withUnknown(protowire.AppendVarint(other, 1))
+	checkPolicy(t, interceptor.Policy{}, nil, link(t, file))
+}
+
+func withUnknown(raw []byte) *descriptorpb.MethodOptions {
+	options := &descriptorpb.MethodOptions{}
+	options.ProtoReflect().SetUnknown(raw)
+	return options
 }
 
 // descriptorSet is what a compiler writes with its option to include imports.

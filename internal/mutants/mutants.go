@@ -216,15 +216,15 @@ var mutants = []mutant{
 		`Message: "the call could not be authenticated"`, `Message: err.Error()`, calls},
 
 	// The policy in the schema.
-	{"options of descriptors from run time are overlooked", "interceptor/schema/option.go",
-		`if err := decodeAgain(descriptor.Options(), options, extension); err != nil {`,
-		`if err := decodeAgain(nil, options, extension); err != nil {`, schemas},
-	{"options that only our own code knows are read", "interceptor/schema/option.go",
-		`	if !proto.HasExtension(options, extension) {`,
-		`	options = descriptor.Options()
-	if !proto.HasExtension(options, extension) {`, schemas},
+	{"options that our own code does not know are overlooked", "interceptor/schema/option.go",
+		`case !proto.HasExtension(options, extension):`,
+		`case !proto.HasExtension(descriptor.Options(), extension):`, schemas},
 	{"options that cannot be read are taken for none", "interceptor/schema/option.go",
 		`return nil, fmt.Errorf("its options cannot be read: %w", err)`, `_ = fmt.Errorf; return nil, nil`, schemas},
+	{"options that were not interpreted are taken for none", "interceptor/schema/option.go",
+		`case len(options.GetUninterpretedOption()) > 0:`, `case false:`, schemas},
+	{"options of our number and another type are taken for none", "interceptor/schema/option.go",
+		`if n == number || length < 0 {`, `if n == 0 || length < 0 {`, schemas},
 	{"fields of a newer option are ignored", "interceptor/schema/rule.go",
 		`case len(option.ProtoReflect().GetUnknown()) > 0:`, `case false:`, schemas},
 	{"an option may say nothing", "interceptor/schema/rule.go",
