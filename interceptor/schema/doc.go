@@ -14,8 +14,8 @@
 //	policy, err := schema.Policy(nil, ordersv1.File_orders_v1_orders_proto)
 //	auth, err := interceptor.New(v, interceptor.WithPolicy(policy))
 //
-// That proto says what each option means to callers. It is in the folder proto of
-// this package, a buf module and an include path for protoc; its number is from the
-// range for private use until 1.0, when all code that uses it has to be generated
-// anew.
+// The imported proto says what each option means to callers. It is below the folder
+// proto of this package, a buf module and an include path for protoc. Its number is
+// from the range for private use until 1.0, when all code that uses it has to be
+// generated anew.
 package schema
