@@ -72,3 +72,21 @@ func TestAuthErrorOfAnotherCallIsNoRefusalOfThisOne(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+func TestChallengeOfAnOutgoingCallIsNotHandedOn(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	_, inner := greetv1connect.NewGreetServiceHandler(cautious{}, secured(newAuth(t, issuer, interceptor.WithRealm("inner"))))
+	downstream := newClient(serve(t, inner))
+	outer := connect.NewUnaryHandler(greetv1connect.GreetServiceGreetProcedure,
+		func(ctx context.Context, _ *connect.Request[greetv1.GreetRequest]) (*connect.Response[greetv1.GreetResponse], error) {
+			return downstream.Greet(ctx, connect.NewRequest(&greetv1.GreetRequest{}))
+		}, secured(newAuth(t, issuer)))
+	for _, options := range [][]connect.ClientOption{nil, {connect.WithGRPC()}, {connect.WithGRPCWeb()}} {
+		client := newClient(serve(t, outer), options...)
+		_, err := client.Greet(t.Context(), withToken(&greetv1.GreetRequest{}, issuer.Token(nil)))
+		connectErr, ok := errors.AsType[*connect.Error](err)
+		if !ok || connectErr.Code() != connect.CodeUnauthenticated || connectErr.Meta().Get("WWW-Authenticate") != "" {
+			t.Errorf("err = %v, %v", err, connectErr.Meta())
+		}
+	}
+}

@@ -6,7 +6,7 @@
 //	auth, err := interceptor.New(v,
 //		interceptor.WithRealm("api"),
 //		interceptor.WithPolicy(interceptor.Policy{
-//			"/grpc.health.v1.Health/*": {Access: interceptor.Public},
+//			interceptor.HealthCheck: {Access: interceptor.Public},
 //			"/orders.v1.Orders/Delete": {Require: verifier.Requirement{Scopes: []string{"orders:write"}}},
 //		}),
 //	)
@@ -26,7 +26,7 @@
 //	anything else                        Internal
 //
 // The challenge is that of RFC 6750, section 3, and of RFC 9470, section 3. Every
-// refusal of the first six rows also carries one google.rpc.ErrorInfo, with the verifier's code as its
-// reason and the challenge in its metadata, since there are paths on which a
-// WWW-Authenticate field cannot travel.
+// refusal of the first six rows also carries one google.rpc.ErrorInfo, with the
+// verifier's code as its reason and the challenge in its metadata, since there are
+// paths on which a WWW-Authenticate field cannot travel.
 package interceptor

@@ -56,9 +56,10 @@ func WithPolicy(p Policy) Option {
 	})
 }
 
-// WithObserver has observe called with every [Decision], in the call's goroutine
-// and before its handler: it should be quick, and safe for concurrent use. Without
-// it nothing is reported, and the library logs nothing by itself.
+// WithObserver has observe called with every [Decision], in the call's goroutine:
+// before the handler with the first, and once more if the call does not stay admitted.
+// It should be quick, and safe for concurrent use. Without it nothing is reported, and
+// the library logs nothing by itself.
 func WithObserver(observe func(context.Context, Decision)) Option {
 	return option(func(a *Authenticator) error {
 		a.observe = observe

@@ -17,9 +17,9 @@ import (
 //
 // and names are compared exactly, in their case. The most specific key wins, and
 // it alone counts: rules replace each other and never merge, so that
-// "/pkg.Service/Method": {} drops what "/pkg.Service/*" asked. What every call
-// needs stands in [verifier.Config].Require: it is checked first, whatever the rule
-// but Public says, and one challenge names the needs of both.
+// "/pkg.Service/Method": {} drops what "/pkg.Service/*" asked. What every token must
+// grant stands in [verifier.Config].Require: it is checked first, and one challenge
+// names the needs of both.
 //
 // A procedure without a rule needs a valid token, and nothing more; "/*": {Access:
 // Denied} closes what no other rule opens. Health checks and reflection are
@@ -36,9 +36,10 @@ type Rule struct {
 	Access Access
 
 	// Require is what the token must grant, and how its user must have
-	// authenticated. It is not asked of an anonymous caller. A token that grants too
-	// little is answered with PermissionDenied, and one whose user must authenticate
-	// again with Unauthenticated; the challenge names all that the call needs.
+	// authenticated: asked at the start of a stream, and not of an anonymous caller.
+	// A token that grants too little is answered with PermissionDenied, and one whose
+	// user must authenticate again with Unauthenticated; the challenge names all that
+	// the call needs.
 	Require verifier.Requirement
 
 	// Allow decides what scopes and permissions cannot express. It runs last, and

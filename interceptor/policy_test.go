@@ -365,3 +365,28 @@ func TestDeniedProcedureIsToldToThoseWithAGoodTokenAlone(t *testing.T) {
 		t.Errorf("the observer hears %v", decided.Err)
 	}
 }
+
+func TestRuleAllocatesNothing(t *testing.T) {
+	claims := claimsOf(map[string]any{
+		"scope": "a b", "permissions": []string{"p"}, "acr": "mfa", "auth_time": time.Now().Unix(),
+	})
+	tokens := verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil })
+	allocations := func(policy interceptor.Policy) float64 {
+		auth := mustNew(t, tokens, interceptor.WithPolicy(policy))
+		return testing.AllocsPerRun(100, func() {
+			if _, refusal := auth.Authenticate(t.Context(), withToken("/pkg.v1.Service/Method")); refusal != nil {
+				t.Fatal(refusal)
+			}
+		})
+	}
+	rule := interceptor.Rule{Require: verifier.Requirement{
+		Scopes: []string{"a", "b"}, AnyScopes: []string{"c", "b"}, Permissions: []string{"p"},
+		ACRValues: []string{"key", "mfa"}, MaxAge: time.Hour,
+	}}
+	without := allocations(nil)
+	for _, key := range []string{"/pkg.v1.Service/Method", "/pkg.v1.Service/*", "/*"} {
+		if with := allocations(interceptor.Policy{key: rule}); with != without {
+			t.Errorf("%s: %v allocations, want the %v of no rule", key, with, without)
+		}
+	}
+}

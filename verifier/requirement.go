@@ -77,24 +77,27 @@ func isScopeToken(scope string) bool {
 	return scope != ""
 }
 
-// Check returns nil when claims satisfy all of r, and otherwise an [*AuthError]:
-// first for how the user authenticated ([CodeInsufficientUserAuthentication]), and
-// then for what the token grants ([CodeInsufficientScope],
-// [CodeInsufficientPermissions]). It names all that the call needs: what r asks, and
-// what the verifier of the claims asks by [Config].Require. Nil claims are refused
-// whatever r holds.
+// Check returns nil when claims satisfy all of r, and still all that their verifier
+// asks by [Config].Require. Otherwise it returns an [*AuthError], first for how the
+// user authenticated ([CodeInsufficientUserAuthentication]), and then for what the
+// token grants ([CodeInsufficientScope], [CodeInsufficientPermissions]), which names
+// the needs of both. Nil claims are refused whatever r holds.
 func (r Requirement) Check(claims *Claims) error {
 	if claims == nil {
 		return refuse(CodeMissingToken, "the call carries no access token")
 	}
-	refusal := r.check(claims)
+	var baseline Requirement
+	if claims.baseline != nil {
+		baseline = *claims.baseline
+	}
+	refusal := baseline.check(claims)
+	if refusal == nil {
+		refusal = r.check(claims)
+	}
 	if refusal == nil {
 		return nil
 	}
-	if claims.baseline != nil {
-		refusal = refusal.With(*claims.baseline)
-	}
-	return refusal.With(r)
+	return refusal.With(baseline).With(r)
 }
 
 func (r Requirement) check(claims *Claims) *AuthError {

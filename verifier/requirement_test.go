@@ -285,3 +285,41 @@ func TestIsZeroSeesEveryField(t *testing.T) {
 		}
 	}
 }
+
+func TestVerifyAsksForTheBaseline(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	config := offline(issuer)
+	config.Require = verifier.Requirement{Scopes: []string{"read"}, Permissions: []string{"login"}, MaxAge: time.Hour}
+	v := newVerifier(t, config)
+	now := time.Now().Unix()
+	accept(t, v, issuer.Token(map[string]any{"scope": "read", "permissions": "login", "auth_time": now}))
+	tests := []struct {
+		claims map[string]any
+		want   verifier.Code
+	}{
+		{map[string]any{"permissions": "login", "auth_time": now}, verifier.CodeInsufficientScope},
+		{map[string]any{"scope": "read", "auth_time": now}, verifier.CodeInsufficientPermissions},
+		{map[string]any{"scope": "read", "permissions": "login"}, verifier.CodeInsufficientUserAuthentication},
+		{map[string]any{"scope": "read", "exp": 1}, verifier.CodeTokenExpired},
+	}
+	for _, test := range tests {
+		refuse(t, v, issuer.Token(test.claims), test.want)
+	}
+}
+
+func TestCheckAsksForTheBaselineAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := verifiertest.NewIssuer()
+		config := offline(issuer)
+		config.Require = verifier.Requirement{MaxAge: time.Minute}
+		claims := accept(t, newVerifier(t, config), issuer.Token(map[string]any{"auth_time": time.Now().Unix()}))
+		time.Sleep(time.Minute)
+		if err := (verifier.Requirement{}).Check(claims); err != nil {
+			t.Errorf("at the last moment: %v", err)
+		}
+		time.Sleep(1)
+		if got := verifier.CodeOf((verifier.Requirement{}).Check(claims)); got != verifier.CodeInsufficientUserAuthentication {
+			t.Errorf("code = %q", got)
+		}
+	})
+}

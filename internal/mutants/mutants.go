@@ -113,7 +113,9 @@ var mutants = []mutant{
 
 	// The rule.
 	{"the baseline is not asked for", "verifier/verifier.go",
-		`if err := v.require.Check(claims); err != nil {`, `if err := v.require.Check(claims); err != nil && false {`, tokens},
+		`if err := (Requirement{}).Check(claims); err != nil {`, `if err := (Requirement{}).Check(claims); err != nil && false {`, tokens},
+	{"the baseline is not asked for again", "verifier/requirement.go",
+		`refusal := baseline.check(claims)`, `refusal := (*AuthError)(nil)`, tokens},
 	{"one scope of several is enough", "verifier/requirement.go",
 		`if !claims.HasScope(scope) {`, `if !claims.HasScope(scope) && scope == r.Scopes[0] {`, tokens},
 	{"the rule's grants are not asked for", "interceptor/judge.go",
