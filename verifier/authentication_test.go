@@ -286,7 +286,7 @@ func TestIsZeroSeesEveryField(t *testing.T) {
 	}
 }
 
-func TestVerifyAsksForTheBaseline(t *testing.T) {
+func TestVerifyAsksForEveryPartOfTheBaseline(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
 	config.Require = verifier.Requirement{Scopes: []string{"read"}, Permissions: []string{"login"}, MaxAge: time.Hour}
