@@ -37,10 +37,10 @@ func newClient(client *http.Client) *http.Client {
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		from := via[0].URL
 		if req.URL.Host != from.Host || req.URL.Scheme != from.Scheme {
-			return errors.New("redirected to another host or scheme")
+			return redirectError("redirected to another host or scheme")
 		}
 		if len(via) > maxRedirects {
-			return errors.New("redirected too often")
+			return redirectError("redirected too often")
 		}
 		return nil
 	}
@@ -77,15 +77,15 @@ func (i *issuer) get(ctx context.Context, url string) ([]byte, http.Header, *Key
 	req.Header.Set("Accept", "application/json")
 	res, err := i.client.Do(req)
 	if err != nil {
-		return nil, nil, unreachable("%w", err)
+		return nil, nil, unreachable("%w", &fetchError{url, err})
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, nil, unreachable("GET %s: %w", url, statusError(res.StatusCode))
+		return nil, nil, unreachable("%w", &fetchError{url, statusError(res.StatusCode)})
 	}
 	document, err := io.ReadAll(io.LimitReader(res.Body, maxDocumentBytes+1))
 	if err != nil {
-		return nil, nil, unreachable("GET %s: %w", url, err)
+		return nil, nil, unreachable("%w", &fetchError{url, err})
 	}
 	if len(document) > maxDocumentBytes {
 		return nil, nil, unusable("GET %s: more than %d bytes", url, maxDocumentBytes)
