@@ -393,7 +393,7 @@ func TestServersThatCannotBeTrustedAreNotAsked(t *testing.T) {
 		{"a trusted one", secure.URL, trusting, "", ""},
 		{"an unknown authority", secure.URL, nil, failed, "unknown authority"},
 		{"another name", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusting, failed, "not localhost"},
-		{"http where https is expected", strings.Replace(plain.URL, "http", "https", 1), trusting, failed, "no valid response"},
+		{"http where https is expected", strings.Replace(plain.URL, "http", "https", 1), trusting, failed, "HTTP response to HTTPS client"},
 		{"https where http is expected", strings.Replace(secure.URL, "https", "http", 1), trusting, failed, "status 400"},
 		{"a port that nobody listens on", closed.URL, nil, failed, "connection refused"},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 )
 
@@ -36,6 +37,9 @@ func (e *fetchError) reason() string {
 	}
 	if certErr, ok := errors.AsType[*tls.CertificateVerificationError](cause); ok {
 		return certErr.Error()
+	}
+	if errors.Is(cause, http.ErrSchemeMismatch) {
+		return http.ErrSchemeMismatch.Error()
 	}
 	if errors.Is(cause, io.EOF) || errors.Is(cause, io.ErrUnexpectedEOF) {
 		return "the response is cut short"
