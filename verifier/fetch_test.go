@@ -322,7 +322,7 @@ func TestRedirectsStayWhereTheyAre(t *testing.T) {
 		{"to nowhere", to(""), failed},
 		{"300 to another host", func(w http.ResponseWriter, r *http.Request, _ string) {
 			w.Header().Set("Location", other.URL)
-			w.WriteHeader(300)
+			w.WriteHeader(http.StatusMultipleChoices)
 		}, failed},
 	}
 	// The rule of the user's client is replaced, whatever it is.
