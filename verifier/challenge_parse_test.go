@@ -92,7 +92,7 @@ func TestParseChallengesKeepsTheBytesOfAValue(t *testing.T) {
 func TestParseChallengesRefusesWhatIsNoChallenge(t *testing.T) {
 	for _, value := range []string{
 		`"Bearer"`, `=`, `Bearer=`, `=x`, `Bearer/x`, `Bearér`, "Bearer\r\n", "Bea\x00rer", `(x)`,
-		"Bearer\trealm=x", // a space follows a scheme
+		"Bearer\tBasic", "Bearer\tBasic realm=x", "Bearer\trealm=x", // a space follows a scheme
 		`Bearer "x"`,
 		`Bearer realm="x`, // no end
 		`Bearer realm="x\`, `Bearer realm="x\"`,
