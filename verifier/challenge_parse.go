@@ -47,7 +47,7 @@ func (p *challengeParser) challenge() (Challenge, bool) {
 		c.Token68 = token68
 		return c, true
 	}
-	separated := p.endOfElement()
+	separated := p.endOfElement() // by a comma, so that another challenge may follow
 	for p.next() {
 		param, found, ok := p.param()
 		if !ok {
