@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -169,8 +170,15 @@ func (e *KeysError) Error() string {
 	return string(e.Code) + ": " + e.Err.Error()
 }
 
-// Unwrap returns the cause, which may be nil.
-func (e *KeysError) Unwrap() error { return e.Err }
+// Unwrap returns the cause, which may be nil. It is nil for a cause with an [AuthError]
+// in it, such as that of an HTTPClient whose own token was refused: that one is not
+// about the caller.
+func (e *KeysError) Unwrap() error {
+	if _, ok := errors.AsType[*AuthError](e.Err); ok {
+		return nil
+	}
+	return e.Err
+}
 
 func refuse(code Code, message string) *AuthError {
 	return &AuthError{Code: code, Message: message}
