@@ -96,6 +96,9 @@ func TestHugeAuthorizationValueCostsNothing(t *testing.T) {
 		"Bearer " + strings.Repeat("a", 16<<20),
 		"Bearer " + strings.Repeat(".", 1<<20),
 		strings.Repeat(",", 16<<20),
+		strings.Repeat("a b ", 4000),
+		strings.Repeat("a,", 8000),
+		"Digest " + strings.Repeat("a=b,", 4000),
 	} {
 		call := interceptor.Call{Procedure: "/a.S/M", Authorization: []string{value}}
 		var before, after runtime.MemStats
