@@ -39,11 +39,6 @@ type received struct {
 	panicked any
 }
 
-var errExpired = &verifier.AuthError{
-	Code:    verifier.CodeTokenExpired,
-	Message: "the token expired while the stream was open",
-}
-
 // AuthenticateStream judges a stream, at its start. Receive reads the transport's
 // next message into its argument. The caller must call [Stream.End] when the
 // handler has returned.
@@ -152,10 +147,18 @@ func (s *Stream) Expired() *Refusal {
 
 func (s *Stream) expire() {
 	s.over.Do(func() {
-		s.refusal = s.call.auth.refuseCaller(errExpired)
-		s.cancel(errExpired)
+		s.refusal = s.call.auth.refuseCaller(expired())
+		s.cancel(expired())
 		close(s.done)
 	})
+}
+
+// expired returns a new error each time: whoever gets one may change it.
+func expired() *verifier.AuthError {
+	return &verifier.AuthError{
+		Code:    verifier.CodeTokenExpired,
+		Message: "the token expired while the stream was open",
+	}
 }
 
 // End ends the stream after its handler has returned. It returns the refusal to
@@ -171,7 +174,7 @@ func (s *Stream) End() *Refusal {
 	})
 	if s.refusal != nil {
 		decision := s.call.decision
-		decision.Code, decision.Err, decision.Expired = s.refusal.Code, errExpired, true
+		decision.Code, decision.Err, decision.Expired = s.refusal.Code, expired(), true
 		s.call.end(s.ctx, decision)
 	}
 	return s.refusal
