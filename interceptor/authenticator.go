@@ -37,6 +37,9 @@ func New(tokens TokenVerifier, options ...Option) (*Authenticator, error) {
 	}
 	a := &Authenticator{verifier: tokens, realm: verifier.DefaultRealm, streamExpiry: true}
 	for _, option := range options {
+		if option == nil {
+			return nil, errors.New("interceptor: New was given a nil Option")
+		}
 		if err := option.apply(a); err != nil {
 			return nil, err
 		}
@@ -44,14 +47,17 @@ func New(tokens TokenVerifier, options ...Option) (*Authenticator, error) {
 	return a, nil
 }
 
-// isNil sees through the interface: a constructor whose error was ignored leaves
-// a nil pointer in it.
-func isNil(tokens TokenVerifier) bool {
-	if tokens == nil {
+// isNil sees through an interface: a constructor whose error was ignored leaves a nil
+// pointer in it, and so does an error variable of a pointer's type.
+func isNil(v any) bool {
+	switch value := reflect.ValueOf(v); value.Kind() {
+	case reflect.Invalid:
 		return true
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return value.IsNil()
+	default:
+		return false
 	}
-	value := reflect.ValueOf(tokens)
-	return value.Kind() == reflect.Pointer && value.IsNil()
 }
 
 // A Call is what an adapter knows of a call before it is admitted.

@@ -18,7 +18,7 @@ import (
 
 func TestNewRefusesANilVerifier(t *testing.T) {
 	var none *verifier.Verifier
-	for _, tokens := range []interceptor.TokenVerifier{nil, none} {
+	for _, tokens := range []interceptor.TokenVerifier{nil, none, verifyFunc(nil)} {
 		if auth, err := interceptor.New(tokens); err == nil || auth != nil {
 			t.Errorf("New(%#v) = %v, %v; want an error", tokens, auth, err)
 		}
@@ -32,6 +32,12 @@ func TestNewRefusesARealmThatAFieldCannotCarry(t *testing.T) {
 		} else if !strings.Contains(err.Error(), "WithRealm") {
 			t.Errorf("the error %q does not name WithRealm", err)
 		}
+	}
+}
+
+func TestNewRefusesANilOption(t *testing.T) {
+	if auth, err := interceptor.New(acceptAll{}, nil); err == nil || auth != nil {
+		t.Errorf("New = %v, %v; want an error", auth, err)
 	}
 }
 
@@ -91,6 +97,13 @@ func TestWhatEachErrorBecomes(t *testing.T) {
 		{"something else ended", t.Context(), context.Canceled, code.Code_INTERNAL, ""},
 		{"anything else", t.Context(), errors.New("secret"), code.Code_INTERNAL, ""},
 		{"neither claims nor an error", t.Context(), nil, code.Code_INTERNAL, ""},
+		{"a nil AuthError", t.Context(), (*verifier.AuthError)(nil), code.Code_INTERNAL, ""},
+		{"a nil KeysError", t.Context(), (*verifier.KeysError)(nil), code.Code_INTERNAL, ""},
+		{"keys that cost another's token", t.Context(),
+			&verifier.KeysError{Code: verifier.CodeJWKSError, Err: &verifier.AuthError{Code: verifier.CodeTokenExpired}},
+			code.Code_UNAVAILABLE, "JWKS_ERROR"},
+		{"401 in a call that ended", ended, &verifier.AuthError{Code: verifier.CodeTokenExpired},
+			code.Code_UNAUTHENTICATED, "TOKEN_EXPIRED"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -129,23 +142,40 @@ func TestClaimsWithAnErrorAreNotBelieved(t *testing.T) {
 }
 
 func TestOutageSaysWhenToRetry(t *testing.T) {
-	auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
-		return nil, &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed, RetryAfter: 3 * time.Second}
-	}))
-	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	for after, want := range map[time.Duration]time.Duration{3 * time.Second: 3 * time.Second, -time.Second: 0} {
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+			return nil, &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed, RetryAfter: after}
+		}))
+		_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+		if got := retryDelayOf(t, refusal); got != want {
+			t.Errorf("retry delay = %v, want %v", got, want)
+		}
+	}
+}
+
+func retryDelayOf(t *testing.T, refusal *interceptor.Refusal) time.Duration {
+	t.Helper()
 	for _, detail := range refusal.Details {
 		message, err := detail.UnmarshalNew()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if retry, ok := message.(*errdetails.RetryInfo); ok {
-			if got := retry.GetRetryDelay().AsDuration(); got != 3*time.Second {
-				t.Errorf("retry delay = %v, want 3s", got)
-			}
-			return
+			return retry.GetRetryDelay().AsDuration()
 		}
 	}
-	t.Error("no RetryInfo")
+	t.Fatal("no RetryInfo")
+	return 0
+}
+
+// A status with other bytes makes grpc-go panic.
+func TestMessageIsValidUTF8WhateverTheVerifierSays(t *testing.T) {
+	auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+		return nil, &verifier.AuthError{Code: verifier.CodeInvalidToken, Message: "bad \xff"}
+	}))
+	if _, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M")); refusal.Message != "bad ?" {
+		t.Errorf("message = %q", refusal.Message)
+	}
 }
 
 // verifierThatRequires returns a verifier that itself asks for require.

@@ -55,15 +55,18 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*verifier.Cla
 		return claims, nil
 	}
 	claims, err := a.verifier.Verify(ctx, token)
-	if err == nil && claims == nil {
+	if claims != nil && err == nil {
+		return claims, nil
+	}
+	if isNil(err) {
 		return nil, errors.New("interceptor: the TokenVerifier returned neither claims nor an error")
 	}
-	return claims, err
+	return nil, err
 }
 
 // allowed asks the rule's own check.
 func allowed(ctx context.Context, rule *keyedRule, claims *verifier.Claims) error {
-	err := rule.Allow(ctx, claims)
+	err := rule.Allow(ContextWithClaims(ctx, claims), claims)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -73,7 +76,7 @@ func allowed(ctx context.Context, rule *keyedRule, claims *verifier.Claims) erro
 // notAllowed returns the refusal that err is the reason for. An AuthError stands as
 // it is; any other error says no more to the caller than no.
 func notAllowed(err error) error {
-	if _, ok := errors.AsType[*verifier.AuthError](err); ok {
+	if _, ok := errors.AsType[*verifier.AuthError](err); ok && !isNil(err) {
 		return err
 	}
 	return &verifier.AuthError{

@@ -188,6 +188,8 @@ func TestAllowHasTheLastWord(t *testing.T) {
 			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
 		{"a context's error of its own is a no", context.Canceled,
 			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
+		{"a nil AuthError is a no", (*verifier.AuthError)(nil),
+			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -216,6 +218,39 @@ func TestAllowHasTheLastWord(t *testing.T) {
 				t.Errorf("the error's text reaches the caller: %v", refusal)
 			}
 		})
+	}
+}
+
+func TestCallThatEndsWhileAllowRunsIsCanceled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Allow: func(ctx context.Context, _ *verifier.Claims) error {
+			cancel()
+			return ctx.Err()
+		}},
+	}))
+	if _, refusal := auth.Authenticate(ctx, withToken("/a.S/M")); refusal.Code != code.Code_CANCELLED {
+		t.Errorf("got %v, want Canceled", refusal)
+	}
+}
+
+func TestReasonOfAllowReachesTheObserverAlone(t *testing.T) {
+	reason := errors.New("the account is frozen")
+	var heard interceptor.Decision
+	auth := mustNew(t, acceptAll{},
+		interceptor.WithPolicy(interceptor.Policy{
+			"/a.S/M": {Allow: func(context.Context, *verifier.Claims) error { return reason }},
+		}),
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { heard = d }))
+	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	if !errors.Is(heard.Err, reason) {
+		t.Errorf("the observer heard %v, want the reason", heard.Err)
+	}
+	if heard.Claims != nil {
+		t.Error("the caller who was refused counts as admitted")
+	}
+	if strings.Contains(refusal.Message, "frozen") {
+		t.Errorf("message = %q", refusal.Message)
 	}
 }
 
