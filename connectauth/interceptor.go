@@ -27,11 +27,11 @@ func (i *authInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		}
 		admitted, refusal := i.auth.Authenticate(ctx, call(req.Spec().Procedure, req.Header()))
 		if refusal != nil {
-			return nil, refuseUnary(ctx, refusal)
+			return nil, refuseUnary(ctx, req, refusal)
 		}
 		res, err := next(admitted, req)
 		if refusal := refusalOf(err); refusal != nil {
-			return nil, refuseUnary(ctx, refusal)
+			return nil, refuseUnary(ctx, req, refusal)
 		}
 		return res, err
 	}

@@ -45,17 +45,20 @@ func refusalOf(err error) *interceptor.Refusal {
 	return nil
 }
 
-// refuseUnary returns the error for a refused unary call, and puts the challenge
-// into the response header.
-func refuseUnary(ctx context.Context, refusal *interceptor.Refusal) error {
+// refuseUnary returns the error for a refused unary call, and sends the challenge by
+// the road that is open.
+func refuseUnary(ctx context.Context, req connect.AnyRequest, refusal *interceptor.Refusal) error {
 	err := newError(refusal)
 	info, ok := connect.CallInfoForHandlerContext(ctx)
-	if !ok {
+	switch {
+	case ok:
+		setChallenge(info.ResponseHeader(), refusal)
+		closeConnection(ctx, info.ResponseHeader())
+	case req.Peer().Protocol == connect.ProtocolGRPC:
+		// An interceptor has replaced ctx, and the header is out of reach.
+	default:
 		setChallenge(err.Meta(), refusal)
-		return err
 	}
-	setChallenge(info.ResponseHeader(), refusal)
-	closeConnection(ctx, info.ResponseHeader())
 	return err
 }
 
