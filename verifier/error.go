@@ -111,13 +111,11 @@ func (e *AuthError) Challenge(realm string) Challenge {
 	}
 	challenge := Challenge{Scheme: "Bearer", Params: []Param{{"realm", realm}}}
 	add := func(name, value string) {
-		challenge.Params = append(challenge.Params, Param{name, unquoted(value)})
-	}
-	addList := func(name string, values []string) {
-		if len(values) > 0 {
-			add(name, strings.Join(values, " "))
+		if value != "" { // RFC 6749, appendix A.7 and A.8: one character at least
+			challenge.Params = append(challenge.Params, Param{name, unquoted(value)})
 		}
 	}
+	addList := func(name string, values []string) { add(name, strings.Join(values, " ")) }
 	switch e.Code {
 	case CodeMissingToken:
 	case CodeInvalidRequest:

@@ -126,6 +126,13 @@ func TestChallengeReplacesWhatRFC6750KeepsOut(t *testing.T) {
 	}
 }
 
+func TestChallengeLeavesOutAnEmptyDescription(t *testing.T) {
+	challenge := (&verifier.AuthError{Code: verifier.CodeInvalidToken}).Challenge("orders").String()
+	if want := `Bearer realm="orders", error="invalid_token"`; challenge != want {
+		t.Errorf("challenge = %s, want %s", challenge, want)
+	}
+}
+
 func TestKeysErrorShowsItsCause(t *testing.T) {
 	cause := errors.New("no route to host")
 	failure := &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed, RetryAfter: time.Second, Err: cause}
