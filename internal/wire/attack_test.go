@@ -49,6 +49,11 @@ func (r road) procedures() []string {
 // send makes a call, alone on its connection.
 func (r road) send(t *testing.T, s *server, fields []field, body []byte) verdict {
 	t.Helper()
+	return r.format.verdict(s.exchange(t, fields, body))
+}
+
+func (s *server) exchange(t *testing.T, fields []field, body []byte) reply {
+	t.Helper()
 	conn, err := dialRaw(s.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +64,7 @@ func (r road) send(t *testing.T, s *server, fields []field, body []byte) verdict
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.format.verdict(reply)
+	return reply
 }
 
 // newLaxAuth secures the service and nothing else: an attack on it succeeds if it

@@ -64,6 +64,7 @@ func newGRPCServer(auth *interceptor.Authenticator, service *service) *grpc.Serv
 	grpcLog.reset() // a server before this one may have logged its end
 	srv := grpc.NewServer(grpcauth.ServerOptions(auth)...)
 	greetv1.RegisterGreetServiceServer(srv, grpcService{service: service})
+	registerBuiltins(srv)
 	return srv
 }
 
@@ -84,9 +85,10 @@ func serveConnectBehindMiddleware(t *testing.T, auth *interceptor.Authenticator)
 }
 
 func newConnectHandler(auth *interceptor.Authenticator, service *service) http.Handler {
+	secured := connect.WithInterceptors(connectauth.NewInterceptor(auth))
 	mux := http.NewServeMux()
-	mux.Handle(greetv1connect.NewGreetServiceHandler(connectService{service},
-		connect.WithInterceptors(connectauth.NewInterceptor(auth))))
+	mux.Handle(greetv1connect.NewGreetServiceHandler(connectService{service}, secured))
+	handleBuiltins(mux, secured)
 	return mux
 }
 
