@@ -3,9 +3,11 @@ package wire_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/textproto"
 	"slices"
 	"strconv"
@@ -119,15 +121,28 @@ func connectCode(body []byte) (codes.Code, bool) {
 func (r reply) trailer(flag byte) []byte {
 	var content []byte
 	for body := r.body; len(body) >= 5; {
-		size := binary.BigEndian.Uint32(body[1:])
-		if uint64(len(body)) < 5+uint64(size) {
+		flags, size := body[0], uint64(binary.BigEndian.Uint32(body[1:]))
+		if uint64(len(body)) < 5+size {
 			return nil
 		}
 		content = nil
-		if body[0]&flag != 0 {
-			content = body[5 : 5+size]
+		if flags&flag != 0 {
+			content = decompress(flags, body[5:5+size])
 		}
 		body = body[5+size:]
 	}
 	return content
+}
+
+// decompress returns what an envelope holds. Connect compresses as its client does.
+func decompress(flags byte, content []byte) []byte {
+	if flags&1 == 0 {
+		return content
+	}
+	r, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		return nil
+	}
+	plain, _ := io.ReadAll(r)
+	return plain
 }

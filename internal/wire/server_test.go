@@ -84,11 +84,13 @@ func serveConnectBehindMiddleware(t *testing.T, auth *interceptor.Authenticator)
 	return s
 }
 
-func newConnectHandler(auth *interceptor.Authenticator, service *service) http.Handler {
-	secured := connect.WithInterceptors(connectauth.NewInterceptor(auth))
+func newConnectHandler(
+	auth *interceptor.Authenticator, service *service, options ...connect.HandlerOption,
+) http.Handler {
+	options = append(options, connect.WithInterceptors(connectauth.NewInterceptor(auth)))
 	mux := http.NewServeMux()
-	mux.Handle(greetv1connect.NewGreetServiceHandler(connectService{service}, secured))
-	handleBuiltins(mux, secured)
+	mux.Handle(greetv1connect.NewGreetServiceHandler(connectService{service}, options...))
+	handleBuiltins(mux, options...)
 	return mux
 }
 
