@@ -84,6 +84,21 @@ func serveConnectBehindMiddleware(t *testing.T, auth *interceptor.Authenticator)
 	return s
 }
 
+// serveConnectBehindOpenMiddleware does so behind middleware that leaves every call to
+// the interceptor.
+func serveConnectBehindOpenMiddleware(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	open, err := interceptor.New(newJudge(t), interceptor.WithPolicy(interceptor.Policy{
+		"/*": {Access: interceptor.Public},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{service: &service{}}
+	s.serveHTTP(t, connectauth.NewMiddleware(open)(newConnectHandler(auth, s.service)))
+	return s
+}
+
 func newConnectHandler(
 	auth *interceptor.Authenticator, service *service, options ...connect.HandlerOption,
 ) http.Handler {
