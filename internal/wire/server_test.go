@@ -30,6 +30,7 @@ func (s *server) checkQuiet(t *testing.T) {
 	t.Helper()
 	s.service.faults.checkEmpty(t, "the list of the handlers' faults")
 	s.errors.checkEmpty(t, "the server's log")
+	processLog.checkEmpty(t, "the log of the process")
 	if s.grpcGo {
 		grpcLog.checkEmpty(t, "the log of grpc-go")
 	}
