@@ -41,25 +41,35 @@ func dialRaw(addr string) (*http2Conn, error) {
 // streamID is that of the only stream of a connection.
 const streamID = 1
 
+// maxFrame is what every server takes.
+const maxFrame = 16 << 10
+
 // request sends a whole request. It may fail to, when the server has heard enough.
 func (c *http2Conn) request(fields []field, body []byte) {
+	c.header(fields, len(body) == 0)
+	c.data(body, true)
+}
+
+func (c *http2Conn) header(fields []field, end bool) {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for _, f := range fields {
 		_ = encoder.WriteField(f)
 	}
-	const frame = 16 << 10 // what every server takes
+	first := block.Next(maxFrame)
 	_ = c.framer.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: streamID, BlockFragment: block.Next(frame),
-		EndHeaders: block.Len() == 0, EndStream: len(body) == 0,
+		StreamID: streamID, BlockFragment: first, EndHeaders: block.Len() == 0, EndStream: end,
 	})
 	for block.Len() > 0 {
-		fragment := block.Next(frame)
+		fragment := block.Next(maxFrame)
 		_ = c.framer.WriteContinuation(streamID, block.Len() == 0, fragment)
 	}
+}
+
+func (c *http2Conn) data(body []byte, end bool) {
 	for len(body) > 0 {
-		n := min(len(body), frame)
-		_ = c.framer.WriteData(streamID, n == len(body), body[:n])
+		n := min(len(body), maxFrame)
+		_ = c.framer.WriteData(streamID, end && n == len(body), body[:n])
 		body = body[n:]
 	}
 }
