@@ -98,14 +98,7 @@ func TestWhatABombCostsBeforeItsCallerIsKnown(t *testing.T) {
 		t.Run(tt.name+tt.procedure, func(t *testing.T) {
 			server := tt.launch(t, auth)
 			r := road{format: tt.format}
-			encoding := "grpc-encoding"
-			switch tt.format {
-			case formatConnect:
-				encoding = "content-encoding"
-			case formatStream:
-				encoding = "connect-content-encoding"
-			}
-			fields := tt.format.fields(tt.procedure, field{Name: encoding, Value: "gzip"})
+			fields := tt.format.fields(tt.procedure, field{Name: tt.format.encodingField(), Value: "gzip"})
 			body := tt.format.message(1, bomb)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)

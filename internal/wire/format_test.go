@@ -62,6 +62,18 @@ func (f format) message(flags byte, content []byte) []byte {
 	return append(envelope, content...)
 }
 
+// encodingField returns the name of the field that tells how messages are compressed.
+func (f format) encodingField() string {
+	switch f {
+	case formatConnect:
+		return "content-encoding"
+	case formatStream:
+		return "connect-content-encoding"
+	default:
+		return "grpc-encoding"
+	}
+}
+
 // verdict reads a reply to a request of the format.
 func (f format) verdict(r reply) verdict {
 	if r.reset {
@@ -89,7 +101,9 @@ func (f format) status(r reply) (code codes.Code, challenge string, ok bool) {
 		code, ok = connectCode(r.body)
 		return code, challenge, ok
 	case formatStream:
-		var end struct{ Error json.RawMessage }
+		var end struct {
+			Error json.RawMessage `json:"error"`
+		}
 		if json.Unmarshal(r.trailer(0x02), &end) != nil {
 			return 0, "", false
 		}
@@ -111,7 +125,9 @@ func (f format) status(r reply) (code codes.Code, challenge string, ok bool) {
 }
 
 func connectCode(body []byte) (codes.Code, bool) {
-	var content struct{ Code connect.Code }
+	var content struct {
+		Code connect.Code `json:"code"`
+	}
 	err := json.Unmarshal(body, &content)
 	return codes.Code(content.Code), err == nil && content.Code != 0
 }

@@ -2,9 +2,11 @@ package wire_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -87,7 +89,7 @@ func (c *http2Conn) reply() (reply, error) {
 	for {
 		frame, err := c.framer.ReadFrame()
 		if err != nil {
-			if netErr, ok := err.(net.Error); ok && netErr.Timeout() {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
 				return r, fmt.Errorf("no end of the response: %w", err)
 			}
 			r.reset = true

@@ -41,6 +41,7 @@ func reuseMessage(_ context.Context, s stream) error {
 }
 
 func TestHandlerMayReuseItsMessageAfterTheExpiry(t *testing.T) {
+	t.Parallel()
 	auth, _ := newAuth(t)
 	message := func(name string) []byte {
 		m, err := proto.Marshal(&greetv1.ConverseRequest{Name: name})
@@ -54,7 +55,7 @@ func TestHandlerMayReuseItsMessageAfterTheExpiry(t *testing.T) {
 			continue // it has no streams
 		}
 		t.Run(road.name, func(t *testing.T) {
-			t.Parallel() // to wait for the expiry together
+			t.Parallel() // so that all wait for the expiry together
 			server := road.launch(t, auth)
 			server.service.reused = make(chan struct{})
 			fields := road.format.fields(greetv1connect.GreetServiceConverseProcedure,
