@@ -160,6 +160,7 @@ func BenchmarkLargeKeySet(b *testing.B) {
 		{"empty objects", "{}"},
 		{"objects of unknown members", manyMembers(4<<10) + "}"},
 	} {
+		size := min(size, (len(set.jwk)+1)*4000) // of too many keys none is looked at
 		raw := []byte(`{"keys":[` + repeated(set.jwk, ",", size) + "," + good + "]}")
 		b.Run(set.name, func(b *testing.B) {
 			b.ReportAllocs()
