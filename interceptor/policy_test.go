@@ -70,7 +70,7 @@ func TestStringThatNamesNoProcedureIsRefusedWhateverThePolicy(t *testing.T) {
 		"/*": {Access: interceptor.Public},
 	}))
 	for _, procedure := range []string{
-		"", "/", "//", "a.S/M", "/a.S", "/a.S/", "//M", "//a.S/M", "/a.S//M", "/a.S/M/", "/x/a.S/M", "/a.S/*", "/*", "*",
+		"", "/", "//", "a.S/M", "pkg.S/M", "/a.S", "/a.S/", "//M", "//a.S/M", "/a.S//M", "/a.S/M/", "/x/a.S/M", "/a.S/*", "/*", "*",
 		"/a..S/M", "/.a/M", "/a./M", "/a.S/M?x", "/a.S/%4d", "/a.S/M ", " /a.S/M", "/a.S/M\x00", "/a.S/\u004d\u0301", "/../M", "/a.S/..",
 	} {
 		_, refusal := auth.Authenticate(t.Context(), withToken(procedure))

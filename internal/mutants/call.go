@@ -59,9 +59,9 @@ var callMutants = []mutant{
 	{"somebody else's end is the call's own", "interceptor/refusal.go",
 		`switch ctx.Err() {`, `switch err {`, calls},
 	{"what is not enough is not a token", "interceptor/refusal.go",
-		`if err.StatusCode() == http.StatusForbidden {`, `if false {`, calls},
+		`if err.StatusCode() == http.StatusForbidden {`, `if err.StatusCode() == http.StatusOK {`, calls},
 	{"a realm may hold any character", "interceptor/option.go",
-		`if r < 0x20 || r > 0x7E {`, `if false {`, calls},
+		`if r < 0x20 || r > 0x7E {`, `if r < 0 {`, calls},
 	{"nobody hears of a unary call", "interceptor/authenticator.go",
 		`	a.report(ctx, decision)
 	if refusal != nil {`, `	if refusal != nil {`, calls},
