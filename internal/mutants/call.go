@@ -7,7 +7,7 @@ var callMutants = []mutant{
 	{"a wildcard is a procedure", "interceptor/procedure.go",
 		` && !strings.HasSuffix(s, "/*")`, ``, calls},
 	{"a procedure may hold any character", "interceptor/procedure.go",
-		`if c != '_' && c != '-' &&`, `if c == 0 && c != '-' &&`, calls},
+		`(c|0x20 < 'a' || c|0x20 > 'z')`, `c == 0`, calls},
 	{"parts of a name may be empty", "interceptor/procedure.go",
 		`if part == "" {`, `if name == "" {`, calls},
 	{"a procedure need not begin with a slash", "interceptor/procedure.go",

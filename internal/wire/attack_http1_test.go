@@ -77,7 +77,8 @@ func exchangeHTTP1(addr string, f format, target string, lines []string) (reply,
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	message := f.message(0, nil)
-	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: greet.test\r\nContent-Type: %s\r\nContent-Length: %d\r\n", target, f, len(message))
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: greet.test\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s: %s\r\n",
+		target, f, len(message), scriptHeader, answers)
 	for _, line := range lines {
 		fmt.Fprintf(conn, "%s\r\n", line)
 	}
