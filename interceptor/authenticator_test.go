@@ -3,6 +3,7 @@ package interceptor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 func TestNewRefusesANilVerifier(t *testing.T) {
@@ -146,31 +148,81 @@ func TestOutageSaysWhenToRetry(t *testing.T) {
 	t.Error("no RetryInfo")
 }
 
-// baseline is a verifier that itself asks for scopes.
-type baseline []string
-
-func (b baseline) Requirement() verifier.Requirement { return verifier.Requirement{Scopes: b} }
-
-func (b baseline) Verify(_ context.Context, token string) (*verifier.Claims, error) {
-	claims := claimsOf(map[string]any{"scope": token})
-	if err := b.Requirement().Check(claims); err != nil {
-		return nil, err
+// verifierThatRequires returns a verifier that itself asks for require.
+func verifierThatRequires(t *testing.T, issuer *verifiertest.Issuer, require verifier.Requirement) *verifier.Verifier {
+	t.Helper()
+	config := issuer.Config()
+	config.Require = require
+	tokens, err := verifier.New(config)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return claims, nil
+	return tokens
 }
 
-func TestChallengeNamesAllScopesTheCallNeeds(t *testing.T) {
-	auth := mustNew(t, baseline{"base", "both"}, interceptor.WithPolicy(interceptor.Policy{
-		"/a.S/M": {Require: verifier.Requirement{Scopes: []string{"both", "rule"}}},
+func TestChallengeNamesAllThatTheCallNeeds(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	tokens := verifierThatRequires(t, issuer, verifier.Requirement{
+		Scopes: []string{"base", "both"}, ACRValues: []string{"pwd", "mfa"}, MaxAge: time.Hour,
+	})
+	auth := mustNew(t, tokens, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Require: verifier.Requirement{
+			Scopes: []string{"both", "rule"}, AnyScopes: []string{"one", "other"},
+			ACRValues: []string{"key", "mfa"}, MaxAge: 5 * time.Minute,
+		}},
 	}))
-	for _, held := range []string{"none", "base", "rule"} {
-		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
-			Procedure: "/a.S/M", Authorization: []string{"Bearer " + held},
+	const (
+		scope  = `Bearer realm="api", error="insufficient_scope", scope="base both rule one"`
+		stepUp = `Bearer realm="api", error="insufficient_user_authentication", ` +
+			`error_description="the user must authenticate %s", acr_values="mfa", max_age="300", scope="base both rule one"`
+		again   = "again"
+		another = "in another way"
+	)
+	now := time.Now().Unix()
+	tests := []struct {
+		name       string
+		scope, acr string
+		ago        int64
+		want       string
+	}{
+		{"no scope", "none", "mfa", 0, scope},
+		{"the scopes of the baseline", "base both", "mfa", 0, scope},
+		{"the scopes of the rule", "both rule one", "mfa", 0, scope},
+		{"no alternative", "base both rule", "mfa", 0, scope},
+		{"the acr of the baseline", "base both rule other", "pwd", 0, fmt.Sprintf(stepUp, another)},
+		{"the acr of the rule", "base both rule other", "key", 0, fmt.Sprintf(stepUp, another)},
+		{"too old for the rule", "base both rule other", "mfa", 600, fmt.Sprintf(stepUp, again)},
+		{"too old for the baseline", "base both rule other", "mfa", 7200, fmt.Sprintf(stepUp, again)},
+		{"enough", "base both rule other", "mfa", 0, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
+				Procedure: "/a.S/M",
+				Authorization: []string{"Bearer " + issuer.Token(map[string]any{
+					"scope": test.scope, "acr": test.acr, "auth_time": now - test.ago,
+				})},
+			})
+			got := ""
+			if refusal != nil {
+				got = refusal.Challenge
+			}
+			if got != test.want {
+				t.Errorf("challenge = %s, want %s", got, test.want)
+			}
 		})
-		const want = `Bearer realm="api", error="insufficient_scope", scope="base both rule"`
-		if refusal == nil || refusal.Challenge != want {
-			t.Errorf("holding %s: got %v, want %s", held, refusal, want)
-		}
+	}
+}
+
+func TestWrappedRefusalReachesTheObserverAsItIs(t *testing.T) {
+	wrapped := fmt.Errorf("the first of two issuers: %w", &verifier.AuthError{Code: verifier.CodeTokenExpired})
+	var decided interceptor.Decision
+	auth := mustNew(t,
+		verifyFunc(func(string) (*verifier.Claims, error) { return nil, wrapped }),
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { decided = d }))
+	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	if !errors.Is(decided.Err, wrapped) || reasonOf(t, refusal) != "TOKEN_EXPIRED" {
+		t.Errorf("observed %v, refused with %v", decided.Err, refusal)
 	}
 }
 

@@ -123,3 +123,25 @@ func TestPreauthenticateReportsRefusalsOnly(t *testing.T) {
 		t.Errorf("refused: %v, reported %d times", refusal, heard)
 	}
 }
+
+func TestTokenIsNotPreauthenticatedForLongerThanTheBaselineAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := verifiertest.NewIssuer()
+		auth := mustNew(t, verifierThatRequires(t, issuer, verifier.Requirement{MaxAge: time.Minute}))
+		call := interceptor.Call{Procedure: "/a.S/M", Authorization: []string{
+			"Bearer " + issuer.Token(map[string]any{"auth_time": time.Now().Unix()}),
+		}}
+		early, refusal := auth.Preauthenticate(t.Context(), call)
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		time.Sleep(time.Minute)
+		if _, refusal := auth.Authenticate(early, call); refusal != nil {
+			t.Errorf("at the last moment: %v", refusal)
+		}
+		time.Sleep(1)
+		if _, refusal := auth.Authenticate(early, call); reasonOf(t, refusal) != "INSUFFICIENT_USER_AUTHENTICATION" {
+			t.Errorf("too late: %v", refusal)
+		}
+	})
+}

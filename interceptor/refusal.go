@@ -56,6 +56,10 @@ func (a *Authenticator) refuse(ctx context.Context, err error) *Refusal {
 
 func (a *Authenticator) refuseCaller(err *verifier.AuthError) *Refusal {
 	challenge := err.Challenge(a.realm)
+	if a.resource != nil { // RFC 9728, section 5.1
+		metadata := verifier.Param{Name: "resource_metadata", Value: a.resource.url}
+		challenge.Params = append(challenge.Params, metadata)
+	}
 	info := &errdetails.ErrorInfo{
 		Reason:   reason(err.Code),
 		Domain:   ErrorDomain,

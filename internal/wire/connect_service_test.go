@@ -9,15 +9,18 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/oidcrpc/oidcrpc/connectauth"
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 )
 
 type connectService struct{ *service }
 
 func (s connectService) Greet(
-	context.Context, *connect.Request[greetv1.GreetRequest],
+	ctx context.Context, req *connect.Request[greetv1.GreetRequest],
 ) (*connect.Response[greetv1.GreetResponse], error) {
-	s.ran.Add(1)
+	if err := s.playConnect(ctx, req.Header(), stream{}); err != nil {
+		return nil, err
+	}
 	return connect.NewResponse(&greetv1.GreetResponse{}), nil
 }
 
@@ -60,5 +63,6 @@ func (s connectService) Converse(
 
 func (s connectService) playConnect(ctx context.Context, header http.Header, stream stream) error {
 	stream.codeOf = func(err error) codes.Code { return codes.Code(connect.CodeOf(err)) }
+	stream.refuse = connectauth.Refuse
 	return s.play(ctx, header.Get(scriptHeader), stream)
 }

@@ -5,7 +5,9 @@
 //
 //   - outcome_test.go is what each kind of credentials comes to;
 //   - path_test.go is the roads, and where the challenge travels on each;
-//   - expiry_test.go is how streams end when their tokens do.
+//   - expiry_test.go is how streams end when their tokens do;
+//   - verdict_test.go is what each token comes to under each policy;
+//   - late_test.go is what a handler that refuses its caller comes to.
 //
 // Raw ones, which are no more than a framer, make those that no real client makes:
 //

@@ -32,6 +32,7 @@ type stream struct {
 	send        func() error              // nil in a client stream
 	sendHeader  func() error              // sends the header without a message
 	codeOf      func(error) codes.Code
+	refuse      func(context.Context, error) error // the adapter's
 	service     *service
 }
 
@@ -62,6 +63,14 @@ var scripts = map[string]script{
 	sendsThenReceives:    inTurn(sendOne, receiveUntilExpiry),
 	sendsHeaderThenWaits: inTurn(sendHeader, untilExpiry),
 	reuse:                reuseMessage,
+
+	refuses:                refuse,
+	refusesForAScope:       refuseForAScope,
+	refusesForTheUser:      refuseForTheUser,
+	receivesThenRefuses:    inTurn(receiveOne, refuse),
+	sendsThenRefuses:       inTurn(sendOne, refuse),
+	sendsHeaderThenRefuses: inTurn(sendHeader, refuse),
+	returnsAnAuthError:     returnAnAuthError,
 }
 
 func (s *service) play(ctx context.Context, name string, stream stream) error {
