@@ -82,19 +82,19 @@ func newLaxAuth(t *testing.T) (*interceptor.Authenticator, *judge) {
 	return auth, tokens
 }
 
-// A credential is a header that tries to pass for a good token.
-type credential struct {
+// A wouldBeToken is a header that tries to pass for a good token.
+type wouldBeToken struct {
 	name   string
 	fields []field
 	want   verdict
 }
 
-func credentials(token string) []credential {
+func wouldBeTokens(token string) []wouldBeToken {
 	value := func(v string) field { return field{Name: "authorization", Value: v} }
 	one := func(v string) []field { return []field{value(v)} }
 	named := func(name string) []field { return []field{{Name: name, Value: "Bearer " + token}} }
 	good, basic := value("Bearer "+token), value("Basic YWRhOmxvdmVsYWNl")
-	return []credential{
+	return []wouldBeToken{
 		{"a good token", []field{good}, served},
 		{"a scheme in lower case", one("bearer " + token), served},
 		{"a scheme in upper case", one("BEARER " + token), served},
@@ -153,12 +153,12 @@ func credentials(token string) []credential {
 
 func TestNothingButOneGoodTokenIsAGoodToken(t *testing.T) {
 	auth, tokens := newLaxAuth(t)
-	credentials := credentials(tokens.issuer.Token(rights(nil)))
+	attempts := wouldBeTokens(tokens.issuer.Token(rights(nil)))
 	for _, road := range roads() {
 		t.Run(road.name, func(t *testing.T) {
 			server := road.launch(t, auth)
 			for _, procedure := range road.procedures() {
-				for _, c := range credentials {
+				for _, c := range attempts {
 					before := server.service.ran.Load()
 					body := road.format.message(0, nil)
 					if c.want == reset {
