@@ -5,9 +5,8 @@ package main
 var wireMutants = []mutant{
 	// What reaches the handler.
 	{"a refused unary call is handled", "grpcauth/interceptor.go",
-		`			return nil, refuse(ctx, refusal)
-`, `			admitted = ctx
-`, grpcs},
+		`admitted, refusal := auth.Authenticate(ctx, call(ctx, info.FullMethod))`,
+		`admitted, refusal := ctx, (*interceptor.Refusal)(nil)`, grpcs},
 	{"a refused stream is handled", "grpcauth/interceptor.go",
 		`			return refuse(ctx, refusal)
 		}
@@ -26,9 +25,8 @@ var wireMutants = []mutant{
 	if refusal != nil {`, `err := s.ServerStream.RecvMsg(m)
 	if refusal := s.stream.Expired(); refusal != nil {`, grpcs},
 	{"Connect handles a refused unary call", "connectauth/interceptor.go",
-		`			return nil, refuseUnary(ctx, refusal)
-`, `			admitted = ctx
-`, connects},
+		`admitted, refusal := i.auth.Authenticate(ctx, call(req.Spec().Procedure, req.Header()))`,
+		`admitted, refusal := ctx, (*interceptor.Refusal)(nil)`, connects},
 	{"Connect handles a refused stream", "connectauth/interceptor.go",
 		`			return refuseStream(ctx, conn, refusal, false)
 `, `			return next(ctx, conn)
