@@ -9,11 +9,11 @@ var callMutants = []mutant{
 	{"a procedure may hold any character", "interceptor/procedure.go",
 		`(c|0x20 < 'a' || c|0x20 > 'z')`, `c == 0`, calls},
 	{"parts of a name may be empty", "interceptor/procedure.go",
-		`if part == "" {`, `if name == "" {`, calls},
+		`if c == '.' && begins {`, `if c == '.' && false {`, calls},
 	{"a procedure need not begin with a slash", "interceptor/procedure.go",
 		`if !strings.HasPrefix(procedure, "/") {`, `if procedure == "" {`, calls},
 	{"the widest rule wins", "interceptor/policy.go",
-		`{procedure, service + "/*", "/*"}`, `{"/*", service + "/*", procedure}`, calls},
+		`if rule := p.services[service]; rule != nil {`, `if rule := p.services[service]; rule != nil && p.others == nil {`, calls},
 	{"a public procedure may ask for grants", "interceptor/policy.go",
 		`r.Access == Public && asks`, `false && asks`, calls},
 	{"an unknown access is required", "interceptor/policy.go",
@@ -23,7 +23,7 @@ var callMutants = []mutant{
 	{"a policy may be given twice", "interceptor/option.go",
 		`return errors.New("interceptor: WithPolicy was given twice")`, `_ = errors.New("")`, calls},
 	{"a policy can be changed afterwards", "interceptor/policy.go",
-		`rule.Require.Scopes = slices.Clone(rule.Require.Scopes)`, ``, calls},
+		`rule.Require = rule.Require.Clone()`, ``, calls},
 	{"a nil verifier is a verifier", "interceptor/authenticator.go",
 		`value.Kind() == reflect.Pointer && value.IsNil()`, `value.Kind() == reflect.Invalid`, calls},
 	{"a zero Authenticator is one", "interceptor/judge.go",
@@ -43,11 +43,10 @@ var callMutants = []mutant{
 
 	// The rule.
 	{"what middleware has verified needs no grants", "interceptor/judge.go",
-		`	if err == nil {
-		err = rule`, `	if err == nil && a.verified(ctx, token) == nil {
-		err = rule`, []string{"./interceptor", "./connectauth"}},
-	{"the challenge leaves the baseline out", "interceptor/judge.go",
-		`union(a.baseline.Scopes, rule`, `union(rule`, calls},
+		`if err := rule.Require.Check(claims); err != nil {`,
+		`if err := rule.Require.Check(claims); err != nil && a.verified(ctx, token) == nil {`, []string{"./interceptor", "./connectauth"}},
+	{"the challenge leaves the baseline out", "verifier/requirement.go",
+		`return refusal.With(baseline).With(r)`, `return refusal.With(r)`, calls},
 	{"an error of Allow is nobody's fault", "interceptor/judge.go",
 		`errors.AsType[*verifier.AuthError](err); ok {
 		return err`, `errors.AsType[*verifier.AuthError](err); ok || true {
@@ -62,17 +61,14 @@ var callMutants = []mutant{
 		`if err.StatusCode() == http.StatusForbidden {`, `if err.StatusCode() == http.StatusOK {`, calls},
 	{"a realm may hold any character", "interceptor/option.go",
 		`if r < 0x20 || r > 0x7E {`, `if r < 0 {`, calls},
-	{"nobody hears of a unary call", "interceptor/authenticator.go",
+	{"nobody hears of a call", "interceptor/authenticator.go",
 		`	a.report(ctx, decision)
 	if refusal != nil {`, `	if refusal != nil {`, calls},
-	{"nobody hears of a stream", "interceptor/stream.go",
-		`	a.report(ctx, decision)
-`, ``, calls},
 	{"nobody hears of a refusal by middleware", "interceptor/authenticator.go",
 		`		a.report(ctx, decision)
 `, ``, calls},
 	{"nobody hears of an expiry", "interceptor/stream.go",
-		`s.auth.report(s.ctx, s.decision)`, ``, calls},
+		`s.call.end(s.ctx, decision)`, `_ = decision`, calls},
 
 	// Streams.
 	{"the context does not say why it ended", "interceptor/stream.go",
