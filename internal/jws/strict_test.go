@@ -15,9 +15,9 @@ func TestKeyThatIsNotStrictJSONIsNoKey(t *testing.T) {
 	}
 	for _, more := range []string{
 		`"alg":"EdDSA","alg":"EdDSA"`,
-		`"y":1,"y":1`,
-		`"y":"` + "\xff" + `"`,
-		`"y":` + strings.Repeat("[", 16) + strings.Repeat("]", 16),
+		`"z":1,"z":1`,
+		`"z":"` + "\xff" + `"`,
+		`"z":` + strings.Repeat("[", 16) + strings.Repeat("]", 16),
 	} {
 		if jws.ParseKey([]byte("{"+members+","+more+"}")) != nil {
 			t.Errorf("taken with %q", more)
