@@ -285,3 +285,18 @@ func TestObserverHearsOfEveryDecision(t *testing.T) {
 		t.Errorf("no procedure: %+v", d)
 	}
 }
+
+func TestObserverHearsOfNoClaimsOfARefusedCaller(t *testing.T) {
+	var heard []interceptor.Decision
+	auth := mustNew(t, acceptAll{},
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { heard = append(heard, d) }),
+		interceptor.WithPolicy(interceptor.Policy{"/a.S/M": {
+			Allow: func(context.Context, *verifier.Claims) error { return errors.New("no") },
+		}}))
+	if _, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M")); refusal == nil {
+		t.Fatal("admitted")
+	}
+	if len(heard) != 1 || heard[0].Claims != nil {
+		t.Errorf("heard %+v, want one decision without claims", heard)
+	}
+}

@@ -3,6 +3,7 @@ package interceptor_test
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +72,7 @@ func TestStringThatNamesNoProcedureIsRefusedWhateverThePolicy(t *testing.T) {
 		"/*": {Access: interceptor.Public},
 	}))
 	for _, procedure := range []string{
-		"", "/", "//", "a.S/M", "/a.S", "/a.S/", "//M", "//a.S/M", "/a.S//M", "/a.S/M/", "/x/a.S/M", "/a.S/*", "/*", "*",
+		"", "/", "//", "a.S/M", "pkg.S/M", "/a.S", "/a.S/", "//M", "//a.S/M", "/a.S//M", "/a.S/M/", "/x/a.S/M", "/a.S/*", "/*", "*",
 		"/a..S/M", "/.a/M", "/a./M", "/a.S/M?x", "/a.S/%4d", "/a.S/M ", " /a.S/M", "/a.S/M\x00", "/a.S/\u004d\u0301", "/../M", "/a.S/..",
 	} {
 		_, refusal := auth.Authenticate(t.Context(), withToken(procedure))
@@ -340,20 +341,32 @@ func TestNewRefusesAPolicyAndNamesTheKey(t *testing.T) {
 	}
 }
 
+// FuzzPolicyKey holds keys and procedures to their grammar as a regular expression
+// writes it: a key opens what it names, and nothing else.
 func FuzzPolicyKey(f *testing.F) {
-	for _, seed := range []string{"/*", "/a.S/*", "/a.S/M", "//", "/a/b/c", "*"} {
+	for _, seed := range []string{
+		"/*", "/a.S/*", "/a.S/M", "/a.S/m", "/a.S", "/a.S/", "//", "//a.S/M", "/a.S//M", "/a/b/c", "a.S/M", "*", "", "/*/M", "/a.*/M",
+		"/a..S/M", "/a.S/%4d", "/a.S/M?x", "/a.S/M\x00", "/a.S/\u017f", "/a.S/..",
+	} {
 		f.Add(seed, "/a.S/M")
+		f.Add("/a.S/*", seed)
 	}
+	const name = `[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*`
+	procedures := regexp.MustCompile(`^/` + name + `/` + name + `$`)
+	keys := regexp.MustCompile(`^(/` + name + `/(` + name + `|\*)|/\*)$`)
 	f.Fuzz(func(t *testing.T, key, procedure string) {
 		auth, err := interceptor.New(acceptAll{}, interceptor.WithPolicy(interceptor.Policy{key: {Access: interceptor.Public}}))
+		if taken := err == nil; taken != keys.MatchString(key) {
+			t.Errorf("the key %q: %v", key, err)
+		}
 		if err != nil {
 			return
 		}
 		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: procedure})
 		service, isWildcard := strings.CutSuffix(key, "/*")
 		covered := key == procedure || isWildcard && strings.HasPrefix(procedure, service+"/")
-		if refusal == nil && (!covered || !interceptor.IsProcedure(procedure)) {
-			t.Errorf("the key %q opened %q", key, procedure)
+		if opened, want := refusal == nil, covered && procedures.MatchString(procedure); opened != want {
+			t.Errorf("the key %q: opened %q = %v, want %v", key, procedure, opened, want)
 		}
 	})
 }

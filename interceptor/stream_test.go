@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/protobuf/proto"
@@ -306,6 +308,35 @@ func TestStreamThatEndsEarlierLeavesNothingBehind(t *testing.T) {
 			t.Errorf("the stream expired after its end: %v, %d decisions", refusal, heard)
 		}
 	})
+}
+
+// A timer would hold on to its stream, and to all that the call held, until the token
+// expires. The runtime drops stopped ones in its own time, a quarter may be left.
+func TestStreamsThatEndEarlierAreForgotten(t *testing.T) {
+	auth := mustNew(t, verifyForLife)
+	messages := make(transport)
+	defer close(messages)
+	ended := make([]weak.Pointer[interceptor.Stream], 1000)
+	for i := range ended {
+		stream := open(t, auth, messages)
+		stream.End()
+		ended[i] = weak.Make(stream)
+	}
+	var held int
+	for range 200 {
+		time.Sleep(time.Millisecond) // lets the runtime look at its timers
+		runtime.GC()
+		held = 0
+		for _, p := range ended {
+			if p.Value() != nil {
+				held++
+			}
+		}
+		if held <= len(ended)/4 {
+			return
+		}
+	}
+	t.Errorf("%d of %d streams are still held", held, len(ended))
 }
 
 func TestStreamWithoutExpiryIsPassedThrough(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
@@ -53,9 +54,10 @@ func (s connectService) Converse(
 	ctx context.Context, bidi *connect.BidiStream[greetv1.ConverseRequest, greetv1.ConverseResponse],
 ) error {
 	return s.playConnect(ctx, bidi.RequestHeader(), stream{
-		receive:    func() error { _, err := bidi.Receive(); return err },
-		send:       func() error { return bidi.Send(&greetv1.ConverseResponse{}) },
-		sendHeader: func() error { return bidi.Send(nil) },
+		receive:     func() error { _, err := bidi.Receive(); return err },
+		receiveInto: func(m proto.Message) error { return bidi.Conn().Receive(m) },
+		send:        func() error { return bidi.Send(&greetv1.ConverseResponse{}) },
+		sendHeader:  func() error { return bidi.Send(nil) },
 	})
 }
 

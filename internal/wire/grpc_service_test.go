@@ -6,6 +6,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 	"github.com/oidcrpc/oidcrpc/grpcauth"
@@ -42,9 +43,10 @@ func (s grpcService) Collect(ss grpc.ClientStreamingServer[greetv1.CollectReques
 
 func (s grpcService) Converse(ss grpc.BidiStreamingServer[greetv1.ConverseRequest, greetv1.ConverseResponse]) error {
 	return s.playGRPC(ss.Context(), stream{
-		receive:    func() error { _, err := ss.Recv(); return err },
-		send:       func() error { return ss.Send(&greetv1.ConverseResponse{}) },
-		sendHeader: func() error { return ss.SendHeader(nil) },
+		receive:     func() error { _, err := ss.Recv(); return err },
+		receiveInto: func(m proto.Message) error { return ss.RecvMsg(m) },
+		send:        func() error { return ss.Send(&greetv1.ConverseResponse{}) },
+		sendHeader:  func() error { return ss.SendHeader(nil) },
 	})
 }
 
