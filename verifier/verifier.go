@@ -42,24 +42,10 @@ func New(config Config) (*Verifier, error) {
 	}
 	v.scopeClaim, _ = parseClaimPath(config.ScopeClaim)
 	v.permissionsClaim, _ = parseClaimPath(config.PermissionsClaim)
-	if config.JWKS != nil {
-		set, err := parseKeySet(config.JWKS, config.MaxKeys)
-		if err != nil {
-			return nil, fmt.Errorf("verifier: Config.JWKS: %w", err)
-		}
-		v.keys = &keySource{}
-		v.keys.current.Store(set)
-		return v, nil
+	var err error
+	if v.keys, err = newKeySource(config); err != nil {
+		return nil, fmt.Errorf("verifier: Config.JWKS: %w", err)
 	}
-	remote := &issuer{
-		name:      config.Issuer,
-		jwksURL:   config.JWKSURL,
-		client:    newClient(config.HTTPClient),
-		allowHTTP: config.AllowHTTP,
-		ttl:       config.KeysTTL,
-		maxKeys:   config.MaxKeys,
-	}
-	v.keys = &keySource{load: remote.keySet, timeout: config.FetchTimeout}
 	return v, nil
 }
 
