@@ -47,11 +47,15 @@ func (p *published) RoundTrip(*http.Request) (*http.Response, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
+	return answer(http.StatusOK, p.document), nil
+}
+
+func answer(status int, body string) *http.Response {
 	return &http.Response{
-		StatusCode: http.StatusOK,
+		StatusCode: status,
 		Header:     http.Header{},
-		Body:       io.NopCloser(strings.NewReader(p.document)),
-	}, nil
+		Body:       io.NopCloser(strings.NewReader(body)),
+	}
 }
 
 func (p *published) source(t *testing.T, config Config) *keySource {
