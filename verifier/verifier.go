@@ -27,9 +27,17 @@ type Verifier struct {
 // wrong. It keeps a copy of config, starts no goroutine and contacts nobody: an
 // issuer that is down does not stop a server from starting.
 func New(config Config) (*Verifier, error) {
+	v, err := newVerifier(config)
+	if err != nil {
+		return nil, fmt.Errorf("verifier: %w", err)
+	}
+	return v, nil
+}
+
+func newVerifier(config Config) (*Verifier, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
-		return nil, fmt.Errorf("verifier: %w", err)
+		return nil, err
 	}
 	v := &Verifier{
 		issuer:     config.Issuer,
@@ -44,7 +52,7 @@ func New(config Config) (*Verifier, error) {
 	v.permissionsClaim, _ = parseClaimPath(config.PermissionsClaim)
 	var err error
 	if v.keys, err = newKeySource(config); err != nil {
-		return nil, fmt.Errorf("verifier: Config.JWKS: %w", err)
+		return nil, fmt.Errorf("Config.JWKS: %w", err)
 	}
 	return v, nil
 }

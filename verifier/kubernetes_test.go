@@ -1,0 +1,122 @@
+package verifier_test
+
+import (
+	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+const serviceAccountToken = "the pod's own token"
+
+// A cluster issues tokens to service accounts. Its metadata are on one host and name
+// keys on another; both have certificates of its own authority and answer only to who
+// has a token.
+type cluster struct {
+	*verifiertest.Issuer
+
+	metadata, keys *httptest.Server
+	redirectKeys   string // "": they are answered
+
+	mu     sync.Mutex
+	served int // documents, to those who were let in
+}
+
+func newCluster(t *testing.T) *cluster {
+	c := &cluster{}
+	c.keys = httptest.NewTLSServer(c.private(func(w http.ResponseWriter, r *http.Request) {
+		if c.redirectKeys != "" {
+			http.Redirect(w, r, c.redirectKeys, http.StatusFound)
+			return
+		}
+		_, _ = w.Write(c.JWKS())
+	}))
+	t.Cleanup(c.keys.Close)
+	c.metadata = httptest.NewTLSServer(c.private(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"issuer":"` + c.URL() + `","jwks_uri":"` + c.keys.URL + `/openid/v1/jwks"}`))
+	}))
+	t.Cleanup(c.metadata.Close)
+	c.Issuer = verifiertest.NewIssuer(verifiertest.WithURL(c.metadata.URL))
+	return c
+}
+
+func (c *cluster) private(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+serviceAccountToken {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		c.mu.Lock()
+		c.served++
+		c.mu.Unlock()
+		next(w, r)
+	})
+}
+
+// client trusts the cluster's authority, and sends token with every request.
+func (c *cluster) client(t *testing.T, token string) *http.Client {
+	authorities := x509.NewCertPool()
+	authorities.AddCert(c.metadata.Certificate())
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig.RootCAs = authorities
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: bearer{transport, token}}
+}
+
+type bearer struct {
+	http.RoundTripper
+
+	token string
+}
+
+func (b bearer) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+b.token)
+	return b.RoundTripper.RoundTrip(req)
+}
+
+func (c *cluster) config(client *http.Client) verifier.Config {
+	config := c.Config()
+	config.HTTPClient = client
+	return config
+}
+
+func TestServiceAccountsOfAClusterAreVerified(t *testing.T) {
+	c := newCluster(t)
+	v := newVerifier(t, c.config(c.client(t, serviceAccountToken)))
+	accept(t, v, c.Token(map[string]any{"sub": "system:serviceaccount:default:orders"}))
+	if c.served != 2 {
+		t.Errorf("%d documents were served, want metadata and keys", c.served)
+	}
+}
+
+func TestKeysOfAClusterAreNotHadWithoutItsTokenAndAuthority(t *testing.T) {
+	c := newCluster(t)
+	for name, client := range map[string]*http.Client{
+		"another token":     c.client(t, "another"),
+		"another authority": {Transport: bearer{http.DefaultTransport, serviceAccountToken}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			unavailable(t, newVerifier(t, c.config(client)), c.Token(nil), verifier.CodeJWKSFetchFailed)
+		})
+	}
+	if c.served != 0 {
+		t.Errorf("%d documents were served, want none", c.served)
+	}
+}
+
+// The client's transport would send its token there, too.
+func TestKeysOfAClusterAreNotFollowedToAnotherHost(t *testing.T) {
+	c := newCluster(t)
+	elsewhere := newCluster(t)
+	c.redirectKeys = elsewhere.keys.URL
+	v := newVerifier(t, c.config(c.client(t, serviceAccountToken)))
+	unavailable(t, v, c.Token(nil), verifier.CodeJWKSFetchFailed)
+	if elsewhere.served != 0 {
+		t.Error("the redirect was followed")
+	}
+}
