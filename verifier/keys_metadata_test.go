@@ -89,6 +89,32 @@ func TestANewKeyAtANewPlaceIsAcceptedAtFirstSight(t *testing.T) {
 	})
 }
 
+// What an entity tag says of one place it does not say of another.
+func TestKeysAtANewPlaceAreReadWhateverTheirEntityTag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWanderer()
+		answer := *w.ailment.Load()
+		w.suffer(func(req *http.Request) (*http.Response, error) {
+			res, err := answer(req)
+			if req.Header.Get("If-None-Match") == `"1"` {
+				res = response(http.StatusNotModified, "")
+			}
+			if err == nil {
+				res.Header.Set("ETag", `"1"`)
+			}
+			return res, err
+		})
+		v := newVerifier(t, w.config())
+		token := lasting(w.Issuer)
+		accept(t, v, token)
+		w.move("/new-jwks")
+		w.Rotate()
+		time.Sleep(5 * time.Minute)
+		refuse(t, v, token, verifier.CodeKeyNotFound)
+		accept(t, v, w.Token(nil))
+	})
+}
+
 // ailments of metadata whose keys are well.
 var ailments = []struct {
 	name    string

@@ -105,6 +105,23 @@ func TestOutageAfterAQuietTimeSlowsNobodyTwice(t *testing.T) {
 	}
 }
 
+// A refresh that is still under way when the time to live ends began ahead of it.
+func TestNoCallWaitsForARefreshThatBeganAheadOfTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		config := p.config()
+		config.KeysTTL = 4 * time.Second
+		v := newVerifier(t, config)
+		token := lasting(p.Issuer)
+		accept(t, v, token)
+		p.suffer(hangs)
+		for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(100 * time.Millisecond) {
+			takesNoTime(t, func() { accept(t, v, token) })
+		}
+		time.Sleep(3 * time.Second)
+	})
+}
+
 // News of an outage get old: whether keys were withdrawn has to be asked before the
 // next call after a quiet time is served.
 func TestNewsOfAnOutageGetOld(t *testing.T) {

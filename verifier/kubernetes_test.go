@@ -1,10 +1,11 @@
 package verifier_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
-	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -22,8 +23,7 @@ type cluster struct {
 	metadata, keys *httptest.Server
 	redirectKeys   string // "": they are answered
 
-	mu     sync.Mutex
-	served int // documents, to those who were let in
+	served atomic.Int32 // documents, to those who were let in
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -50,9 +50,7 @@ func (c *cluster) private(next http.HandlerFunc) http.Handler {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		c.mu.Lock()
-		c.served++
-		c.mu.Unlock()
+		c.served.Add(1)
 		next(w, r)
 	})
 }
@@ -62,7 +60,7 @@ func (c *cluster) client(t *testing.T, token string) *http.Client {
 	authorities := x509.NewCertPool()
 	authorities.AddCert(c.metadata.Certificate())
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig.RootCAs = authorities
+	transport.TLSClientConfig = &tls.Config{RootCAs: authorities}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: bearer{transport, token}}
 }
@@ -89,8 +87,8 @@ func TestServiceAccountsOfAClusterAreVerified(t *testing.T) {
 	c := newCluster(t)
 	v := newVerifier(t, c.config(c.client(t, serviceAccountToken)))
 	accept(t, v, c.Token(map[string]any{"sub": "system:serviceaccount:default:orders"}))
-	if c.served != 2 {
-		t.Errorf("%d documents were served, want metadata and keys", c.served)
+	if got := c.served.Load(); got != 2 {
+		t.Errorf("%d documents were served, want metadata and keys", got)
 	}
 }
 
@@ -104,8 +102,8 @@ func TestKeysOfAClusterAreNotHadWithoutItsTokenAndAuthority(t *testing.T) {
 			unavailable(t, newVerifier(t, c.config(client)), c.Token(nil), verifier.CodeJWKSFetchFailed)
 		})
 	}
-	if c.served != 0 {
-		t.Errorf("%d documents were served, want none", c.served)
+	if got := c.served.Load(); got != 0 {
+		t.Errorf("%d documents were served, want none", got)
 	}
 }
 
@@ -116,7 +114,7 @@ func TestKeysOfAClusterAreNotFollowedToAnotherHost(t *testing.T) {
 	c.redirectKeys = elsewhere.keys.URL
 	v := newVerifier(t, c.config(c.client(t, serviceAccountToken)))
 	unavailable(t, v, c.Token(nil), verifier.CodeJWKSFetchFailed)
-	if elsewhere.served != 0 {
+	if elsewhere.served.Load() != 0 {
 		t.Error("the redirect was followed")
 	}
 }
