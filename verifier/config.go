@@ -75,7 +75,8 @@ type Config struct {
 	// HTTPClient fetches metadata and keys. The default uses
 	// [http.DefaultTransport]. It is copied, and our limits hold all the same:
 	// redirects stay on their host and scheme, a response is read up to 1 MiB, and
-	// FetchTimeout bounds the whole.
+	// FetchTimeout bounds the whole. The keys of a Kubernetes cluster may need one
+	// that trusts the cluster's authority and sends the pod's own token.
 	HTTPClient *http.Client
 
 	// FetchTimeout bounds one refresh of the keys, discovery included. The default

@@ -1,10 +1,11 @@
 package verifier_test
 
 import (
-	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func lasting(issuer *verifiertest.Issuer) string {
 	return issuer.Token(map[string]any{"exp": time.Now().Add(1000 * time.Hour).Unix()})
 }
 
-var errReset = errors.New("connection reset by peer")
+var errReset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 
 func resets(*http.Request) (*http.Response, error) { return nil, errReset }
 

@@ -51,7 +51,7 @@ func TestStatusFollowsTheKeys(t *testing.T) {
 		accept(t, v, token)
 		failed := time.Now()
 		want.Usable, want.Failures, want.LastFailure = true, 1, failed
-		want.LastError = "jwks_fetch_failed: GET https://issuer.test/jwks: connection reset by peer"
+		want.LastError = "jwks_fetch_failed: GET https://issuer.test/jwks: read tcp: connection reset by peer"
 		status = check("in an outage")
 		if next := status.NextRefresh.Sub(failed); next <= 0 || next > 250*time.Millisecond {
 			t.Errorf("the next refresh is in %v, want the back-off", next)
@@ -174,7 +174,7 @@ func TestLoggerGetsOneLinePerChangeOfState(t *testing.T) {
 		got := strings.Split(strings.TrimSpace(lines.String()), "\n")
 		want := []string{
 			`level=INFO msg="issuer keys changed" issuer=https://issuer.test keys=1`,
-			`level=WARN msg="issuer lost" issuer=https://issuer.test reason=unknown_kid error="jwks_fetch_failed: GET https://issuer.test/jwks: connection reset by peer"`,
+			`level=WARN msg="issuer lost" issuer=https://issuer.test reason=unknown_kid error="jwks_fetch_failed: GET https://issuer.test/jwks: read tcp: connection reset by peer"`,
 			`level=INFO msg="issuer back" issuer=https://issuer.test failures=`,
 			`level=INFO msg="issuer keys changed" issuer=https://issuer.test keys=1`,
 		}

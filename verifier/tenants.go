@@ -43,12 +43,14 @@ const (
 // Tenants accepts the tokens of issuers that are looked up when a token first names
 // them. Make one with [NewTenants]. It is safe for concurrent use.
 //
-// A tenant is looked up again after 5 minutes, and so lives on for that long when it is
-// removed. If its configuration is still the same (OnFetch aside, which cannot be
-// compared), its keys are kept. While the resolver returns errors a tenant is kept for
-// an hour. Issuers that are unknown are remembered for 10 seconds, and all of them
-// together cost no more than 64 look-ups and then 10 a second: what exceeds that is
-// answered with a [*KeysError]. They take no tenant's place.
+// A tenant is looked up again every 4 to 5 minutes while it is in use, and so lives on
+// for that long when it is removed; while the resolver returns errors, it does for an
+// hour more. It keeps its keys if its configuration is still the same, OnFetch aside,
+// which cannot be compared.
+//
+// Issuers that are unknown are remembered for 10 seconds and take no tenant's place. All
+// of them together cost no more than 64 look-ups, and then 10 a second: what exceeds
+// that is answered with a [*KeysError].
 type Tenants struct {
 	resolve Resolver
 
@@ -59,9 +61,9 @@ type Tenants struct {
 	misses    bucket                          // of strangers
 }
 
-// NewTenants returns the verifier of the tenants that resolve knows. It keeps those of
-// the last tokens, as many as capacity at most; each has keys and remembered tokens of its own, which
-// [Config].MaxKeys and TokenCacheSize bound.
+// NewTenants returns the verifier of the tenants that resolve knows. It keeps those that
+// were used last, as many as capacity; each has a [Verifier] of its own, whose memory its
+// [Config] bounds. An error says which of the two arguments is wrong.
 func NewTenants(capacity int, resolve Resolver) (*Tenants, error) {
 	if resolve == nil {
 		return nil, errors.New("verifier: NewTenants needs a Resolver")
