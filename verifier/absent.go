@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -9,34 +10,30 @@ import (
 // maxAbsentKids bounds the memory that tokens of made-up keys can take.
 const maxAbsentKids = 256
 
-// absentKids remembers the kids that tokens named and that a fetch has just shown to
-// be absent, with the time of that fetch: the same bad token, sent again and again,
-// must not spend what a rotation needs. It forgets each after one refill of the
-// bucket, or whoever guesses the kid of the next key could have it refused.
+// absentKids remembers the kids that tokens named and that no key has, with the time
+// when one last did: the same bad token, sent again and again, must not spend what a
+// rotation needs. A kid is taken for absent for one refill of the bucket after a fetch
+// that has shown it, and no longer, or whoever guesses the kid of the next key could have
+// it refused. A kid that nobody has named lately is never.
 type absentKids struct {
-	proven *lru.Cache[string, time.Time]
+	named *lru.Cache[string, time.Time]
 }
 
 func newAbsentKids() (absentKids, error) {
-	proven, err := lru.New[string, time.Time](maxAbsentKids)
-	return absentKids{proven}, err
+	named, err := lru.New[string, time.Time](maxAbsentKids)
+	return absentKids{named}, err
 }
 
-func (a absentKids) remember(kid string, asked time.Time) { a.proven.Add(kid, asked) }
+// remember keeps a copy of kid, which may be a part of something large.
+func (a absentKids) remember(kid string, now time.Time) { a.named.Add(strings.Clone(kid), now) }
 
-// knows reports whether kid, which a set asked for at that time lacks, is remembered.
-// The set is then the newer proof.
+// knows reports whether kid, which a set asked for at that time lacks, is to be taken for
+// absent without another fetch.
 func (a absentKids) knows(kid string, asked, now time.Time) bool {
-	proven, ok := a.proven.Get(kid)
-	if !ok {
+	named, ok := a.named.Get(kid)
+	if !ok || now.Sub(named) >= unknownKidRefill || now.Sub(asked) >= unknownKidRefill {
 		return false
 	}
-	if !now.Before(proven.Add(unknownKidRefill)) {
-		a.proven.Remove(kid)
-		return false
-	}
-	if asked.After(proven) {
-		a.proven.Add(kid, asked)
-	}
+	a.remember(kid, now)
 	return true
 }

@@ -109,7 +109,7 @@ func TestIssuerThatIsDownAtStartIsFoundWithinOneBackOff(t *testing.T) {
 		}
 		p.recover()
 		back := time.Now()
-		for verdict(t, v, token) != "" {
+		for verdict(t, v, token) != "" && time.Since(back) < time.Hour {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if took := time.Since(back); took > 5*time.Second {

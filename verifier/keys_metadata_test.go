@@ -27,6 +27,8 @@ func newWanderer() *wanderer {
 	w.move("/jwks")
 	w.suffer(func(req *http.Request) (*http.Response, error) {
 		switch {
+		case req.Context().Err() != nil:
+			return nil, req.Context().Err()
 		case req.URL.Path == *w.jwksPath.Load():
 			return response(http.StatusOK, string(w.JWKS())), nil
 		case !strings.HasPrefix(req.URL.Path, "/.well-known/"):

@@ -172,7 +172,7 @@ func TestKeysMaxStale(t *testing.T) {
 				accept(t, v, token)
 				p.suffer(resets)
 				start := time.Now()
-				for verdict(t, v, token) == "" {
+				for verdict(t, v, token) == "" && time.Since(start) < 3*time.Hour {
 					time.Sleep(time.Second)
 				}
 				if lived := time.Since(start); lived != 5*time.Minute+test.want {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -135,6 +136,6 @@ func (s *keySet) keys(kid string) []*jws.Key {
 			keys = append(keys, key)
 		}
 	}
-	s.decoded.Add(kid, keys)
+	s.decoded.Add(strings.Clone(kid), keys) // it may be a part of something large
 	return keys
 }

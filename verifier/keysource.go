@@ -153,7 +153,7 @@ func (s *keySource) settles(set *snapshot, kid string, began, now time.Time) boo
 		return true
 	}
 	if !set.asked.Before(began) {
-		s.absent.remember(kid, set.asked)
+		s.absent.remember(kid, now)
 		return true
 	}
 	return s.absent.knows(kid, set.asked, now)

@@ -3,6 +3,8 @@ package verifier_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -28,31 +30,34 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	c := &cluster{}
-	c.keys = httptest.NewTLSServer(c.private(func(w http.ResponseWriter, r *http.Request) {
+	c.keys = c.serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if c.redirectKeys != "" {
 			http.Redirect(w, r, c.redirectKeys, http.StatusFound)
 			return
 		}
 		_, _ = w.Write(c.JWKS())
-	}))
-	t.Cleanup(c.keys.Close)
-	c.metadata = httptest.NewTLSServer(c.private(func(w http.ResponseWriter, _ *http.Request) {
+	})
+	c.metadata = c.serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"issuer":"` + c.URL() + `","jwks_uri":"` + c.keys.URL + `/openid/v1/jwks"}`))
-	}))
-	t.Cleanup(c.metadata.Close)
+	})
 	c.Issuer = verifiertest.NewIssuer(verifiertest.WithURL(c.metadata.URL))
 	return c
 }
 
-func (c *cluster) private(next http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// serve answers only to who has the token.
+func (c *cluster) serve(t *testing.T, next http.HandlerFunc) *httptest.Server {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+serviceAccountToken {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		c.served.Add(1)
 		next(w, r)
-	})
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server
 }
 
 // client trusts the cluster's authority, and sends token with every request.

@@ -6,8 +6,8 @@ import (
 )
 
 // When a refresh begins, as a part of the time to live. The range is wide enough for
-// a thousand replicas that start together not to fetch together for ever: each draws
-// anew at every fetch.
+// replicas that start together not to fetch together for ever: each draws anew at
+// every fetch.
 const (
 	earliestRefresh = 0.60
 	latestRefresh   = 0.95

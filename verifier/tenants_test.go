@@ -276,6 +276,10 @@ func TestManyColdTenantsAreServedWithinAMoment(t *testing.T) {
 						return
 					}
 					time.Sleep(failure.RetryAfter)
+					if time.Since(start) > time.Minute {
+						t.Error("a tenant was not served for a minute")
+						return
+					}
 				}
 			})
 		}
