@@ -106,7 +106,7 @@ func (w *world) live() {
 	start := time.Now()
 	nextRotation := start.Add(w.between(10*time.Minute, 6*time.Hour))
 	nextOutage := start.Add(w.between(0, 4*time.Hour))
-	var outageEnds, busyUntil time.Time
+	var outageEnds, quietUntil, busyUntil time.Time
 	for now := start; now.Sub(start) < simulatedLife; now = time.Now() {
 		w.mu.Lock()
 		if !now.Before(nextRotation) {
@@ -124,13 +124,13 @@ func (w *world) live() {
 			outageEnds = now.Add(w.anyLength(time.Second, 3*time.Hour))
 		}
 		if now.After(busyUntil) {
-			w.mu.Unlock()
-			time.Sleep(w.anyLength(time.Second, 2*time.Hour)) // nobody calls
-			busyUntil = time.Now().Add(w.anyLength(time.Second, 2*time.Hour))
-			continue
+			quietUntil = now.Add(w.anyLength(time.Second, 2*time.Hour))
+			busyUntil = quietUntil.Add(w.anyLength(time.Second, 2*time.Hour))
 		}
-		for range 1 + w.rand.IntN(3) {
-			w.call(now)
+		if !now.Before(quietUntil) {
+			for range 1 + w.rand.IntN(3) {
+				w.call(now)
+			}
 		}
 		w.mu.Unlock()
 		time.Sleep(w.between(time.Millisecond, time.Minute))
