@@ -31,8 +31,8 @@ func ExampleNewIssuers() {
 
 func ExampleNewTenants() {
 	issuer := verifiertest.NewIssuer() // in place of real ones
-	find := func(_ context.Context, name string) (audience string, ok bool, err error) {
-		return verifiertest.Audience, name == issuer.URL(), nil // from a database
+	find := func(ctx context.Context, name string) (audience string, ok bool, err error) {
+		return verifiertest.Audience, name == issuer.URL(), ctx.Err() // from a database
 	}
 	client := issuer.Config().HTTPClient
 

@@ -45,9 +45,21 @@ func (p *patient) config() verifier.Config {
 	return config
 }
 
+// warm returns an issuer whose keys a verifier fetched a moment ago, and a token of them
+// that no test outlives.
+func warm(t testing.TB) (*patient, *verifier.Verifier, string) {
+	t.Helper()
+	p := newPatient()
+	v := newVerifier(t, p.config())
+	token := lasting(p.Issuer)
+	accept(t, v, token)
+	time.Sleep(time.Millisecond)
+	return p, v, token
+}
+
 func (p *patient) fetches() int { return len(p.requests()) }
 
-// lasting returns a token of the present key that no test outlives.
+// lasting returns a token of the present key.
 func lasting(issuer *verifiertest.Issuer) string {
 	return issuer.Token(map[string]any{"exp": time.Now().Add(1000 * time.Hour).Unix()})
 }

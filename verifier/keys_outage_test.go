@@ -33,10 +33,7 @@ func TestCallsAreServedWithoutAWaitThroughAnOutageUntilMaxStale(t *testing.T) {
 	for _, outage := range outages {
 		t.Run(outage.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPatient()
-				v := newVerifier(t, p.config())
-				token := lasting(p.Issuer)
-				accept(t, v, token)
+				p, v, token := warm(t)
 				p.suffer(outage.ailment)
 				start := time.Now()
 				served := 0
@@ -74,10 +71,7 @@ func TestOutageAfterAQuietTimeSlowsNobodyTwice(t *testing.T) {
 	for _, outage := range outages {
 		t.Run(outage.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPatient()
-				v := newVerifier(t, p.config())
-				token := lasting(p.Issuer)
-				accept(t, v, token)
+				p, v, token := warm(t)
 				p.suffer(outage.ailment)
 				time.Sleep(6 * time.Minute)
 				var wg sync.WaitGroup
@@ -126,10 +120,7 @@ func TestNoCallWaitsForARefreshThatBeganAheadOfTime(t *testing.T) {
 // next call after a quiet time is served.
 func TestNewsOfAnOutageGetOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient()
-		v := newVerifier(t, p.config())
-		token := lasting(p.Issuer)
-		accept(t, v, token)
+		p, v, token := warm(t)
 		p.suffer(resets)
 		time.Sleep(6 * time.Minute)
 		accept(t, v, token)
@@ -185,10 +176,7 @@ func TestKeysMaxStale(t *testing.T) {
 
 func TestTokensOfUnknownKeysAreNotJudgedInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient()
-		v := newVerifier(t, p.config())
-		token := lasting(p.Issuer)
-		accept(t, v, token)
+		p, v, token := warm(t)
 		p.suffer(hangs)
 		p.Rotate()
 		next := lasting(p.Issuer)

@@ -106,10 +106,7 @@ func TestTokenOfANewKeyIsAcceptedAtFirstSight(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPatient()
-				v := newVerifier(t, p.config())
-				token := p.Token(nil)
-				accept(t, v, token)
+				p, v, token := warm(t)
 				for i := range test.forged {
 					time.Sleep(100 * time.Millisecond)
 					refuse(t, v, withKid(token, fmt.Sprint("made-up-", i)), verifier.CodeKeyNotFound)
@@ -125,11 +122,7 @@ func TestTokenOfANewKeyIsAcceptedAtFirstSight(t *testing.T) {
 
 func TestAFloodOfForgedKidsHidesARotationForOneRefillAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient()
-		v := newVerifier(t, p.config())
-		token := p.Token(nil)
-		accept(t, v, token)
-		time.Sleep(time.Millisecond)
+		p, v, token := warm(t)
 		for i := range 20 {
 			judgedOrNot(t, v, withKid(token, fmt.Sprint("made-up-", i)))
 			time.Sleep(100 * time.Millisecond)
@@ -162,11 +155,7 @@ func TestAFloodOfForgedKidsHidesARotationForOneRefillAtMost(t *testing.T) {
 // rest of the bucket to others.
 func TestAKidJustFoundAbsentIsNotLookedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient()
-		v := newVerifier(t, p.config())
-		token := p.Token(nil)
-		accept(t, v, token)
-		time.Sleep(time.Millisecond)
+		p, v, token := warm(t)
 		withdrawn := []string{withKid(token, "gone-1"), withKid(token, "gone-2"), withKid(token, "gone-3")}
 		start := time.Now()
 		for time.Since(start) < 60*time.Second {
@@ -187,11 +176,7 @@ func TestAKidJustFoundAbsentIsNotLookedForAgain(t *testing.T) {
 // a moment longer, even if he sends it all the time.
 func TestAKidFoundAbsentIsLookedForAgainAfterOneRefill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient()
-		v := newVerifier(t, p.config())
-		token := p.Token(nil)
-		accept(t, v, token)
-		time.Sleep(time.Millisecond)
+		p, v, token := warm(t)
 		refuse(t, v, withKid(token, "ES256-2"), verifier.CodeKeyNotFound)
 		proven := time.Now()
 		p.Rotate()
@@ -210,11 +195,7 @@ func TestAKidFoundAbsentIsLookedForAgainAfterOneRefill(t *testing.T) {
 // never refused without a fetch of its own.
 func TestAKidNamedLongAgoIsNotTakenForAbsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient()
-		v := newVerifier(t, p.config())
-		token := lasting(p.Issuer)
-		accept(t, v, token)
-		time.Sleep(time.Millisecond)
+		p, v, token := warm(t)
 		refuse(t, v, withKid(token, "ES256-2"), verifier.CodeKeyNotFound)
 		time.Sleep(5 * time.Minute)
 		accept(t, v, token) // refreshes
@@ -226,11 +207,7 @@ func TestAKidNamedLongAgoIsNotTakenForAbsent(t *testing.T) {
 
 func TestAFailedFetchForAnUnknownKidGivesItsTokenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient()
-		v := newVerifier(t, p.config())
-		token := p.Token(nil)
-		accept(t, v, token)
-		time.Sleep(time.Millisecond)
+		p, v, token := warm(t)
 		p.suffer(resets)
 		for i := range 6 {
 			failure := unavailable(t, v, withKid(token, fmt.Sprint("made-up-", i)), verifier.CodeJWKSFetchFailed)
@@ -250,11 +227,7 @@ func TestAFailedFetchForAnUnknownKidGivesItsTokenBack(t *testing.T) {
 // answered before a rotation.
 func TestAnUnknownKidIsNotJudgedByAFetchFromBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient()
-		v := newVerifier(t, p.config())
-		token := p.Token(nil)
-		accept(t, v, token)
-		time.Sleep(time.Millisecond)
+		p, v, token := warm(t)
 		before := answers(200, string(p.JWKS()))
 		p.suffer(func(req *http.Request) (*http.Response, error) {
 			p.recover()

@@ -85,6 +85,18 @@ func newTenants(t testing.TB, capacity int, d *directory) *verifier.Tenants {
 	return v
 }
 
+// oneTenant returns the only tenant of a directory, and a token that was accepted.
+func oneTenant(t testing.TB, capacity int) (*patient, *directory, *verifier.Tenants, string) {
+	t.Helper()
+	p := newPatient()
+	d := &directory{}
+	d.add(p.config())
+	v := newTenants(t, capacity, d)
+	token := lasting(p.Issuer)
+	wantCode(t, v, token, "")
+	return p, d, v, token
+}
+
 var errDatabase = errors.New("database is down")
 
 func TestTenantsAreLookedUpOnceAndJudgedEachByItsOwn(t *testing.T) {
@@ -230,12 +242,7 @@ func TestAPanicOfTheResolverIsAFailedLookUp(t *testing.T) {
 // tokens do not wait.
 func TestMadeUpIssuersCostLittleAndEvictNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient()
-		d := &directory{}
-		d.add(p.config())
-		v := newTenants(t, 1, d)
-		token := lasting(p.Issuer)
-		wantCode(t, v, token, "")
+		p, d, v, token := oneTenant(t, 1)
 		start := time.Now()
 		for i := 0; time.Since(start) < time.Minute; i++ {
 			_, err := v.Verify(t.Context(), p.Token(map[string]any{"iss": fmt.Sprint("https://made-up.test/", i)}))
@@ -313,12 +320,7 @@ func TestATenantThatIsRemovedIsRefusedWithinFiveMinutes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPatient()
-				d := &directory{}
-				d.add(p.config())
-				v := newTenants(t, 10, d)
-				token := lasting(p.Issuer)
-				wantCode(t, v, token, "")
+				p, d, v, token := oneTenant(t, 10)
 				d.remove(p.URL())
 				removed := time.Now()
 				for {
@@ -367,12 +369,7 @@ func TestTenantsOutliveAnOutageOfTheResolver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPatient()
-				d := &directory{}
-				d.add(p.config())
-				v := newTenants(t, 10, d)
-				token := lasting(p.Issuer)
-				wantCode(t, v, token, "")
+				_, d, v, token := oneTenant(t, 10)
 				fail(d)
 				for start := time.Now(); time.Since(start) < 65*time.Minute; time.Sleep(5 * time.Second) {
 					takesNoTime(t, func() { wantCode(t, v, token, "") })
@@ -392,12 +389,7 @@ func TestTenantsOutliveAnOutageOfTheResolver(t *testing.T) {
 
 func TestAForgottenTenantIsLookedUpAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPatient()
-		d := &directory{}
-		d.add(p.config())
-		v := newTenants(t, 10, d)
-		token := lasting(p.Issuer)
-		wantCode(t, v, token, "")
+		p, d, v, token := oneTenant(t, 10)
 		d.remove(p.URL())
 		v.Forget(p.URL())
 		wantCode(t, v, token, verifier.CodeInvalidIssuer)
