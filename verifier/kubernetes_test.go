@@ -67,16 +67,16 @@ func (c *cluster) client(t *testing.T, token string) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: authorities}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: bearer{transport, token}}
+	return &http.Client{Transport: podTransport{transport, token}}
 }
 
-type bearer struct {
+type podTransport struct {
 	http.RoundTripper
 
 	token string
 }
 
-func (b bearer) RoundTrip(req *http.Request) (*http.Response, error) {
+func (b podTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+b.token)
 	return b.RoundTripper.RoundTrip(req)
@@ -101,7 +101,7 @@ func TestKeysOfAClusterAreNotHadWithoutItsTokenAndAuthority(t *testing.T) {
 	c := newCluster(t)
 	for name, client := range map[string]*http.Client{
 		"another token":     c.client(t, "another"),
-		"another authority": {Transport: bearer{http.DefaultTransport, serviceAccountToken}},
+		"another authority": {Transport: podTransport{http.DefaultTransport, serviceAccountToken}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			unavailable(t, newVerifier(t, c.config(client)), c.Token(nil), verifier.CodeJWKSFetchFailed)
