@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -91,15 +92,21 @@ func (i *Issuers) Status() []Status {
 }
 
 // claimedIssuer returns the iss of a token that nobody has verified. It serves to choose
-// the verifier, which will ask for that iss again once it believes the token.
-func claimedIssuer(raw string) (string, *AuthError) {
-	t, refusal := parseToken(raw)
-	if refusal != nil {
-		return "", refusal
+// the verifier, which looks at the whole token and asks for that iss again once it
+// believes it.
+func claimedIssuer(token string) (string, *AuthError) {
+	if len(token) > MaxTokenBytes {
+		return "", refuse(CodeMalformedToken, "the token is too long")
+	}
+	_, rest, _ := strings.Cut(token, ".")
+	segment, _, _ := strings.Cut(rest, ".")
+	payload, err := segmentEncoding.DecodeString(segment)
+	if err != nil || len(payload) == 0 {
+		return "", refuse(CodeMalformedToken, "the token is not a compact JWS")
 	}
 	var name string
 	isText := true
-	wellFormed := strictjson.Members(t.payload, maxPayloadDepth, func(member []byte, value jsontext.Value) {
+	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(member []byte, value jsontext.Value) {
 		if string(member) == "iss" {
 			name, isText = strictjson.Text(value)
 		}

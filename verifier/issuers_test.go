@@ -96,7 +96,22 @@ func TestIssuersFetchNothingForUnknownIssuers(t *testing.T) {
 		wantCode(t, v, a.Token(nil, verifiertest.WithRawPayload(
 			`{"iss":"https://b.test","iss":"https://a.test"}`)), verifier.CodeMalformedToken)
 	})
-	t.Run("no token", func(t *testing.T) { wantCode(t, v, "a.b", verifier.CodeMalformedToken) })
+	for name, token := range map[string]string{
+		"nothing":         "",
+		"one segment":     "a",
+		"two":             "a.b",
+		"dots":            "..",
+		"no base64":       "a.$.c",
+		"no JSON":         "a." + segment("iss") + ".c",
+		"no object":       "a." + segment(`["iss"]`) + ".c",
+		"a deep payload":  "a." + segment(`{"iss":`+strings.Repeat("[", 65)+strings.Repeat("]", 65)+"}") + ".c",
+		"a long token":    strings.Repeat("a", verifier.MaxTokenBytes) + a.Token(nil),
+		"four":            a.Token(nil) + ".d",
+		"a bad header":    "a" + a.Token(nil),
+		"a forged header": segment("{}") + a.Token(nil)[strings.IndexByte(a.Token(nil), '.'):],
+	} {
+		t.Run(name, func(t *testing.T) { wantCode(t, v, token, verifier.CodeMalformedToken) })
+	}
 	t.Run("ten thousand", func(t *testing.T) {
 		for i := range 10_000 {
 			wantCode(t, v, a.Token(map[string]any{"iss": fmt.Sprint("https://", i, ".test")}), verifier.CodeInvalidIssuer)
