@@ -9,8 +9,10 @@ const (
 	unknownKidRefill = 10 * time.Second
 )
 
-// A bucket limits the fetches for unknown key IDs.
+// A bucket limits what strangers can make us do.
 type bucket struct {
+	burst   int
+	refill  time.Duration // for each token that was spent
 	spent   int
 	refills time.Time // when the first spent token returns
 }
@@ -19,13 +21,13 @@ type bucket struct {
 func (b *bucket) take(now time.Time) time.Duration {
 	for b.spent > 0 && !now.Before(b.refills) {
 		b.spent--
-		b.refills = b.refills.Add(unknownKidRefill)
+		b.refills = b.refills.Add(b.refill)
 	}
-	if b.spent == unknownKidBurst {
+	if b.spent == b.burst {
 		return b.refills.Sub(now)
 	}
 	if b.spent == 0 {
-		b.refills = now.Add(unknownKidRefill)
+		b.refills = now.Add(b.refill)
 	}
 	b.spent++
 	return 0

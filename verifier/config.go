@@ -3,6 +3,7 @@ package verifier
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,10 +14,11 @@ import (
 
 const (
 	maxLeeway  = 5 * time.Minute
-	maxKeysTTL = 24 * time.Hour
+	maxKeysTTL = 24 * time.Hour // and of KeysMaxStale
 
 	defaultFetchTimeout = 3 * time.Second
 	defaultKeysTTL      = 5 * time.Minute
+	defaultKeysMaxStale = time.Hour
 	defaultMaxKeys      = 64
 )
 
@@ -74,7 +76,8 @@ type Config struct {
 	// HTTPClient fetches metadata and keys. The default uses
 	// [http.DefaultTransport]. It is copied, and our limits hold all the same:
 	// redirects stay on their host and scheme, a response is read up to 1 MiB, and
-	// FetchTimeout bounds the whole.
+	// FetchTimeout bounds the whole. The keys of a Kubernetes cluster may need one
+	// that trusts the cluster's authority and sends the pod's own token.
 	HTTPClient *http.Client
 
 	// FetchTimeout bounds one refresh of the keys, discovery included. The default
@@ -83,12 +86,28 @@ type Config struct {
 
 	// KeysTTL is how long fetched keys are used, and so for how long a withdrawn
 	// key lives on: 5 minutes by default, 24 hours at most. The max-age of the
-	// issuer's response can shorten it, to no less than a minute.
+	// issuer's response can shorten it, to no less than a minute. A service in use
+	// refreshes its keys in the background before they reach that age.
 	KeysTTL time.Duration
+
+	// KeysMaxStale is for how long keys are used past KeysTTL when the issuer cannot
+	// be reached or answers nonsense: an hour by default, 24 at most. Negative means
+	// not at all. A last good jwks_uri outlives bad metadata for as long as the two
+	// together.
+	KeysMaxStale time.Duration
 
 	// MaxKeys bounds the decoded keys that are held, 64 by default. It does not
 	// bound the keys that an issuer may publish.
 	MaxKeys int
+
+	// OnFetch, if set, is told of every fetch of metadata and keys when it is over.
+	// Calls do not wait for it, yet it should return soon and must not panic. It may
+	// be called concurrently.
+	OnFetch func(FetchEvent)
+
+	// Logger, if set, gets one line whenever the issuer is lost or back, and whenever
+	// its keys change. Nil logs nothing.
+	Logger *slog.Logger
 
 	// AllowHTTP lets metadata and keys be fetched over plain http from other hosts
 	// than this one. Whoever is on the path then decides which tokens are good.
@@ -117,6 +136,9 @@ func (c Config) withDefaults() Config {
 	if c.KeysTTL == 0 {
 		c.KeysTTL = defaultKeysTTL
 	}
+	if c.KeysMaxStale == 0 {
+		c.KeysMaxStale = defaultKeysMaxStale
+	}
 	if c.MaxKeys == 0 {
 		c.MaxKeys = defaultMaxKeys
 	}
@@ -143,6 +165,8 @@ func (c Config) validate() error {
 		return errors.New("Config.FetchTimeout must not be negative")
 	case c.KeysTTL < 0 || c.KeysTTL > maxKeysTTL:
 		return fmt.Errorf("Config.KeysTTL must be at most %v, and not negative", maxKeysTTL)
+	case c.KeysMaxStale > maxKeysTTL:
+		return fmt.Errorf("Config.KeysMaxStale must be at most %v", maxKeysTTL)
 	case c.MaxKeys < 0:
 		return errors.New("Config.MaxKeys must not be negative")
 	}

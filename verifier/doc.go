@@ -15,6 +15,14 @@
 // answer with; an issuer that cannot be reached comes back as a [*KeysError],
 // which says nothing about the token.
 //
+// Keys are fetched when a token first needs them and refreshed in the background while
+// tokens come in. When an issuer is out, those that are known are used for
+// [Config].KeysMaxStale more, without any call having to wait. A new key is found when
+// its first token arrives, and made-up keys can cost no more than a few fetches.
+//
+// [NewIssuers] accepts several issuers and [NewTenants] those that a function of yours
+// knows; both judge a token by the configuration of the issuer that it names.
+//
 // The package knows nothing of gRPC, Connect or HTTP handlers: package interceptor
 // and its adapters connect it to servers. Package verifiertest has an issuer for
 // tests.

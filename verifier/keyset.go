@@ -1,8 +1,11 @@
 package verifier
 
 import (
+	"bytes"
 	"errors"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,15 +16,13 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
-// A keySet is one JWK Set document (RFC 7517, section 5). It never changes: a
-// refresh replaces it as a whole, so that a withdrawn key is gone.
+// A keySet is one JWK Set document (RFC 7517, section 5). It never changes.
 //
 // Its keys are decoded when they are first asked for, and as many as MaxKeys are
 // kept. A key that is unknown, unfit or broken does not spoil the others.
 type keySet struct {
-	jwks    map[string][][]byte // the raw keys by key ID; two may share one
-	asked   time.Time           // when it was asked for
-	expires time.Time           // zero: never
+	jwks  map[string][][]byte // the raw keys by key ID; two may share one
+	since time.Time           // when it was first fetched
 
 	decoded *lru.Cache[string, []*jws.Key] // by key ID
 	mu      sync.Mutex                     // held while decoding, so that a key is one object
@@ -57,7 +58,7 @@ func parseKeySet(raw []byte, maxKeys int) (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := &keySet{jwks: make(map[string][][]byte), decoded: decoded}
+	set := &keySet{jwks: make(map[string][][]byte), since: time.Now(), decoded: decoded}
 	for _, jwk := range document.Keys {
 		kid := jws.KeyID(jwk)
 		set.jwks[kid] = append(set.jwks[kid], jwk)
@@ -69,9 +70,30 @@ func isUsable(jwk jsontext.Value) bool {
 	return jws.KeyID(jwk) != "" && jws.ParseKey(jwk) != nil
 }
 
-// isFresh reports whether there is a set and it is within its time to live.
-func (s *keySet) isFresh(now time.Time) bool {
-	return s != nil && (s.expires.IsZero() || now.Before(s.expires))
+// heir returns the set to use after s, which is s itself when nothing has changed. A
+// key whose bytes are the same under the same ID stays the same object, so that
+// whoever holds one can compare pointers to see that it is still there.
+func (s *keySet) heir(next *keySet) *keySet {
+	if maps.EqualFunc(s.jwks, next.jwks, equalKeys) {
+		return s
+	}
+	for _, kid := range s.decoded.Keys() {
+		keys, ok := s.decoded.Peek(kid)
+		if ok && equalKeys(s.jwks[kid], next.jwks[kid]) {
+			next.decoded.Add(kid, keys)
+		}
+	}
+	return next
+}
+
+func equalKeys(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
+
+// size counts the keys that the document lists, usable or not.
+func (s *keySet) size() (n int) {
+	for _, jwks := range s.jwks {
+		n += len(jwks)
+	}
+	return n
 }
 
 // has reports whether the document lists a key of this ID, usable or not.
@@ -95,6 +117,12 @@ func (s *keySet) key(kid, alg string) (found *jws.Key) {
 	return found
 }
 
+// holds reports whether key is one of this ID, and the same object.
+func (s *keySet) holds(kid string, key *jws.Key) bool {
+	keys, _ := s.decoded.Get(kid)
+	return slices.Contains(keys, key)
+}
+
 // keys returns the usable keys of this ID.
 func (s *keySet) keys(kid string) []*jws.Key {
 	if keys, ok := s.decoded.Get(kid); ok {
@@ -115,6 +143,6 @@ func (s *keySet) keys(kid string) []*jws.Key {
 			keys = append(keys, key)
 		}
 	}
-	s.decoded.Add(kid, keys)
+	s.decoded.Add(strings.Clone(kid), keys) // it may be a part of something large
 	return keys
 }

@@ -7,19 +7,52 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
+// A place is where an issuer's keys are found.
+type place struct {
+	url   string
+	named time.Time  // when the metadata last named it
+	doubt *KeysError // why the metadata could not confirm it this time
+}
+
+// locate finds the keys anew at every fetch, so that a move is noticed as soon as a
+// new key is. Metadata that cannot be had or used does not take away the place that it
+// last named, for as long as keys may be used that cannot be refreshed.
+func (i *issuer) locate(ctx context.Context, previous *snapshot) (place, *KeysError) {
+	if i.jwksURL != "" {
+		return place{url: i.jwksURL}, nil
+	}
+	hasLast := previous != nil && time.Since(previous.named) < i.ttl+i.maxStale
+	if hasLast {
+		// Metadata that hang must leave time to ask at that place.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, i.timeout/2)
+		defer cancel()
+	}
+	jwksURL, failure := i.discover(ctx)
+	switch {
+	case failure == nil:
+		return place{url: jwksURL, named: time.Now()}, nil
+	case hasLast:
+		return place{url: previous.url, named: previous.named, doubt: failure}, nil
+	default:
+		return place{}, failure
+	}
+}
+
 // discover reads the key set's URL from the issuer's metadata: that of OpenID
 // Connect Discovery 1.0, section 4, or where there is none, of RFC 8414.
 func (i *issuer) discover(ctx context.Context) (string, *KeysError) {
 	openID, oauth := metadataURLs(i.name)
-	document, _, failure := i.get(ctx, openID)
+	document, _, failure := i.get(ctx, openID, "")
 	if failure.isStatus(400, 499) {
-		document, _, failure = i.get(ctx, oauth)
+		document, _, failure = i.get(ctx, oauth, "")
 	}
 	if failure != nil {
 		return "", failure

@@ -16,12 +16,19 @@ const (
 
 // An outage is a run of failed fetches.
 type outage struct {
+	failures       int // in a row; 0: there is no outage
 	since, retryAt time.Time
-	failures       int
-	err            *KeysError // of the latest
+	latest         time.Time  // when the latest failed, even if it is over
+	err            *KeysError // of the latest, even if it is over
 }
 
 func (o *outage) lastsAt(now time.Time) bool { return now.Before(o.retryAt) }
+
+// isNews reports whether the issuer has to be taken for out: it was so at the latest
+// fetch, and it is not for want of calls that there was no other.
+func (o *outage) isNews(now time.Time, ttl time.Duration) bool {
+	return o.failures > 0 && now.Before(o.retryAt.Add(ttl))
+}
 
 func (o *outage) error(now time.Time) *KeysError {
 	return &KeysError{Code: o.err.Code, RetryAfter: o.retryAt.Sub(now), Err: o.err.Err}
@@ -40,6 +47,9 @@ func (o *outage) extend(now time.Time, err *KeysError) {
 		backoff = min(limit, minBackoff<<o.failures)
 	}
 	o.failures++
+	o.latest = now
 	o.err = err
 	o.retryAt = now.Add(backoff/2 + rand.N(backoff/2))
 }
+
+func (o *outage) end() { o.failures, o.retryAt = 0, time.Time{} }

@@ -26,9 +26,17 @@ type Verifier struct {
 // wrong. It keeps a copy of config, starts no goroutine and contacts nobody: an
 // issuer that is down does not stop a server from starting.
 func New(config Config) (*Verifier, error) {
+	v, err := newVerifier(config)
+	if err != nil {
+		return nil, fmt.Errorf("verifier: %w", err)
+	}
+	return v, nil
+}
+
+func newVerifier(config Config) (*Verifier, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
-		return nil, fmt.Errorf("verifier: %w", err)
+		return nil, err
 	}
 	v := &Verifier{
 		issuer:     config.Issuer,
@@ -41,24 +49,10 @@ func New(config Config) (*Verifier, error) {
 	}
 	v.scopeClaim, _ = parseClaimPath(config.ScopeClaim)
 	v.permissionsClaim, _ = parseClaimPath(config.PermissionsClaim)
-	if config.JWKS != nil {
-		set, err := parseKeySet(config.JWKS, config.MaxKeys)
-		if err != nil {
-			return nil, fmt.Errorf("verifier: Config.JWKS: %w", err)
-		}
-		v.keys = &keySource{}
-		v.keys.current.Store(set)
-		return v, nil
+	var err error
+	if v.keys, err = newKeySource(config); err != nil {
+		return nil, fmt.Errorf("Config.JWKS: %w", err)
 	}
-	remote := &issuer{
-		name:      config.Issuer,
-		jwksURL:   config.JWKSURL,
-		client:    newClient(config.HTTPClient),
-		allowHTTP: config.AllowHTTP,
-		ttl:       config.KeysTTL,
-		maxKeys:   config.MaxKeys,
-	}
-	v.keys = &keySource{load: remote.keySet, timeout: config.FetchTimeout}
 	return v, nil
 }
 

@@ -1,0 +1,63 @@
+package verifier
+
+import (
+	"testing"
+	"time"
+)
+
+// Ten thousand replicas that start within one second fetch at the same time once. From
+// then on each draws its own time for every refresh, and the requests of the fleet
+// spread out. What is simulated is the schedule of a busy replica, second by second.
+func TestAFleetDoesNotKnockTogether(t *testing.T) {
+	const (
+		replicas = 10_000
+		day      = 24 * time.Hour
+		ttl      = defaultKeysTTL
+		maxStale = defaultKeysMaxStale
+		latency  = 100 * time.Millisecond
+	)
+	epoch := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		name        string
+		outageAt    time.Duration // as seen from the epoch
+		outageEnds  time.Duration
+		spreadAfter time.Duration
+	}{
+		{"started together", 0, 0, ttl},
+		{"lost together", 6 * time.Hour, 8 * time.Hour, 8*time.Hour + maxBackoff + ttl},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var requests [day / time.Second]int
+			for replica := range replicas {
+				now := epoch.Add(time.Duration(replica) * time.Second / replicas)
+				var outage outage
+				for now.Sub(epoch) < day {
+					at := now.Sub(epoch)
+					requests[at/time.Second]++
+					now = now.Add(latency)
+					if at >= test.outageAt && at < test.outageEnds {
+						outage.extend(now, &KeysError{})
+						now = outage.retryAt
+						continue
+					}
+					outage.end()
+					var set snapshot
+					set.live(now, ttl, maxStale)
+					now = set.refreshAt
+				}
+			}
+			peak, total := 0, 0
+			spread := requests[test.spreadAfter/time.Second:]
+			for _, n := range spread {
+				peak = max(peak, n)
+				total += n
+			}
+			mean := float64(total) / float64(len(spread))
+			t.Logf("after %v: %.1f requests a second, at most %d: %.2f times the mean",
+				test.spreadAfter, mean, peak, float64(peak)/mean)
+			if float64(peak) > 3*mean {
+				t.Errorf("a peak of %d requests a second, want up to 3 times the mean of %.1f", peak, mean)
+			}
+		})
+	}
+}

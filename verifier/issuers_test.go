@@ -1,0 +1,212 @@
+package verifier_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+var (
+	_ interceptor.TokenVerifier = (*verifier.Issuers)(nil)
+	_ interceptor.TokenVerifier = (*verifier.Tenants)(nil)
+)
+
+// newPatientAt returns an issuer of another URL. The kids of its keys are the same.
+func newPatientAt(url string) *patient {
+	p := newPatient()
+	p.Issuer = verifiertest.NewIssuer(verifiertest.WithURL(url))
+	return p
+}
+
+func newIssuers(t testing.TB, configs ...verifier.Config) *verifier.Issuers {
+	t.Helper()
+	v, err := verifier.NewIssuers(configs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// wantCode wants an error of that code and no claims; "" wants claims.
+func wantCode(t testing.TB, v interceptor.TokenVerifier, token string, want verifier.Code) {
+	t.Helper()
+	claims, err := v.Verify(t.Context(), token)
+	if got := verifier.CodeOf(err); got != want || (err == nil) != (want == "") {
+		t.Errorf("Verify: %v, want code %q", err, want)
+	}
+	if (claims != nil) != (want == "") {
+		t.Errorf("claims: %v, error: %v; want exactly one of them", claims, err)
+	}
+}
+
+func TestIssuersJudgeATokenByTheIssuerItNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
+		v := newIssuers(t, a.config(), b.config())
+		for _, p := range []*patient{a, b} {
+			claims, err := v.Verify(t.Context(), p.Token(nil))
+			if err != nil || claims.Issuer() != p.URL() {
+				t.Errorf("Verify: %v, %v; want claims of %s", claims, err, p.URL())
+			}
+		}
+		// Signed by the one under the kid that the other has, too.
+		wantCode(t, v, a.Token(map[string]any{"iss": b.URL()}), verifier.CodeInvalidToken)
+		wantCode(t, v, b.Token(map[string]any{"iss": a.URL()}), verifier.CodeInvalidToken)
+		wantFetches(t, a, 1)
+		wantFetches(t, b, 1)
+
+		b.Rotate()
+		time.Sleep(time.Millisecond)
+		wantCode(t, v, b.Token(nil), "")
+		wantCode(t, v, b.Token(map[string]any{"iss": a.URL()}), verifier.CodeKeyNotFound)
+	})
+}
+
+func TestIssuersFetchNothingForUnknownIssuers(t *testing.T) {
+	a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
+	v := newIssuers(t, a.config(), b.config())
+	for _, test := range []struct {
+		name string
+		iss  any
+		want verifier.Code
+	}{
+		{"another one", "https://c.test", verifier.CodeInvalidIssuer},
+		{"a trailing slash", "https://a.test/", verifier.CodeInvalidIssuer},
+		{"another case", "https://A.test", verifier.CodeInvalidIssuer},
+		{"a suffix", "https://a.test.evil.test", verifier.CodeInvalidIssuer},
+		{"a space", " https://a.test", verifier.CodeInvalidIssuer},
+		{"empty", "", verifier.CodeMissingClaim},
+		{"none", nil, verifier.CodeMissingClaim},
+		{"null", verifiertest.Null, verifier.CodeMalformedToken},
+		{"an array", []string{"https://a.test"}, verifier.CodeMalformedToken},
+		{"a number", 1, verifier.CodeMalformedToken},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			wantCode(t, v, a.Token(map[string]any{"iss": test.iss}), test.want)
+		})
+	}
+	t.Run("twice", func(t *testing.T) {
+		wantCode(t, v, a.Token(nil, verifiertest.WithRawPayload(
+			`{"iss":"https://b.test","iss":"https://a.test"}`)), verifier.CodeMalformedToken)
+	})
+	for name, token := range map[string]string{
+		"nothing":         "",
+		"one segment":     "a",
+		"two":             "a.b",
+		"dots":            "..",
+		"no base64":       "a.$.c",
+		"no JSON":         "a." + segment("iss") + ".c",
+		"no object":       "a." + segment(`["iss"]`) + ".c",
+		"a deep payload":  "a." + segment(`{"iss":`+strings.Repeat("[", 65)+strings.Repeat("]", 65)+"}") + ".c",
+		"a long token":    strings.Repeat("a", verifier.MaxTokenBytes) + a.Token(nil),
+		"four":            a.Token(nil) + ".d",
+		"a bad header":    "a" + a.Token(nil),
+		"a forged header": segment("{}") + a.Token(nil)[strings.IndexByte(a.Token(nil), '.'):],
+	} {
+		t.Run(name, func(t *testing.T) { wantCode(t, v, token, verifier.CodeMalformedToken) })
+	}
+	t.Run("ten thousand", func(t *testing.T) {
+		for i := range 10_000 {
+			wantCode(t, v, a.Token(map[string]any{"iss": fmt.Sprint("https://", i, ".test")}), verifier.CodeInvalidIssuer)
+		}
+	})
+	wantFetches(t, a, 0)
+	wantFetches(t, b, 0)
+}
+
+func TestEachIssuerHasItsOwnConfiguration(t *testing.T) {
+	a := verifiertest.NewIssuer(verifiertest.WithURL("https://a.test"), verifiertest.WithAlgorithms("ES256", "EdDSA"))
+	b := verifiertest.NewIssuer(verifiertest.WithURL("https://b.test"), verifiertest.WithAlgorithms("ES256", "EdDSA"))
+	configA, configB := a.Config(), b.Config()
+	configB.Audiences = []string{"https://b-api.test"}
+	configB.Algorithms = []string{"EdDSA"}
+	configB.Require.Scopes = []string{"b"}
+	v := newIssuers(t, configA, configB)
+	wantCode(t, v, a.Token(nil), "")
+	wantCode(t, v, b.Token(nil), verifier.CodeDisallowedAlg)
+	edDSA := verifiertest.WithAlgorithm("EdDSA")
+	wantCode(t, v, b.Token(nil, edDSA), verifier.CodeInvalidAudience)
+	wantCode(t, v, b.Token(map[string]any{"aud": "https://b-api.test"}, edDSA), verifier.CodeInsufficientScope)
+	wantCode(t, v, b.Token(map[string]any{"aud": "https://b-api.test", "scope": "b"}, edDSA), "")
+	wantCode(t, v, a.Token(map[string]any{"aud": "https://b-api.test"}), verifier.CodeInvalidAudience)
+}
+
+func TestADeadIssuerDoesNotSlowAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dead, well := newPatientAt("https://dead.test"), newPatientAt("https://well.test")
+		dead.suffer(hangs)
+		v := newIssuers(t, dead.config(), well.config())
+		go func() { _, _ = v.Verify(t.Context(), dead.Token(nil)) }()
+		synctest.Wait()
+		takesNoTime(t, func() { wantCode(t, v, well.Token(nil), "") })
+		for i := range 20 { // made-up kids of the one spend nothing of the other
+			_, _ = v.Verify(t.Context(), withKid(dead.Token(nil), fmt.Sprint("made-up-", i)))
+		}
+		well.Rotate()
+		takesNoTime(t, func() { wantCode(t, v, well.Token(nil), "") })
+		time.Sleep(3 * time.Second)
+	})
+}
+
+func TestIssuersAreReadyWhenOneIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
+		v := newIssuers(t, a.config(), b.config())
+		a.suffer(hangs)
+		b.suffer(resets)
+		start := time.Now()
+		err := v.Ready(t.Context())
+		if _, ok := errors.AsType[*verifier.KeysError](err); !ok ||
+			!strings.Contains(err.Error(), a.URL()) || !strings.Contains(err.Error(), b.URL()) {
+			t.Errorf("Ready: %v, want the KeysErrors of both issuers by name", err)
+		}
+		if waited := time.Since(start); waited != 3*time.Second {
+			t.Errorf("Ready waited for %v, want one FetchTimeout for all", waited)
+		}
+		b.recover()
+		time.Sleep(time.Second)
+		if err := v.Ready(t.Context()); err != nil {
+			t.Errorf("Ready: %v, want nil as one issuer is there", err)
+		}
+		status := v.Status()
+		if len(status) != 2 || status[0].Issuer != a.URL() || status[0].Usable || !status[1].Usable {
+			t.Errorf("Status() = %+v, want a lost and a good issuer in their order", status)
+		}
+	})
+}
+
+func TestNewIssuersNamesTheIssuerThatIsWrong(t *testing.T) {
+	good := func(url string) verifier.Config {
+		return verifier.Config{Issuer: url, Audiences: []string{"api"}}
+	}
+	for _, test := range []struct {
+		name    string
+		configs []verifier.Config
+		want    []string
+	}{
+		{"none", nil, []string{"Config"}},
+		{"twice", []verifier.Config{good("https://a.test"), good("https://b.test"), good("https://a.test")}, []string{"https://a.test", "twice"}},
+		{"no audience", []verifier.Config{good("https://a.test"), {Issuer: "https://b.test"}}, []string{"https://b.test", "Config.Audiences"}},
+		{"no issuer", []verifier.Config{good("https://a.test"), {}}, []string{`""`, "Config.Issuer"}},
+		{"bad keys", []verifier.Config{{Issuer: "a", Audiences: []string{"api"}, JWKS: []byte("{}")}}, []string{`"a"`, "Config.JWKS"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v, err := verifier.NewIssuers(test.configs...)
+			if err == nil || v != nil {
+				t.Fatalf("NewIssuers: %v, %v; want an error alone", v, err)
+			}
+			for _, want := range append(test.want, "verifier: ") {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,203 @@
+package verifier
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/internal/jws"
+)
+
+// jwks are the public keys of RFC 8032, section 7.1.
+var jwks = []string{
+	`"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`,
+	`"kty":"OKP","crv":"Ed25519","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"`,
+	`"kty":"OKP","crv":"Ed25519","x":"_FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU"`,
+}
+
+// A published key set can be changed while a keySource reads it.
+type published struct {
+	mu       sync.Mutex
+	document string
+	err      error
+	asked    int
+}
+
+func (p *published) publish(keys ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.document = `{"keys":[` + strings.Join(keys, ",") + `]}`
+}
+
+func (p *published) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
+}
+
+func (p *published) RoundTrip(*http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	if p.err != nil {
+		return nil, p.err
+	}
+	return answer(http.StatusOK, p.document), nil
+}
+
+func answer(status int, body string) *http.Response {
+	return &http.Response{
+		StatusCode: status,
+		Header:     http.Header{},
+		Body:       io.NopCloser(strings.NewReader(body)),
+	}
+}
+
+func (p *published) source(t *testing.T, config Config) *keySource {
+	t.Helper()
+	config.Issuer = "https://issuer.test"
+	config.JWKSURL = "https://issuer.test/jwks"
+	config.HTTPClient = &http.Client{Transport: p}
+	source, err := newKeySource(config.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+func okp(kid string, n int) string { return fmt.Sprintf(`{"kid":%q,%s}`, kid, jwks[n]) }
+
+func mustFind(t *testing.T, s *keySource, kid string) *jws.Key {
+	t.Helper()
+	key, err := s.key(t.Context(), kid, "EdDSA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func TestARefreshKeepsTheObjectsOfUnchangedKeysOnly(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		next  []string
+		holds bool
+	}{
+		{"nothing changed", []string{okp("a", 0), okp("b", 1)}, true},
+		{"another order", []string{okp("b", 1), okp("a", 0)}, true},
+		{"another key is new", []string{okp("a", 0), okp("b", 1), okp("c", 2)}, true},
+		{"another key is withdrawn", []string{okp("a", 0)}, true},
+		{"it is withdrawn", []string{okp("b", 1)}, false},
+		{"another key under its kid", []string{okp("a", 2), okp("b", 1)}, false},
+		{"it is under another kid", []string{okp("c", 0), okp("b", 1)}, false},
+		{"it has become ambiguous", []string{okp("a", 0), okp("a", 2), okp("b", 1)}, false},
+		{"it is for another algorithm", []string{`{"kid":"a","alg":"Ed25519",` + jwks[0] + `}`, okp("b", 1)}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &published{}
+				p.publish(okp("a", 0), okp("b", 1))
+				s := p.source(t, Config{})
+				key := mustFind(t, s, "a")
+				if !s.holds("a", key) || s.holds("b", key) || s.holds("c", key) {
+					t.Fatal("a key is not held under its own kid, or it is under others")
+				}
+				p.publish(test.next...)
+				time.Sleep(5 * time.Minute)
+				if s.holds("a", key) {
+					t.Error("a key is held past its time to live, after a quiet time")
+				}
+				if err := s.ready(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if got := s.holds("a", key); got != test.holds {
+					t.Errorf("holds = %v after the refresh, want %v", got, test.holds)
+				}
+				if test.holds && mustFind(t, s, "a") != key {
+					t.Error("the key is another object")
+				}
+			})
+		})
+	}
+}
+
+// A server whose tokens are all remembered asks nothing but holds.
+func TestHoldsCountsAsAUseOfTheKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &published{}
+		p.publish(okp("a", 0))
+		s := p.source(t, Config{})
+		key := mustFind(t, s, "a")
+		p.publish(okp("b", 1))
+		withdrawn := time.Now()
+		for s.holds("a", key) {
+			if time.Since(withdrawn) > 5*time.Minute {
+				t.Fatal("a withdrawn key is held past the time to live")
+			}
+			time.Sleep(time.Second)
+		}
+		if p.asked != 2 {
+			t.Errorf("%d fetches, want the one of the refresh", p.asked)
+		}
+	})
+}
+
+func TestKeysAreHeldThroughAnOutageUntilMaxStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &published{}
+		p.publish(okp("a", 0))
+		s := p.source(t, Config{KeysMaxStale: 10 * time.Minute})
+		key := mustFind(t, s, "a")
+		p.fail(io.ErrUnexpectedEOF)
+		start := time.Now()
+		for s.holds("a", key) && time.Since(start) < time.Hour {
+			time.Sleep(time.Second)
+		}
+		if held := time.Since(start); held != 15*time.Minute {
+			t.Errorf("a key was held for %v, want KeysTTL and KeysMaxStale: 15m", held)
+		}
+	})
+}
+
+func TestAFixedKeyIsHeldForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, err := newKeySource(Config{JWKS: []byte(`{"keys":[` + okp("a", 0) + `]}`)}.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := mustFind(t, source, "a")
+		time.Sleep(1000 * time.Hour)
+		if !source.holds("a", key) || source.holds("b", key) {
+			t.Error("a fixed key is not held, or under any kid")
+		}
+	})
+}
+
+func TestHoldsDoesNotAllocate(t *testing.T) {
+	p := &published{}
+	p.publish(okp("a", 0))
+	s := p.source(t, Config{})
+	key := mustFind(t, s, "a")
+	if n := testing.AllocsPerRun(1000, func() { s.holds("a", key) }); n != 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+}
+
+// Keys past MaxKeys are decoded again when they are asked for.
+func TestEvictedKeysAreStillFound(t *testing.T) {
+	p := &published{}
+	p.publish(okp("a", 0), okp("b", 1), okp("c", 2))
+	s := p.source(t, Config{MaxKeys: 1})
+	key := mustFind(t, s, "a")
+	mustFind(t, s, "b")
+	if s.holds("a", key) {
+		t.Error("an evicted key is held")
+	}
+	if again := mustFind(t, s, "a"); !s.holds("a", again) {
+		t.Error("a key that was decoded again is not held")
+	}
+}

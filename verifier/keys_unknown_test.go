@@ -1,0 +1,245 @@
+package verifier_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+// judgedOrNot wants what a token of a made-up key may get: a refusal by a fetch, or
+// Unavailable with a time to try again that is no longer than a refill.
+func judgedOrNot(t testing.TB, v *verifier.Verifier, token string) (judged bool) {
+	t.Helper()
+	_, err := v.Verify(t.Context(), token)
+	if verifier.CodeOf(err) == verifier.CodeKeyNotFound {
+		return true
+	}
+	failure, ok := errors.AsType[*verifier.KeysError](err)
+	if !ok || failure.RetryAfter <= 0 || failure.RetryAfter > 10*time.Second {
+		t.Errorf("Verify: %v, want code %q or a refill of up to 10s", err, verifier.CodeKeyNotFound)
+	}
+	return false
+}
+
+func TestUnknownKidsOfOneMomentShareOneFetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		p.respond = slowly(p.Issuer, 100*time.Millisecond).respond
+		v := newVerifier(t, p.config())
+		token := p.Token(nil)
+		accept(t, v, token)
+		var wg sync.WaitGroup
+		for i := range 10_000 {
+			wg.Go(func() {
+				if !judgedOrNot(t, v, withKid(token, fmt.Sprint("made-up-", i))) {
+					t.Error("a call of the same moment was not judged by the fetch it waited for")
+				}
+			})
+		}
+		synctest.Wait() // all of them wait for the fetch
+		takesNoTime(t, func() { accept(t, v, token) })
+		wg.Wait()
+		wantFetches(t, p, 2)
+	})
+}
+
+// The initial fetch, four of the burst, and one for each refill: no more, while the
+// known key is served without a wait all along.
+func TestUnknownKidsFetchNoMoreThanTheBucketAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		p.respond = slowly(p.Issuer, time.Millisecond).respond
+		v := newVerifier(t, p.config())
+		token := p.Token(nil)
+		accept(t, v, token)
+		time.Sleep(time.Millisecond)
+		start := time.Now()
+		judged := 0
+		for i := 0; time.Since(start) < 60*time.Second; i++ {
+			if judgedOrNot(t, v, withKid(token, fmt.Sprint("made-up-", i))) {
+				judged++
+			}
+			takesNoTime(t, func() { accept(t, v, token) })
+			time.Sleep(5 * time.Millisecond)
+		}
+		wantFetches(t, p, 1+4+5)
+		if judged != 4+5 {
+			t.Errorf("%d tokens of unknown keys were judged, want one for each fetch", judged)
+		}
+	})
+}
+
+func TestABadSignatureUnderAKnownKidFetchesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		v := newVerifier(t, p.config())
+		accept(t, v, p.Token(nil))
+		forged := p.Token(nil, verifiertest.WithSignature(func(signature []byte) []byte {
+			signature[0] ^= 1
+			return signature
+		}))
+		for range 10_000 {
+			if code := verdict(t, v, forged); code != verifier.CodeInvalidToken {
+				t.Fatalf("code = %q, want %q", code, verifier.CodeInvalidToken)
+			}
+		}
+		wantFetches(t, p, 1)
+	})
+}
+
+func TestTokenOfANewKeyIsAcceptedAtFirstSight(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		forged  int // tokens of made-up keys before it
+		fetches int
+	}{
+		{"after a quiet time", 0, 2},
+		{"after one forged token", 1, 3},
+		{"after three", 3, 5},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, v, token := warm(t)
+				for i := range test.forged {
+					time.Sleep(100 * time.Millisecond)
+					refuse(t, v, withKid(token, fmt.Sprint("made-up-", i)), verifier.CodeKeyNotFound)
+				}
+				time.Sleep(100 * time.Millisecond)
+				p.Rotate()
+				accept(t, v, p.Token(nil))
+				wantFetches(t, p, test.fetches)
+			})
+		})
+	}
+}
+
+func TestAFloodOfForgedKidsHidesARotationForOneRefillAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, v, token := warm(t)
+		for i := range 20 {
+			judgedOrNot(t, v, withKid(token, fmt.Sprint("made-up-", i)))
+			time.Sleep(100 * time.Millisecond)
+		}
+		p.Rotate()
+		rotated := time.Now()
+		next := p.Token(nil)
+		for {
+			_, err := v.Verify(t.Context(), next)
+			if err == nil {
+				break
+			}
+			failure, ok := errors.AsType[*verifier.KeysError](err)
+			if !ok {
+				t.Fatalf("Verify: %v, want a KeysError until the token can be judged", err)
+			}
+			time.Sleep(failure.RetryAfter)
+			if time.Since(rotated) > time.Hour {
+				t.Fatal("the new key is hidden for ever")
+			}
+		}
+		if took := time.Since(rotated); took > 10*time.Second {
+			t.Errorf("the new key was hidden for %v, want one refill of 10s at most", took)
+		}
+		wantFetches(t, p, 1+4+1)
+	})
+}
+
+// An absent kid costs one fetch per refill, however often it is sent, and leaves the
+// rest of the bucket to others.
+func TestAKidJustFoundAbsentIsNotLookedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, v, token := warm(t)
+		withdrawn := []string{withKid(token, "gone-1"), withKid(token, "gone-2"), withKid(token, "gone-3")}
+		start := time.Now()
+		for time.Since(start) < 60*time.Second {
+			for _, token := range withdrawn {
+				if code := verdict(t, v, token); code != verifier.CodeKeyNotFound {
+					t.Fatalf("code = %q after %v, want %q: absent kids spent the bucket",
+						code, time.Since(start), verifier.CodeKeyNotFound)
+				}
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		wantFetches(t, p, 1+3+5) // each is looked for once; then a fetch for one is news of all
+	})
+}
+
+// Whoever guesses the kid of the next key can have it refused for one refill, and not
+// a moment longer, even if he sends it all the time.
+func TestAKidFoundAbsentIsLookedForAgainAfterOneRefill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, v, token := warm(t)
+		refuse(t, v, withKid(token, "ES256-2"), verifier.CodeKeyNotFound)
+		proven := time.Now()
+		p.Rotate()
+		next := p.Token(nil)
+		for verdict(t, v, next) != "" && time.Since(proven) < time.Hour {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if took := time.Since(proven); took != 10*time.Second {
+			t.Errorf("the new key was refused for %v, want 10s", took)
+		}
+		wantFetches(t, p, 3)
+	})
+}
+
+// A kid may be proven absent by a refresh too, but one that nobody has named lately is
+// never refused without a fetch of its own.
+func TestAKidNamedLongAgoIsNotTakenForAbsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, v, token := warm(t)
+		refuse(t, v, withKid(token, "ES256-2"), verifier.CodeKeyNotFound)
+		time.Sleep(5 * time.Minute)
+		accept(t, v, token) // refreshes
+		time.Sleep(time.Millisecond)
+		p.Rotate()
+		accept(t, v, p.Token(nil))
+	})
+}
+
+func TestAFailedFetchForAnUnknownKidGivesItsTokenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, v, token := warm(t)
+		p.suffer(resets)
+		for i := range 6 {
+			failure := unavailable(t, v, withKid(token, fmt.Sprint("made-up-", i)), verifier.CodeJWKSFetchFailed)
+			time.Sleep(failure.RetryAfter)
+		}
+		wantFetches(t, p, 1+6)
+		p.recover()
+		for i := range 4 {
+			refuse(t, v, withKid(token, fmt.Sprint("absent-", i)), verifier.CodeKeyNotFound)
+			time.Sleep(time.Millisecond)
+		}
+		unavailable(t, v, withKid(token, "absent-4"), verifier.CodeJWKSFetchFailed)
+	})
+}
+
+// A call is judged by a fetch that began after it did: the one under way may have been
+// answered before a rotation.
+func TestAnUnknownKidIsNotJudgedByAFetchFromBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, v, token := warm(t)
+		before := answers(200, string(p.JWKS()))
+		p.suffer(func(req *http.Request) (*http.Response, error) {
+			p.recover()
+			time.Sleep(time.Second)
+			return before(req)
+		})
+		var wg sync.WaitGroup
+		wg.Go(func() { refuse(t, v, withKid(token, "made-up"), verifier.CodeKeyNotFound) })
+		time.Sleep(500 * time.Millisecond)
+		p.Rotate()
+		accept(t, v, p.Token(nil))
+		wg.Wait()
+		wantFetches(t, p, 3)
+	})
+}
