@@ -37,7 +37,7 @@ func disguises() []disguise {
 		{greet[1:], noPath},
 		{"", noPath},
 		{"%2f" + greet[1:], noPath},
-		{"*", columns{unimplemented, unimplemented, reset, notFound}},
+		{"*", columns{unimplemented, unimplemented, "HTTP 400", notFound}},
 		{"/", none},
 		{service, unclean},
 

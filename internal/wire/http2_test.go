@@ -114,7 +114,12 @@ func (c *http2Conn) reply() (reply, error) {
 			if frame.StreamEnded() {
 				return r, nil
 			}
-		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
+		case *http2.GoAwayFrame:
+			if frame.ErrCode != http2.ErrCodeNo { // a response may still come
+				r.reset = true
+				return r, nil
+			}
+		case *http2.RSTStreamFrame:
 			r.reset = true
 			return r, nil
 		}
