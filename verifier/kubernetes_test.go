@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
@@ -85,6 +86,7 @@ func (b podTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 func (c *cluster) config(client *http.Client) verifier.Config {
 	config := c.Config()
 	config.HTTPClient = client
+	config.FetchTimeout = time.Minute // of a busy machine
 	return config
 }
 

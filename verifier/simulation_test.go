@@ -31,9 +31,7 @@ func TestADayInTheLifeOfAnIssuer(t *testing.T) {
 	var sum tally
 	for seed := range uint64(simulatedLives) {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, seed)
-			w.live()
-			sum.add(w.tally)
+			sum.add(newWorld(t, seed).live())
 		})
 		if t.Failed() {
 			t.Fatalf("the world of seed %d", seed)
@@ -101,8 +99,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 	return w
 }
 
-// live runs a day. Something happens every now and then; what is decided by chance.
-func (w *world) live() {
+// live runs a day and says what came of it. Something happens every now and then; what is decided by chance.
+func (w *world) live() tally {
 	start := time.Now()
 	nextRotation := start.Add(w.between(10*time.Minute, 6*time.Hour))
 	nextOutage := start.Add(w.between(0, 4*time.Hour))
@@ -135,7 +133,10 @@ func (w *world) live() {
 		w.mu.Unlock()
 		time.Sleep(w.between(time.Millisecond, time.Minute))
 	}
-	time.Sleep(2 * defaultFetchTimeout)
+	time.Sleep(2 * defaultFetchTimeout) // until all calls have ended
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tally
 }
 
 func (w *world) between(low, high time.Duration) time.Duration {

@@ -153,19 +153,20 @@ func (t *Tenants) run(l *lookup, issuer string, known *tenant) {
 	}
 }
 
-// lookUpSafely turns a panic into an error, since it would be the end of the server.
+// lookUpSafely turns a panic into an error, since it would be the end of the server. No
+// error quotes the issuer that a token claims, unless it is one of a configuration.
 func (t *Tenants) lookUpSafely(ctx context.Context, issuer string, known *tenant) (found *tenant, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("issuer %q: panic: %v", issuer, p)
+			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
 	config, err := t.resolve(ctx, issuer)
 	if err != nil {
-		return nil, fmt.Errorf("issuer %q: %w", issuer, err)
+		return nil, err
 	}
 	if config.Issuer != issuer {
-		return nil, fmt.Errorf("issuer %q: its configuration is of issuer %q", issuer, config.Issuer)
+		return nil, fmt.Errorf("issuer %q: Config.Issuer is not the one that was asked for", config.Issuer)
 	}
 	config = config.withDefaults() // a copy
 	config.JWKS = bytes.Clone(config.JWKS)
@@ -174,7 +175,7 @@ func (t *Tenants) lookUpSafely(ctx context.Context, issuer string, known *tenant
 	}
 	v, err := newVerifier(config)
 	if err != nil {
-		return nil, fmt.Errorf("issuer %q: %w", issuer, err)
+		return nil, fmt.Errorf("issuer %q: %w", config.Issuer, err)
 	}
 	return &tenant{verifier: v, config: config}, nil
 }
