@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
@@ -24,7 +23,7 @@ type Claims struct {
 	scopes, permissions         []string
 	senderConstrained           bool
 	leeway                      time.Duration
-	payload                     []byte
+	payload                     string
 }
 
 // Issuer returns iss, the configured issuer.
@@ -75,15 +74,15 @@ func (c *Claims) HasPermission(permission string) bool {
 // Decode stores all of the token's claims in dst, a pointer to a struct or map.
 // Names are matched in their exact case. Errors may quote claim values: they are
 // not for callers.
-func (c *Claims) Decode(dst any) error { return json.Unmarshal(c.payload, dst) }
+func (c *Claims) Decode(dst any) error { return json.Unmarshal([]byte(c.payload), dst) }
 
 // parseClaims reads a payload whose signature has been verified.
-func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
+func (v *Verifier) parseClaims(payload string) (*Claims, *AuthError) {
 	c := &Claims{payload: payload, leeway: v.leeway}
 	shaped := true
-	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name []byte, value jsontext.Value) {
+	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name, value string) {
 		ok := true
-		switch string(name) {
+		switch name {
 		case "iss":
 			c.issuer, ok = strictjson.Text(value)
 		case "sub":
@@ -123,7 +122,7 @@ func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
 	return c, nil
 }
 
-func audience(value jsontext.Value) ([]string, bool) {
+func audience(value string) ([]string, bool) {
 	if s, ok := strictjson.Text(value); ok {
 		return []string{s}, true
 	}
@@ -132,7 +131,7 @@ func audience(value jsontext.Value) ([]string, bool) {
 
 // words reads a space-delimited string or an array of strings. Any other shape
 // grants nothing.
-func words(value jsontext.Value) []string {
+func words(value string) []string {
 	if s, ok := strictjson.Text(value); ok {
 		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' })
 	}
@@ -141,7 +140,7 @@ func words(value jsontext.Value) []string {
 }
 
 // numericDate reads seconds since the epoch (RFC 7519, section 2).
-func numericDate(value jsontext.Value) (time.Time, bool) {
+func numericDate(value string) (time.Time, bool) {
 	seconds, ok := strictjson.Number(value)
 	if !ok {
 		return time.Time{}, false

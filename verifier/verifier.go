@@ -77,7 +77,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	if refusal := v.checkHeader(t); refusal != nil {
+	if refusal := v.checkHeader(&t); refusal != nil {
 		return nil, refusal
 	}
 	key, err := v.keys.key(ctx, t.kid, t.alg)
