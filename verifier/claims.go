@@ -77,8 +77,8 @@ func (c *Claims) HasPermission(permission string) bool {
 func (c *Claims) Decode(dst any) error { return json.Unmarshal([]byte(c.payload), dst) }
 
 // parseClaims reads a payload whose signature has been verified.
-func (v *Verifier) parseClaims(payload string) (*Claims, *AuthError) {
-	c := &Claims{payload: payload, leeway: v.leeway}
+func (v *Verifier) parseClaims(c *Claims, payload string) *AuthError {
+	*c = Claims{payload: payload, leeway: v.leeway}
 	shaped := true
 	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name, value string) {
 		ok := true
@@ -114,12 +114,12 @@ func (v *Verifier) parseClaims(payload string) (*Claims, *AuthError) {
 		}
 	})
 	if !wellFormed {
-		return nil, refuse(CodeMalformedToken, "the token payload is not a valid JSON object")
+		return refuse(CodeMalformedToken, "the token payload is not a valid JSON object")
 	}
 	if !shaped {
-		return nil, refuse(CodeMalformedToken, "a registered claim has the wrong type")
+		return refuse(CodeMalformedToken, "a registered claim has the wrong type")
 	}
-	return c, nil
+	return nil
 }
 
 func audience(value string) ([]string, bool) {

@@ -18,6 +18,8 @@ const (
 	defaultFetchTimeout = 3 * time.Second
 	defaultKeysTTL      = 5 * time.Minute
 	defaultMaxKeys      = 64
+
+	defaultTokenCacheSize = 10_000
 )
 
 // Config says which tokens a [Verifier] accepts. Issuer and Audiences are all
@@ -89,6 +91,13 @@ type Config struct {
 	// bound the keys that an issuer may publish.
 	MaxKeys int
 
+	// TokenCacheSize is how many verified tokens are remembered, so that they need
+	// not be verified again: 10 000 by default, none when it is negative. A token is
+	// forgotten when it expires, when its key leaves the issuer's set, and when
+	// others were used since; what a call must be granted is checked every time. They
+	// take about 4 KiB each, and at most that on average: 40 MB by default.
+	TokenCacheSize int
+
 	// AllowHTTP lets metadata and keys be fetched over plain http from other hosts
 	// than this one. Whoever is on the path then decides which tokens are good.
 	AllowHTTP bool
@@ -119,6 +128,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxKeys == 0 {
 		c.MaxKeys = defaultMaxKeys
+	}
+	if c.TokenCacheSize == 0 {
+		c.TokenCacheSize = defaultTokenCacheSize
 	}
 	return c
 }

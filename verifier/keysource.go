@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +50,17 @@ func (s *keySource) key(ctx context.Context, kid, alg string) (*jws.Key, error) 
 		return key, nil
 	}
 	return nil, refuse(CodeKeyNotFound, "the issuer has no key for this token")
+}
+
+// holds reports whether key is still, as the same object, a key under kid of a set
+// that may be used now.
+func (s *keySource) holds(kid string, key *jws.Key) bool {
+	set := s.current.Load()
+	if !set.isFresh(time.Now()) {
+		return false
+	}
+	keys, _ := set.decoded.Peek(kid)
+	return slices.Contains(keys, key)
 }
 
 // settles reports whether set has the last word about kid in a call that began then.

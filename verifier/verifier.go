@@ -21,6 +21,7 @@ type Verifier struct {
 	scopeClaim       claimPath
 	permissionsClaim claimPath
 	keys             *keySource
+	tokens           tokenCache
 }
 
 // New returns a Verifier, or an error that names the field of config which is
@@ -42,6 +43,7 @@ func New(config Config) (*Verifier, error) {
 	}
 	v.scopeClaim, _ = parseClaimPath(config.ScopeClaim)
 	v.permissionsClaim, _ = parseClaimPath(config.PermissionsClaim)
+	v.tokens = newTokenCache(config.TokenCacheSize)
 	if config.JWKS != nil {
 		set, err := parseKeySet(config.JWKS, config.MaxKeys)
 		if err != nil {
@@ -73,6 +75,22 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	claims := v.recall(token)
+	if claims == nil {
+		var err error
+		if claims, err = v.verify(ctx, token); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.require.Check(claims); err != nil {
+		return nil, err
+	}
+	return claims, nil
+}
+
+// verify does all that depends on nothing but the token, the keys and the clock, and
+// remembers the token.
+func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	t, refusal := parseToken(token)
 	if refusal != nil {
 		return nil, refusal
@@ -87,17 +105,15 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if !key.Verify(t.alg, t.signed, t.signature) {
 		return nil, refuse(CodeInvalidToken, "the signature is not valid")
 	}
-	claims, refusal := v.parseClaims(t.payload)
-	if refusal != nil {
+	r := &remembered{token: token, kid: t.kid, key: key}
+	if refusal := v.parseClaims(&r.claims, t.payload); refusal != nil {
 		return nil, refusal
 	}
-	if refusal := v.checkClaims(claims, time.Now()); refusal != nil {
+	if refusal := v.checkClaims(&r.claims, time.Now()); refusal != nil {
 		return nil, refusal
 	}
-	if err := v.require.Check(claims); err != nil {
-		return nil, err
-	}
-	return claims, nil
+	v.tokens.add(r)
+	return &r.claims, nil
 }
 
 // Ready returns nil when the issuer's keys are at hand, fetching them if need be,

@@ -31,22 +31,20 @@ var mutants = []mutant{
 	{"a token may be of any length", "verifier/token.go",
 		`if len(raw) > MaxTokenBytes {`, `if false {`, tokens},
 	{"line breaks are skipped", "verifier/token.go",
-		`if strings.ContainsAny(raw, "\r\n") {`, `if false {`, tokens},
+		`if strings.ContainsRune(raw, '\r') || strings.ContainsRune(raw, '\n') {`, `if false {`, tokens},
 	{"base64 is decoded leniently", "verifier/token.go",
 		`base64.RawURLEncoding.Strict()`, `base64.RawURLEncoding`, tokens},
 	{"nesting is not bounded", "internal/strictjson/strictjson.go",
-		`if nesting(raw) > maxDepth {`, `if false {`, tokens},
-	{"names may be repeated", "internal/strictjson/strictjson.go",
-		`jsontext.NewDecoder(bytes.NewBuffer(raw))`,
-		`jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))`, tokens},
-	{"invalid UTF-8 is repaired", "internal/strictjson/strictjson.go",
-		`jsontext.NewDecoder(bytes.NewBuffer(raw))`,
-		`jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowInvalidUTF8(true))`, tokens},
+		`if isDeeper(text, maxDepth) {`, `if false {`, tokens},
+	{"names may be repeated", "internal/strictjson/decoder.go",
+		`dec.Reset(&dec.buffer)`, `dec.Reset(&dec.buffer, jsontext.AllowDuplicateNames(true))`, tokens},
+	{"invalid UTF-8 is repaired", "internal/strictjson/decoder.go",
+		`dec.Reset(&dec.buffer)`, `dec.Reset(&dec.buffer, jsontext.AllowInvalidUTF8(true))`, tokens},
 	{"data may follow the object", "internal/strictjson/strictjson.go",
 		`return errors.Is(err, io.EOF)`, `return err == nil || errors.Is(err, io.EOF)`, tokens},
 	{"numbers may be of any magnitude", "internal/strictjson/strictjson.go",
-		`return f, strings.TrimPrefix(literal, "-") == strconv.Itoa(maxExactInteger)`,
-		`return f, err == nil || strings.TrimPrefix(literal, "-") == ""`, tokens},
+		`return f, strings.TrimPrefix(value, "-") == strconv.Itoa(maxExactInteger)`,
+		`return f, err == nil || strings.TrimPrefix(value, "-") == ""`, tokens},
 
 	// The header.
 	{"forbidden parameters are ignored", "verifier/token.go",
@@ -107,6 +105,43 @@ var mutants = []mutant{
 		`if !shaped {`, `if false {`, tokens},
 	{"RFC 9068 does not ask for its claims", "verifier/check.go",
 		`if v.rfc9068 && (c.audience`, `if false && (c.audience`, tokens},
+
+	// Remembered tokens.
+	{"tokens are remembered before their claims are checked", "verifier/verifier.go",
+		`r := &remembered{token: token, kid: t.kid, key: key}`,
+		`r := &remembered{token: token, kid: t.kid, key: key}; v.tokens.add(r); _ = v.parseClaims(&r.claims, t.payload)`, tokens},
+	{"remembered tokens outlive their exp", "verifier/remembered.go",
+		`v.checkTimes(&r.claims, time.Now())`, `v.checkTimes(&r.claims, time.Unix(0, 0))`, tokens},
+	{"remembered tokens outlive their key", "verifier/remembered.go",
+		`!v.keys.holds(r.kid, r.key) || `, ``, tokens},
+	{"remembered tokens may be of another key of the same ID", "verifier/keysource.go",
+		`return slices.Contains(keys, key)`, `return len(keys) > 0 || slices.Contains(keys, key)`, tokens},
+	{"remembered tokens outlive the set of their key", "verifier/keysource.go",
+		`if !set.isFresh(time.Now()) {`, `if set == nil {`, tokens},
+	{"a remembered token is not compared", "verifier/remembered.go",
+		`r != nil && r.token == token`, `r != nil`, tokens},
+	{"remembered tokens are not bounded in number", "verifier/remembered.go",
+		`simplelru.NewLRU(size, `, `simplelru.NewLRU(size+100, `, tokens},
+	{"remembered tokens are not bounded in bytes", "verifier/remembered.go",
+		`for s.bytes > s.maxBytes {`, `for false {`, tokens},
+	{"the lists of remembered tokens are not counted", "verifier/remembered.go",
+		`words*wordBytes`, `0*words*wordBytes`, tokens},
+	{"remembered tokens are not copied", "verifier/remembered.go",
+		`strings.Clone(r.token)`, `strings.TrimSpace(r.token)`, tokens},
+	{"remembered tokens come before the context", "verifier/verifier.go",
+		`	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	claims := v.recall(token)`, `	claims := v.recall(token)
+	if err := ctx.Err(); err != nil && claims == nil {
+		return nil, err
+	}`, tokens},
+	{"remembered tokens are not asked for the baseline", "verifier/verifier.go",
+		`	claims := v.recall(token)
+	if claims == nil {`, `	claims := v.recall(token)
+	if claims != nil {
+		return claims, nil
+	} else {`, tokens},
 
 	// The rule.
 	{"the baseline is not asked for", "verifier/verifier.go",
