@@ -124,6 +124,7 @@ func TestRememberedTokenDiesWhenItsKeyIDNamesAnotherKey(t *testing.T) {
 		accept(t, v, token)
 		keys = after
 		time.Sleep(6 * time.Minute)
+		accept(t, v, after.Token(nil))
 		refuse(t, v, token, verifier.CodeInvalidToken)
 	})
 }

@@ -100,7 +100,7 @@ func Texts(value string) ([]string, bool) {
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, false
 	}
-	list := []string{}
+	list := make([]string, 0, 1+strings.Count(value, ","))
 	for dec.PeekKind() != ']' {
 		element, err := dec.next()
 		if err != nil {
