@@ -1,48 +1,80 @@
+// Command bench races this library against its peers, on tokens and in calls, and
+// prints the ratios: to the cryptography that nobody can do without, and to calls
+// without authentication.
+//
+//	go run . [-rounds 6] [-run REGEXP] [-o results.json]
+//	go run . -plot results.json > plot.svg
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 func main() {
-	rounds := flag.Int("rounds", 6, "rounds to measure; ratios are medians over them")
+	rounds := flag.Int("rounds", 6, "how many `rounds` to run; what is printed are their medians")
+	only := flag.String("run", "", "run only the races whose name matches this `regexp`")
+	output := flag.String("o", "", "write what was measured to this `file`, too")
+	plot := flag.String("plot", "", "measure nothing; plot the results in this `file` to standard output, as SVG")
 	flag.Parse()
-	if err := run(*rounds); err != nil {
+	var err error
+	if *plot != "" {
+		err = plotFile(os.Stdout, *plot)
+	} else {
+		err = run(*rounds, *only, *output)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int) error {
+func run(rounds int, only, output string) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
 	issuer := verifiertest.NewIssuer(verifiertest.WithAlgorithms(algorithms...))
-	for _, alg := range algorithms {
-		m := newMintage(issuer, alg)
-		for _, w := range verifications {
-			var cs []contestant
-			for _, p := range peers {
-				if p.name == "crypto alone" && !w.accept {
-					continue
-				}
-				v, err := p.start(issuer, alg)
-				if err != nil {
-					return err
-				}
-				cs = append(cs, repeat(p.name, v, w.samples(m), w.accept, w.parallel))
-			}
-			results, err := race(cs, rounds, verifySlice)
-			if err != nil {
-				return err
-			}
-			fmt.Println(alg, w.name)
-			for i := range results {
-				r := &results[i]
-				fmt.Printf("   %-14s %10.0f ns  %6.2fx  %6.1f allocs %8.0f B\n", r.Name, r.nanos(), r.times(&results[0]), r.Allocs, r.Bytes)
-			}
+	report := newReport(rounds)
+	verified, err := verifyRaces(issuer, pattern.MatchString, rounds)
+	if err != nil {
+		return err
+	}
+	report.Races = verified
+	if pattern.MatchString(scaling) {
+		race, err := scalingRace(issuer, rounds)
+		if err != nil {
+			return err
+		}
+		report.Races = append(report.Races, race)
+	}
+	echoed, err := echoRaces(issuer, pattern.MatchString, rounds)
+	if err != nil {
+		return err
+	}
+	report.Races = append(report.Races, echoed...)
+	if pattern.MatchString("memory") {
+		if report.Remembered, err = rememberedBytes(issuer); err != nil {
+			return err
 		}
 	}
-	return nil
+	if err := report.print(os.Stdout); err != nil {
+		return err
+	}
+	if err := report.printGoals(os.Stdout); err != nil {
+		return err
+	}
+	if output == "" {
+		return nil
+	}
+	raw, err := json.MarshalIndent(report, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(output, append(raw, '\n'), 0o644)
 }

@@ -39,7 +39,7 @@ type peer struct {
 // peers are in the order of the tables. The first does nothing but what no verifier
 // can do without.
 var peers = []peer{
-	{"crypto alone", "std", cryptoAlone},
+	{cryptoOnly, "std", cryptoAlone},
 	{"go-jose", "github.com/go-jose/go-jose/v4", goJose},
 	{"keyfunc", "github.com/MicahParks/keyfunc/v3", keyfuncJWT},
 	{"go-oidc", "github.com/coreos/go-oidc/v3", goOIDC},
@@ -49,11 +49,10 @@ var peers = []peer{
 	{ours, "github.com/oidcrpc/oidcrpc", oidcrpc},
 }
 
-const ours = "oidcrpc"
-
-// smallCache is fewer than there are tokens in a ring: by the time that one comes
-// round again, it has been forgotten.
-const smallCache = 1000
+const (
+	ours       = "oidcrpc"
+	cryptoOnly = "crypto alone"
+)
 
 func oidcrpc(issuer *verifiertest.Issuer, alg string) (verify, error) {
 	return startOurs(issuer, alg, 0)
@@ -62,6 +61,7 @@ func oidcrpc(issuer *verifiertest.Issuer, alg string) (verify, error) {
 func startOurs(issuer *verifiertest.Issuer, alg string, cacheSize int) (verify, error) {
 	config := issuer.Config()
 	config.Algorithms = []string{alg}
+	config.TokenCacheSize = cacheSize
 	v, err := verifier.New(config)
 	if err != nil {
 		return nil, err

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// A contestant does the same thing n times.
+// A contestant does the same thing n times, a multiple of its unit.
 type contestant struct {
 	name string
+	unit int
 	run  func(n int) error
 }
 
-// slices is how often a contestant is timed in a round. The fastest counts: what
+// slicesPerRound is how often a contestant is timed in a round. The fastest counts: what
 // disturbs a measurement makes it slower, never faster.
 const slicesPerRound = 5
 
@@ -59,13 +60,13 @@ func race(contestants []contestant, rounds int, slice time.Duration) ([]Result, 
 
 // calibrate returns how many operations fill a slice, and warms up on the way.
 func calibrate(c contestant, slice time.Duration) (int, error) {
-	for n := 1; ; n *= 2 {
+	for n := c.unit; ; n *= 2 {
 		nanos, err := timeOf(c, n)
 		if err != nil {
 			return 0, err
 		}
 		if spent := nanos * float64(n); spent >= float64(slice)/2 {
-			return max(1, int(float64(slice)/nanos)), nil
+			return c.unit * max(1, int(float64(slice)/nanos)/c.unit), nil
 		}
 	}
 }
@@ -97,6 +98,16 @@ func (r *Result) times(base *Result) float64 {
 		ratios[i] = r.Nanos[i] / base.Nanos[i]
 	}
 	return median(ratios)
+}
+
+// minus returns how many nanoseconds longer r took than base: the median of the
+// rounds' differences.
+func (r *Result) minus(base *Result) float64 {
+	differences := make([]float64, len(r.Nanos))
+	for i := range differences {
+		differences[i] = r.Nanos[i] - base.Nanos[i]
+	}
+	return median(differences)
 }
 
 func median(values []float64) float64 {
