@@ -37,10 +37,10 @@ func newClient(client *http.Client) *http.Client {
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		from := via[0].URL
 		if req.URL.Host != from.Host || req.URL.Scheme != from.Scheme {
-			return errors.New("redirected to another host or scheme")
+			return redirectError("redirected to another host or scheme")
 		}
 		if len(via) > maxRedirects {
-			return errors.New("redirected too often")
+			return redirectError("redirected too often")
 		}
 		return nil
 	}
@@ -72,20 +72,20 @@ func (i *issuer) keySet(ctx context.Context) (*keySet, *KeysError) {
 func (i *issuer) get(ctx context.Context, url string) ([]byte, http.Header, *KeysError) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, nil, unreachable("%w", err)
+		return nil, nil, unreachable(url, err)
 	}
 	req.Header.Set("Accept", "application/json")
 	res, err := i.client.Do(req)
 	if err != nil {
-		return nil, nil, unreachable("%w", err)
+		return nil, nil, unreachable(url, err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, nil, unreachable("GET %s: %w", url, statusError(res.StatusCode))
+		return nil, nil, unreachable(url, statusError(res.StatusCode))
 	}
 	document, err := io.ReadAll(io.LimitReader(res.Body, maxDocumentBytes+1))
 	if err != nil {
-		return nil, nil, unreachable("GET %s: %w", url, err)
+		return nil, nil, unreachable(url, err)
 	}
 	if len(document) > maxDocumentBytes {
 		return nil, nil, unusable("GET %s: more than %d bytes", url, maxDocumentBytes)
@@ -93,8 +93,8 @@ func (i *issuer) get(ctx context.Context, url string) ([]byte, http.Header, *Key
 	return document, res.Header, nil
 }
 
-func unreachable(format string, args ...any) *KeysError {
-	return &KeysError{Code: CodeJWKSFetchFailed, Err: fmt.Errorf(format, args...)}
+func unreachable(url string, cause error) *KeysError {
+	return &KeysError{Code: CodeJWKSFetchFailed, Err: &fetchError{url, cause}}
 }
 
 func unusable(format string, args ...any) *KeysError {
