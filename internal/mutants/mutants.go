@@ -103,7 +103,7 @@ var mutants = []mutant{
 	{"nbf is ignored", "verifier/check.go",
 		`case now.Before(c.notBefore.Add(-v.leeway)):`, `case false:`, tokens},
 	{"bound tokens are bearer tokens", "verifier/check.go",
-		`if c.senderConstrained {`, `case false:`, tokens},
+		`if c.senderConstrained {`, `if false {`, tokens},
 	{"claims may have any type", "verifier/claims.go",
 		`if !shaped {`, `if false {`, tokens},
 	{"RFC 9068 does not ask for its claims", "verifier/check.go",
