@@ -45,7 +45,7 @@ func parseToken(raw string) (t token, refusal *AuthError) {
 	if header == "" || payload == "" || signature == "" {
 		return t, notCompact()
 	}
-	decoded := make([]byte, 0, len(raw))
+	decoded := make([]byte, 0, segmentEncoding.DecodedLen(len(raw)))
 	decoded, headerErr := segmentEncoding.AppendDecode(decoded, []byte(header))
 	headerEnd := len(decoded)
 	decoded, payloadErr := segmentEncoding.AppendDecode(decoded, []byte(payload))
