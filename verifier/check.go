@@ -30,14 +30,25 @@ func (v *Verifier) checkClaims(c *Claims, now time.Time) *AuthError {
 		return refuse(CodeInvalidIssuer, "the token is from another issuer")
 	case !v.isAudience(c):
 		return refuse(CodeInvalidAudience, "the token is for another audience")
+	}
+	if refusal := v.checkTimes(c, now); refusal != nil {
+		return refusal
+	}
+	// RFC 9449, section 7.2: a token bound to a key is no bearer token. Nor may any
+	// other confirmation method be passed over (RFC 7800, section 3.1).
+	if c.senderConstrained {
+		return refuse(CodeInvalidToken, "the token is bound to a proof that is not supported")
+	}
+	return nil
+}
+
+// checkTimes is all that can become wrong with claims that were right.
+func (v *Verifier) checkTimes(c *Claims, now time.Time) *AuthError {
+	switch {
 	case !now.Before(c.ValidUntil()):
 		return refuse(CodeTokenExpired, "the token has expired")
 	case now.Before(c.notBefore.Add(-v.leeway)):
 		return refuse(CodeTokenNotYetValid, "the token is not valid yet")
-	// RFC 9449, section 7.2: a token bound to a key is no bearer token. Nor may any
-	// other confirmation method be passed over (RFC 7800, section 3.1).
-	case c.senderConstrained:
-		return refuse(CodeInvalidToken, "the token is bound to a proof that is not supported")
 	}
 	return nil
 }

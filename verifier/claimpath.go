@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
@@ -30,17 +28,17 @@ func parseClaimPath(s string) (claimPath, error) {
 	return path, nil
 }
 
-func (p claimPath) startsWith(name []byte) bool { return string(name) == p[0] }
+func (p claimPath) startsWith(name string) bool { return name == p[0] }
 
-// in follows the path from the value of its first name. It returns nil where it
+// in follows the path from the value of its first name. It returns "" where it
 // leads nowhere. Only objects are descended into: issuers keep no grants in
 // arrays of objects.
-func (p claimPath) in(value jsontext.Value) jsontext.Value {
+func (p claimPath) in(value string) string {
 	for _, name := range p[1:] {
-		var found jsontext.Value
-		strictjson.Members(value, maxPayloadDepth, func(candidate []byte, value jsontext.Value) {
-			if string(candidate) == name {
-				found = value.Clone()
+		var found string
+		strictjson.Members(value, maxPayloadDepth, func(candidate, value string) {
+			if candidate == name {
+				found = value
 			}
 		})
 		value = found

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
@@ -26,7 +25,7 @@ type Claims struct {
 	senderConstrained           bool
 	leeway                      time.Duration
 	baseline                    *Requirement // what the verifier asked; nil without one
-	payload                     []byte
+	payload                     string
 }
 
 // Issuer returns iss, the configured issuer.
@@ -84,15 +83,15 @@ func (c *Claims) HasPermission(permission string) bool {
 // Decode stores all of the token's claims in dst, a pointer to a struct or map.
 // Names are matched in their exact case. Errors may quote claim values: they are
 // not for callers.
-func (c *Claims) Decode(dst any) error { return json.Unmarshal(c.payload, dst) }
+func (c *Claims) Decode(dst any) error { return json.Unmarshal([]byte(c.payload), dst) }
 
 // parseClaims reads a payload whose signature has been verified.
-func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
-	c := &Claims{payload: payload, leeway: v.leeway, baseline: &v.require}
+func (v *Verifier) parseClaims(c *Claims, payload string) *AuthError {
+	*c = Claims{payload: payload, leeway: v.leeway, baseline: &v.require}
 	shaped := true
-	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name []byte, value jsontext.Value) {
+	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name, value string) {
 		ok := true
-		switch string(name) {
+		switch name {
 		case "iss":
 			c.issuer, ok = strictjson.Text(value)
 		case "sub":
@@ -128,15 +127,15 @@ func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
 		}
 	})
 	if !wellFormed {
-		return nil, refuse(CodeMalformedToken, "the token payload is not a valid JSON object")
+		return refuse(CodeMalformedToken, "the token payload is not a valid JSON object")
 	}
 	if !shaped {
-		return nil, refuse(CodeMalformedToken, "a registered claim has the wrong type")
+		return refuse(CodeMalformedToken, "a registered claim has the wrong type")
 	}
-	return c, nil
+	return nil
 }
 
-func audience(value jsontext.Value) ([]string, bool) {
+func audience(value string) ([]string, bool) {
 	if s, ok := strictjson.Text(value); ok {
 		return []string{s}, true
 	}
@@ -145,11 +144,11 @@ func audience(value jsontext.Value) ([]string, bool) {
 
 // words reads a space-delimited string, an array of strings, or the names of roles.
 // Any other shape grants nothing.
-func words(value jsontext.Value) []string {
+func words(value string) []string {
 	if s, ok := strictjson.Text(value); ok {
 		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' })
 	}
-	if value.Kind() == '{' {
+	if strings.HasPrefix(value, "{") {
 		return roles(value)
 	}
 	list, _ := strictjson.Texts(value)
@@ -159,14 +158,14 @@ func words(value jsontext.Value) []string {
 // roles reads the roles of ZITADEL: an object whose members have their names, and
 // hold an object of the organizations that grant each. Where one is granted by none,
 // it is another kind of object.
-func roles(object jsontext.Value) []string {
+func roles(object string) []string {
 	var list []string
 	granted := true
-	strictjson.Members(object, maxPayloadDepth, func(name []byte, value jsontext.Value) {
+	strictjson.Members(object, maxPayloadDepth, func(name, value string) {
 		organizations := 0
-		strictjson.Members(value, maxPayloadDepth, func([]byte, jsontext.Value) { organizations++ })
+		strictjson.Members(value, maxPayloadDepth, func(_, _ string) { organizations++ })
 		granted = granted && organizations > 0
-		list = append(list, string(name))
+		list = append(list, name)
 	})
 	if !granted {
 		return nil
@@ -175,7 +174,7 @@ func roles(object jsontext.Value) []string {
 }
 
 // numericDate reads seconds since the epoch (RFC 7519, section 2).
-func numericDate(value jsontext.Value) (time.Time, bool) {
+func numericDate(value string) (time.Time, bool) {
 	seconds, ok := strictjson.Number(value)
 	if !ok {
 		return time.Time{}, false

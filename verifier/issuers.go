@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
@@ -106,8 +104,8 @@ func claimedIssuer(token string) (string, *AuthError) {
 	}
 	var name string
 	isText := true
-	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(member []byte, value jsontext.Value) {
-		if string(member) == "iss" {
+	wellFormed := strictjson.Members(string(payload), maxPayloadDepth, func(member, value string) {
+		if member == "iss" {
 			name, isText = strictjson.Text(value)
 		}
 	})

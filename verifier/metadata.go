@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
@@ -79,8 +77,8 @@ func metadataURLs(name string) (openID, oauth string) {
 
 func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL string, err error) {
 	var name string
-	wellFormed := strictjson.Members(document, maxPayloadDepth, func(member []byte, value jsontext.Value) {
-		switch string(member) {
+	wellFormed := strictjson.Members(string(document), maxPayloadDepth, func(member, value string) {
+		switch member {
 		case "issuer":
 			name, _ = strictjson.Text(value)
 		case "jwks_uri":

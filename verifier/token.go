@@ -4,8 +4,6 @@ import (
 	"encoding/base64"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
@@ -24,53 +22,60 @@ const (
 type token struct {
 	alg, kid, typ string
 	signed        string // the bytes under the signature, as received
-	payload       []byte
+	payload       string
 	signature     []byte
 }
 
 var segmentEncoding = base64.RawURLEncoding.Strict()
 
 // parseToken checks the form of a token, and nothing that needs a key.
-func parseToken(raw string) (*token, *AuthError) {
+func parseToken(raw string) (t token, refusal *AuthError) {
 	if len(raw) > MaxTokenBytes {
-		return nil, refuse(CodeMalformedToken, "the token is too long")
+		return t, refuse(CodeMalformedToken, "the token is too long")
+	}
+	if strings.Count(raw, ".") != 2 {
+		return t, notCompact()
 	}
 	// The base64 decoder skips line breaks; no other byte gets past it.
-	if strings.ContainsAny(raw, "\r\n") {
-		return nil, refuse(CodeMalformedToken, "the token is not a compact JWS")
+	if strings.ContainsRune(raw, '\r') || strings.ContainsRune(raw, '\n') {
+		return t, notCompact()
 	}
 	header, rest, _ := strings.Cut(raw, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
 	if header == "" || payload == "" || signature == "" {
-		return nil, refuse(CodeMalformedToken, "the token is not a compact JWS")
+		return t, notCompact()
 	}
-	headerJSON, err := segmentEncoding.DecodeString(header)
-	if err != nil {
-		return nil, refuse(CodeMalformedToken, "the token is not a compact JWS")
+	decoded := make([]byte, 0, segmentEncoding.DecodedLen(len(raw)))
+	decoded, headerErr := segmentEncoding.AppendDecode(decoded, []byte(header))
+	headerEnd := len(decoded)
+	decoded, payloadErr := segmentEncoding.AppendDecode(decoded, []byte(payload))
+	payloadEnd := len(decoded)
+	decoded, signatureErr := segmentEncoding.AppendDecode(decoded, []byte(signature))
+	if headerErr != nil || payloadErr != nil || signatureErr != nil {
+		return t, notCompact()
 	}
-	t := &token{signed: raw[:len(header)+1+len(payload)]}
-	if t.payload, err = segmentEncoding.DecodeString(payload); err != nil {
-		return nil, refuse(CodeMalformedToken, "the token is not a compact JWS")
-	}
-	if t.signature, err = segmentEncoding.DecodeString(signature); err != nil {
-		return nil, refuse(CodeMalformedToken, "the token is not a compact JWS")
-	}
-	if refusal := t.parseHeader(headerJSON); refusal != nil {
-		return nil, refusal
-	}
-	return t, nil
+	t.signed = raw[:len(header)+1+len(payload)]
+	text := string(decoded[:payloadEnd])
+	t.payload = text[headerEnd:]
+	t.signature = decoded[payloadEnd:]
+	return t, t.parseHeader(text[:headerEnd])
 }
 
-func (t *token) parseHeader(raw []byte) *AuthError {
+func notCompact() *AuthError {
+	return refuse(CodeMalformedToken, "the token is not a compact JWS")
+}
+
+func (t *token) parseHeader(raw string) *AuthError {
 	var forbidden, badAlg, badTyp bool
-	wellFormed := strictjson.Members(raw, maxHeaderDepth, func(name []byte, value jsontext.Value) {
+	wellFormed := strictjson.Members(raw, maxHeaderDepth, func(name, value string) {
 		var ok bool
-		switch string(name) {
+		switch name {
 		case "alg":
 			t.alg, ok = strictjson.Text(value)
 			badAlg = !ok
 		case "kid":
 			t.kid, _ = strictjson.Text(value)
+			t.kid = strings.Clone(t.kid) // whoever keeps it must not keep the token
 		case "typ":
 			t.typ, ok = strictjson.Text(value)
 			badTyp = !ok || t.typ == ""

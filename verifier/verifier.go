@@ -20,6 +20,7 @@ type Verifier struct {
 	scopeClaim       claimPath
 	permissionsClaim claimPath
 	keys             *keySource
+	tokens           tokenCache
 }
 
 // New returns a Verifier, or an error that names the field of config which is
@@ -49,6 +50,7 @@ func newVerifier(config Config) (*Verifier, error) {
 	}
 	v.scopeClaim, _ = parseClaimPath(config.ScopeClaim)
 	v.permissionsClaim, _ = parseClaimPath(config.PermissionsClaim)
+	v.tokens = newTokenCache(config.TokenCacheSize)
 	var err error
 	if v.keys, err = newKeySource(config); err != nil {
 		return nil, fmt.Errorf("Config.JWKS: %w", err)
@@ -66,11 +68,27 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	claims := v.recall(token)
+	if claims == nil {
+		var err error
+		if claims, err = v.verify(ctx, token); err != nil {
+			return nil, err
+		}
+	}
+	if err := (Requirement{}).Check(claims); err != nil { // the baseline, that is
+		return nil, err
+	}
+	return claims, nil
+}
+
+// verify does all that depends on nothing but the token, the keys and the clock, and
+// remembers the token.
+func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	t, refusal := parseToken(token)
 	if refusal != nil {
 		return nil, refusal
 	}
-	if refusal := v.checkHeader(t); refusal != nil {
+	if refusal := v.checkHeader(&t); refusal != nil {
 		return nil, refusal
 	}
 	key, err := v.keys.key(ctx, t.kid, t.alg)
@@ -80,17 +98,15 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if !key.Verify(t.alg, t.signed, t.signature) {
 		return nil, refuse(CodeInvalidToken, "the signature is not valid")
 	}
-	claims, refusal := v.parseClaims(t.payload)
-	if refusal != nil {
+	r := &remembered{token: token, kid: t.kid, key: key}
+	if refusal := v.parseClaims(&r.claims, t.payload); refusal != nil {
 		return nil, refusal
 	}
-	if refusal := v.checkClaims(claims, time.Now()); refusal != nil {
+	if refusal := v.checkClaims(&r.claims, time.Now()); refusal != nil {
 		return nil, refusal
 	}
-	if err := (Requirement{}).Check(claims); err != nil { // the baseline, that is
-		return nil, err
-	}
-	return claims, nil
+	v.tokens.add(r)
+	return &r.claims, nil
 }
 
 // Ready returns nil when the issuer's keys are at hand, fetching them if need be,

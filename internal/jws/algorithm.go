@@ -8,9 +8,8 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // for crypto.SHA256
-	_ "crypto/sha512" // for crypto.SHA384 and crypto.SHA512
-	"io"
+	"crypto/sha256"
+	"crypto/sha512"
 	"math/big"
 )
 
@@ -93,8 +92,17 @@ func (a algorithm) verify(public crypto.PublicKey, signed string, signature []by
 	}
 }
 
+// digest allocates nothing but its result, as crypto.Hash would.
 func (a algorithm) digest(signed string) []byte {
-	hash := a.hash.New()
-	_, _ = io.WriteString(hash, signed)
-	return hash.Sum(nil)
+	switch a.hash {
+	case crypto.SHA256:
+		sum := sha256.Sum256([]byte(signed))
+		return sum[:]
+	case crypto.SHA384:
+		sum := sha512.Sum384([]byte(signed))
+		return sum[:]
+	default:
+		sum := sha512.Sum512([]byte(signed))
+		return sum[:]
+	}
 }

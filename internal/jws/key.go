@@ -5,9 +5,9 @@ import (
 	"crypto/rsa"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
@@ -48,10 +48,11 @@ func ParseKey(jwk []byte) *Key {
 // and for which algorithm if they name one.
 func checkJWK(jwk []byte) (alg string, ok bool) {
 	fit := true
-	wellFormed := strictjson.Members(jwk, maxDepth, func(name []byte, value jsontext.Value) {
-		switch string(name) {
+	wellFormed := strictjson.Members(string(jwk), maxDepth, func(name, value string) {
+		switch name {
 		case "alg":
 			alg, ok = strictjson.Text(value)
+			alg = strings.Clone(alg)
 			fit = fit && ok && alg != ""
 		case "use":
 			use, ok := strictjson.Text(value)
@@ -70,9 +71,10 @@ func checkJWK(jwk []byte) (alg string, ok bool) {
 // KeyID returns the kid of a JWK, or "" when it has none that can be trusted to be
 // the only one.
 func KeyID(jwk []byte) (kid string) {
-	wellFormed := strictjson.Members(jwk, maxDepth, func(name []byte, value jsontext.Value) {
-		if string(name) == "kid" {
+	wellFormed := strictjson.Members(string(jwk), maxDepth, func(name, value string) {
+		if name == "kid" {
 			kid, _ = strictjson.Text(value)
+			kid = strings.Clone(kid)
 		}
 	})
 	if !wellFormed {

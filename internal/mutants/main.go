@@ -34,7 +34,7 @@ func run(only string, workers int) error {
 		return err
 	}
 	var trials []*trial
-	for _, m := range slices.Concat(mutants, callMutants, tokenMutants, wireMutants) {
+	for _, m := range slices.Concat(mutants, callMutants, tokenMutants, rememberedMutants, wireMutants) {
 		if pattern.MatchString(m.name) {
 			trials = append(trials, &trial{mutant: m, done: make(chan struct{})})
 		}

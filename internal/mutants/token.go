@@ -76,7 +76,7 @@ var tokenMutants = []mutant{
 		`	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	t, refusal`, `	t, refusal`, tokens},
+	claims := v.recall(token)`, `	claims := v.recall(token)`, tokens},
 	{"there are always keys", "verifier/verifier.go",
 		`return v.keys.ready(ctx)`, `return nil`, tokens},
 

@@ -1,9 +1,11 @@
 // Package strictjson reads JSON (RFC 8259) in the one way that every parser agrees
 // on: names in their exact case and once only, valid UTF-8, bounded nesting.
+//
+// What it returns of a text is a part of that text wherever possible, not a copy:
+// keep a small part of a large text only as a clone.
 package strictjson
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"math"
@@ -15,29 +17,29 @@ import (
 
 const maxExactInteger = 1 << 53 // beyond it, a JSON number is not one number (RFC 8259, section 6)
 
-// Members reads raw as one JSON object and hands each of its members to visit.
-// The bytes that visit gets are valid during that call only. It reports false,
-// perhaps after some visits, unless raw is an object and nothing else, in valid
-// UTF-8, nested no deeper than maxDepth, and without a duplicate name at any level.
-func Members(raw []byte, maxDepth int, visit func(name []byte, value jsontext.Value)) bool {
-	if nesting(raw) > maxDepth {
+// Members reads text as one JSON object and hands each of its members to visit: its
+// name, and its value as it stands in text. It reports false, perhaps after some
+// visits, unless text is an object and nothing else, in valid UTF-8, nested no deeper
+// than maxDepth, and without a duplicate name at any level.
+func Members(text string, maxDepth int, visit func(name, value string)) bool {
+	if isDeeper(text, maxDepth) {
 		return false
 	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
+	dec := decode(text)
+	defer dec.release()
 	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
 		return false
 	}
 	for dec.PeekKind() != '}' {
-		quoted, err := dec.ReadValue()
+		name, err := dec.next()
 		if err != nil {
 			return false
 		}
-		name := unquote(quoted)
-		value, err := dec.ReadValue()
+		value, err := dec.next()
 		if err != nil {
 			return false
 		}
-		visit(name, value)
+		visit(unquote(name), value)
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return false
@@ -46,51 +48,64 @@ func Members(raw []byte, maxDepth int, visit func(name []byte, value jsontext.Va
 	return errors.Is(err, io.EOF)
 }
 
-// nesting returns the depth of raw's brackets, before any parser recurses into them.
-func nesting(raw []byte) int {
-	var depth, deepest int
+// isDeeper looks at text's brackets before any parser recurses into them.
+func isDeeper(text string, maxDepth int) bool {
+	if strings.Count(text, "{")+strings.Count(text, "[") <= maxDepth {
+		return false
+	}
+	depth := 0
 	inString := false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
 		case inString && c == '\\':
 			i++
 		case c == '"':
 			inString = !inString
 		case inString:
 		case c == '{' || c == '[':
-			depth++
-			deepest = max(deepest, depth)
+			if depth++; depth > maxDepth {
+				return true
+			}
 		case c == '}' || c == ']':
 			depth--
 		}
 	}
-	return deepest
+	return false
 }
 
 // unquote returns the content of a JSON string that the decoder has accepted.
-func unquote(quoted jsontext.Value) []byte {
-	if bytes.IndexByte(quoted, '\\') < 0 {
+func unquote(quoted string) string {
+	if strings.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]
 	}
 	content, _ := jsontext.AppendUnquote(nil, quoted)
-	return content
+	return string(content)
 }
 
-// Text reads a string.
-func Text(value jsontext.Value) (string, bool) {
-	if value.Kind() != '"' {
+// Text reads a value that is a string.
+func Text(value string) (string, bool) {
+	if !strings.HasPrefix(value, `"`) {
 		return "", false
 	}
-	return string(unquote(value)), true
+	return unquote(value), true
 }
 
-// Texts reads an array of strings.
-func Texts(value jsontext.Value) ([]string, bool) {
-	if value.Kind() != '[' {
+// Texts reads a value that is an array of strings.
+func Texts(value string) ([]string, bool) {
+	if !strings.HasPrefix(value, "[") {
 		return nil, false
 	}
-	list := []string{}
-	for element := range elements(value) {
+	dec := decode(value)
+	defer dec.release()
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, false
+	}
+	list := make([]string, 0, 1+strings.Count(value, ","))
+	for dec.PeekKind() != ']' {
+		element, err := dec.next()
+		if err != nil {
+			return nil, false
+		}
 		s, ok := Text(element)
 		if !ok {
 			return nil, false
@@ -100,32 +115,15 @@ func Texts(value jsontext.Value) ([]string, bool) {
 	return list, true
 }
 
-// elements yields the elements of an array that the decoder has accepted.
-func elements(array jsontext.Value) func(yield func(jsontext.Value) bool) {
-	return func(yield func(jsontext.Value) bool) {
-		dec := jsontext.NewDecoder(bytes.NewBuffer(array))
-		if _, err := dec.ReadToken(); err != nil {
-			return
-		}
-		for dec.PeekKind() != ']' {
-			element, err := dec.ReadValue()
-			if err != nil || !yield(element) {
-				return
-			}
-		}
-	}
-}
-
-// Number reads a JSON number of a magnitude that every parser agrees on.
-func Number(value jsontext.Value) (float64, bool) {
-	if value.Kind() != '0' {
+// Number reads a value that is a number of a magnitude that every parser agrees on.
+func Number(value string) (float64, bool) {
+	if jsontext.Value(value).Kind() != '0' {
 		return 0, false
 	}
-	literal := string(value)
-	f, err := strconv.ParseFloat(literal, 64)
+	f, err := strconv.ParseFloat(value, 64)
 	if math.Abs(f) < maxExactInteger {
 		return f, err == nil
 	}
 	// What is rounded to the limit may have been beyond it.
-	return f, strings.TrimPrefix(literal, "-") == strconv.Itoa(maxExactInteger)
+	return f, strings.TrimPrefix(value, "-") == strconv.Itoa(maxExactInteger)
 }

@@ -1,0 +1,80 @@
+// Command bench races this library against its peers, on tokens and in calls, and
+// prints the ratios: to the cryptography that nobody can do without, and to calls
+// without authentication.
+//
+//	go run . [-rounds 6] [-run REGEXP] [-o results.json]
+//	go run . -plot results.json > plot.svg
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 6, "how many `rounds` to run; what is printed are their medians")
+	only := flag.String("run", "", "run only the races whose name matches this `regexp`")
+	output := flag.String("o", "", "write what was measured to this `file`, too")
+	plot := flag.String("plot", "", "measure nothing; plot the results in this `file` to standard output, as SVG")
+	flag.Parse()
+	var err error
+	if *plot != "" {
+		err = plotFile(os.Stdout, *plot)
+	} else {
+		err = run(*rounds, *only, *output)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(rounds int, only, output string) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	issuer := verifiertest.NewIssuer(verifiertest.WithAlgorithms(algorithms...))
+	report := newReport(rounds)
+	verified, err := verifyRaces(issuer, pattern.MatchString, rounds)
+	if err != nil {
+		return err
+	}
+	report.Races = verified
+	if pattern.MatchString(scaling) {
+		race, err := scalingRace(issuer, rounds)
+		if err != nil {
+			return err
+		}
+		report.Races = append(report.Races, race)
+	}
+	echoed, err := echoRaces(issuer, pattern.MatchString, rounds)
+	if err != nil {
+		return err
+	}
+	report.Races = append(report.Races, echoed...)
+	if pattern.MatchString("memory") {
+		if report.Remembered, err = rememberedBytes(issuer); err != nil {
+			return err
+		}
+	}
+	if err := report.print(os.Stdout); err != nil {
+		return err
+	}
+	if err := report.printGoals(os.Stdout); err != nil {
+		return err
+	}
+	if output == "" {
+		return nil
+	}
+	raw, err := json.MarshalIndent(report, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(output, append(raw, '\n'), 0o644)
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// A Race is a comparison whose contestants took turns.
+type Race struct {
+	Name    string   `json:"name"`
+	Results []Result `json:"results"`
+}
+
+// A Report is everything that one run has measured, and where.
+type Report struct {
+	Date       string            `json:"date"`
+	Machine    string            `json:"machine"`
+	Go         string            `json:"go"`
+	Versions   map[string]string `json:"versions"`
+	Rounds     int               `json:"rounds"`
+	Races      []Race            `json:"races"`
+	Remembered float64           `json:"bytes_per_remembered_token"`
+}
+
+func newReport(rounds int) *Report {
+	return &Report{
+		Date:     time.Now().UTC().Format(time.DateOnly),
+		Machine:  fmt.Sprintf("%s, %d cores, %s/%s", cpu(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH),
+		Go:       runtime.Version(),
+		Versions: versions(),
+		Rounds:   rounds,
+	}
+}
+
+func cpu() string {
+	info, _ := os.ReadFile("/proc/cpuinfo") // elsewhere the model stays unknown
+	for line := range strings.Lines(string(info)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown CPU"
+}
+
+// versions returns those of the peers and of the frameworks.
+func versions() map[string]string {
+	modules := []string{"google.golang.org/grpc", "connectrpc.com/connect", "github.com/golang-jwt/jwt/v5"}
+	for _, p := range peers {
+		modules = append(modules, p.module)
+	}
+	found := make(map[string]string)
+	info, _ := debug.ReadBuildInfo()
+	for _, dep := range info.Deps {
+		for _, module := range modules {
+			if dep.Path == module && dep.Replace == nil {
+				found[module] = dep.Version
+			}
+		}
+	}
+	return found
+}
+
+// result returns what a contestant of a race took, or nil if it was not run.
+func (r *Report) result(race, name string) *Result {
+	for i := range r.Races {
+		if r.Races[i].Name != race {
+			continue
+		}
+		for j := range r.Races[i].Results {
+			if r.Races[i].Results[j].Name == name {
+				return &r.Races[i].Results[j]
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Report) print(w io.Writer) error {
+	fmt.Fprintf(w, "%s, %s, %s\n", r.Date, r.Machine, r.Go)
+	fmt.Fprintf(w, "Medians of %d rounds; × is the median of the ratios to the first line, round by round.\n", r.Rounds)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, race := range r.Races {
+		fmt.Fprintf(table, "\n%s\tns\t×\tallocs\tbytes\t\n", race.Name)
+		for _, result := range race.Results {
+			fmt.Fprintf(table, "%s\t%s\t%.3g\t%.1f\t%.0f\t\n", result.Name,
+				grouped(result.nanos()), result.times(&race.Results[0]), result.Allocs, result.Bytes)
+		}
+	}
+	return table.Flush()
+}
+
+// grouped writes a number with a space between thousands.
+func grouped(f float64) string {
+	s := fmt.Sprintf("%.0f", f)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + " " + s[i:]
+	}
+	return s
+}

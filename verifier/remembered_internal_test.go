@@ -1,0 +1,53 @@
+package verifier
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+func TestRememberedTokenIsACopy(t *testing.T) {
+	cache := newTokenCache(1)
+	large := strings.Repeat("a", 1<<20)
+	token := large[:100]
+	cache.add(&remembered{token: token})
+	if r := cache.get(token); r == nil || unsafe.StringData(r.token) == unsafe.StringData(token) {
+		t.Error("the cache keeps what the token was a part of")
+	}
+}
+
+// A clock that is set back can make a token of today one of tomorrow.
+func TestRecallComparesNotBefore(t *testing.T) {
+	v, err := New(Config{
+		Issuer:     "https://issuer.test",
+		Audiences:  []string{"https://api.test"},
+		Algorithms: []string{"ES256"},
+		Leeway:     time.Minute,
+		// The key of RFC 7515, appendix A.3.
+		JWKS: []byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"a",
+			"x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+			"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := v.keys.key(t.Context(), "a", "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &remembered{token: "token", kid: "a", key: key}
+	r.claims.expiry = time.Now().Add(time.Hour)
+	r.claims.notBefore = time.Now().Add(50 * time.Second)
+	v.tokens.add(r)
+	if v.recall("token") == nil {
+		t.Fatal("a token that is valid by its leeway is not recalled")
+	}
+	r.claims.notBefore = time.Now().Add(2 * time.Minute)
+	if v.recall("token") != nil {
+		t.Error("a token that is not valid yet is recalled")
+	}
+	if v.tokens.get("token") != nil {
+		t.Error("a token that is of no use is not forgotten")
+	}
+}
