@@ -1,6 +1,8 @@
 package connectauth_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -9,9 +11,11 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
+	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 func Example() {
@@ -79,6 +83,35 @@ func ExampleNewInterceptor() {
 		"/greet.v1.GreetService/Greet?connect=v1&encoding=json&message=%7B%7D", nil))
 	fmt.Println(res.Code)
 	// Output: 401
+}
+
+type order struct{ customer string }
+
+func ExampleRefuse() {
+	show := func(ctx context.Context, order *order) (*order, error) {
+		claims, _ := interceptor.ClaimsFromContext(ctx)
+		if order.customer != claims.Subject() {
+			return nil, connectauth.Refuse(ctx, errors.New("the order is another customer's"))
+		}
+		return order, nil
+	}
+
+	ctx := interceptor.ContextWithClaims(context.Background(),
+		verifiertest.Claims(map[string]any{"sub": "alice"}))
+	_, err := show(ctx, &order{customer: "bob"})
+	fmt.Println(connect.CodeOf(err))
+	// Output: permission_denied
+}
+
+func ExampleProcedures() {
+	for _, procedure := range connectauth.Procedures(greetv1.File_greet_v1_greet_proto) {
+		fmt.Println(procedure)
+	}
+	// Output:
+	// /greet.v1.GreetService/Collect
+	// /greet.v1.GreetService/Converse
+	// /greet.v1.GreetService/Greet
+	// /greet.v1.GreetService/Watch
 }
 
 func exampleAuth() *interceptor.Authenticator {

@@ -1,6 +1,7 @@
 package connectauth
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -26,9 +27,13 @@ func (i *authInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		}
 		admitted, refusal := i.auth.Authenticate(ctx, call(req.Spec().Procedure, req.Header()))
 		if refusal != nil {
-			return nil, refuseUnary(ctx, refusal)
+			return nil, refuseUnary(ctx, req, refusal)
 		}
-		return next(admitted, req)
+		res, err := next(admitted, req)
+		if refusal := refusalOf(err); refusal != nil {
+			return nil, refuseUnary(ctx, req, refusal)
+		}
+		return res, err
 	}
 }
 
@@ -41,7 +46,7 @@ func (i *authInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc
 		}
 		guarded := &handlerConn{StreamingHandlerConn: conn, stream: stream}
 		defer func() {
-			if refusal := stream.End(); refusal != nil {
+			if refusal := cmp.Or(stream.End(), refusalOf(err)); refusal != nil {
 				err = refuseStream(ctx, conn, refusal, guarded.sent.Load())
 			}
 		}()

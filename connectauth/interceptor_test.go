@@ -2,6 +2,10 @@ package connectauth_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -81,6 +85,44 @@ func TestOneInterceptorSecuresUnaryCallsAndStreams(t *testing.T) {
 			}
 			_ = stream.Close()
 		})
+	}
+}
+
+// An interceptor in front that starts from another context takes the response header
+// out of reach.
+func TestChallengeOfACallOfAnotherContextIsInNoTrailerThatNetHTTPDrops(t *testing.T) {
+	detach := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(_ context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+			return next(t.Context(), req)
+		}
+	})
+	_, handler := greetv1connect.NewGreetServiceHandler(echo{},
+		connect.WithInterceptors(detach, connectauth.NewInterceptor(newAuth(t, verifiertest.NewIssuer()))))
+	var log strings.Builder
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(&log, nil), slog.LevelError)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	for name, test := range map[string]struct {
+		options    []connect.ClientOption
+		challenges int
+	}{
+		"Connect":  {nil, 1},
+		"gRPC-Web": {[]connect.ClientOption{connect.WithGRPCWeb()}, 1},
+		"gRPC":     {[]connect.ClientOption{connect.WithGRPC()}, 0},
+	} {
+		_, err := newClient(server, test.options...).Greet(t.Context(), connect.NewRequest(&greetv1.GreetRequest{}))
+		connectErr, ok := errors.AsType[*connect.Error](err)
+		if !ok || connectErr.Code() != connect.CodeUnauthenticated {
+			t.Fatalf("%s: %v, want Unauthenticated", name, err)
+		}
+		if got := connectErr.Meta().Values("WWW-Authenticate"); len(got) != test.challenges {
+			t.Errorf("%s: challenges = %q, want %d", name, got, test.challenges)
+		}
+	}
+	server.Close()
+	if log.Len() > 0 {
+		t.Errorf("the server's log holds: %s", log.String())
 	}
 }
 

@@ -11,17 +11,54 @@ import (
 
 const wwwAuthenticate = "Www-Authenticate"
 
-// refuseUnary returns the error for a refused unary call, and puts the challenge
-// into the response header.
-func refuseUnary(ctx context.Context, refusal *interceptor.Refusal) error {
+// Refuse returns the error for a handler to return, unchanged, when it finds out that
+// its caller may not have what it asks for:
+//
+//	if order.Customer != claims.Subject() {
+//		return nil, connectauth.Refuse(ctx, errors.New("the order is another customer's"))
+//	}
+//
+// The caller is answered as if a policy had refused the call, also after messages of
+// a stream: code, challenge and details are made of err as [interceptor.Rule].Allow
+// says, so that an AuthError stands as it is, such as the one that a Requirement's
+// Check returns, and any other error is PermissionDenied. Nil is one of those.
+//
+// Ctx is that of the handler, whoever called it, or one made from it. An AuthError
+// that is merely returned is an error like any other: the handler may have it from
+// elsewhere.
+func Refuse(ctx context.Context, err error) error {
+	refusal := interceptor.Refuse(ctx, err)
+	return newErrorOf(refusal, &refusedError{refusal})
+}
+
+// refusedError tells the interceptor that the handler has refused the call. It stands
+// within the *connect.Error that everything between them sees.
+type refusedError struct{ refusal *interceptor.Refusal }
+
+func (e *refusedError) Error() string { return e.refusal.Message }
+
+// refusalOf returns the refusal of a handler that returned err, or nil.
+func refusalOf(err error) *interceptor.Refusal {
+	if refused, ok := errors.AsType[*refusedError](err); ok {
+		return refused.refusal
+	}
+	return nil
+}
+
+// refuseUnary returns the error for a refused unary call, and sends the challenge by
+// the road that is open.
+func refuseUnary(ctx context.Context, req connect.AnyRequest, refusal *interceptor.Refusal) error {
 	err := newError(refusal)
 	info, ok := connect.CallInfoForHandlerContext(ctx)
-	if !ok {
+	switch {
+	case ok:
+		setChallenge(info.ResponseHeader(), refusal)
+		closeConnection(ctx, info.ResponseHeader())
+	case req.Peer().Protocol == connect.ProtocolGRPC:
+		// An interceptor has replaced ctx, and the header is out of reach.
+	default:
 		setChallenge(err.Meta(), refusal)
-		return err
 	}
-	setChallenge(info.ResponseHeader(), refusal)
-	closeConnection(ctx, info.ResponseHeader())
 	return err
 }
 
@@ -44,7 +81,11 @@ func refuseStream(
 }
 
 func newError(refusal *interceptor.Refusal) *connect.Error {
-	err := connect.NewError(connect.Code(refusal.Code), errors.New(refusal.Message))
+	return newErrorOf(refusal, errors.New(refusal.Message))
+}
+
+func newErrorOf(refusal *interceptor.Refusal, underlying error) *connect.Error {
+	err := connect.NewError(connect.Code(refusal.Code), underlying)
 	for _, detail := range refusal.Details {
 		if encoded, encodeErr := connect.NewErrorDetail(detail); encodeErr == nil {
 			err.AddDetail(encoded)

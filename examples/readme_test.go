@@ -13,9 +13,25 @@ func TestSnippetsOfREADMEAreCompiledCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sources []string
-	err = fs.WalkDir(os.DirFS(".."), ".", func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".go") {
+	for _, language := range []string{"go", "proto"} {
+		sources := sourcesOf(t, language)
+		blocks := strings.Split(string(readme), "```"+language+"\n")
+		for _, block := range blocks[1:] {
+			snippet, _, _ := strings.Cut(block, "```")
+			if !anyContains(sources, unindented(snippet)) {
+				t.Errorf("no .%s file holds this snippet:\n%s", language, snippet)
+			}
+		}
+		if len(blocks) == 1 {
+			t.Errorf("README has no snippets of .%s files", language)
+		}
+	}
+}
+
+func sourcesOf(t *testing.T, language string) (sources []string) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS(".."), ".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "."+language) {
 			return err
 		}
 		source, err := os.ReadFile("../" + path)
@@ -25,20 +41,7 @@ func TestSnippetsOfREADMEAreCompiledCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snippets := 0
-	for i, block := range strings.Split(string(readme), "```go\n") {
-		if i == 0 {
-			continue
-		}
-		snippet, _, _ := strings.Cut(block, "```")
-		snippets++
-		if !anyContains(sources, unindented(snippet)) {
-			t.Errorf("no Go file holds this snippet:\n%s", snippet)
-		}
-	}
-	if snippets == 0 {
-		t.Error("README has no snippets")
-	}
+	return sources
 }
 
 func anyContains(sources []string, snippet string) bool {
@@ -54,7 +57,7 @@ func anyContains(sources []string, snippet string) bool {
 func unindented(code string) string {
 	var b strings.Builder
 	for line := range strings.Lines(code) {
-		b.WriteString(strings.TrimLeft(line, "\t"))
+		b.WriteString(strings.TrimLeft(line, "\t "))
 	}
 	return b.String()
 }

@@ -2,15 +2,19 @@ package grpcauth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/oidcrpc/oidcrpc/grpcauth"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 func Example() {
@@ -51,6 +55,36 @@ func ExampleStreamServerInterceptor() {
 	srv := grpc.NewServer(grpc.ChainStreamInterceptor(grpcauth.StreamServerInterceptor(exampleAuth())))
 	fmt.Println(len(srv.GetServiceInfo()), "services")
 	// Output: 0 services
+}
+
+type order struct{ customer string }
+
+func ExampleRefuse() {
+	show := func(ctx context.Context, order *order) (*order, error) {
+		claims, _ := interceptor.ClaimsFromContext(ctx)
+		if order.customer != claims.Subject() {
+			return nil, grpcauth.Refuse(ctx, errors.New("the order is another customer's"))
+		}
+		return order, nil
+	}
+
+	ctx := interceptor.ContextWithClaims(context.Background(),
+		verifiertest.Claims(map[string]any{"sub": "alice"}))
+	_, err := show(ctx, &order{customer: "bob"})
+	fmt.Println(status.Code(err))
+	// Output: PermissionDenied
+}
+
+func ExampleProcedures() {
+	srv := grpc.NewServer()
+	healthv1.RegisterHealthServer(srv, health.NewServer())
+	for _, procedure := range grpcauth.Procedures(srv) {
+		fmt.Println(procedure)
+	}
+	// Output:
+	// /grpc.health.v1.Health/Check
+	// /grpc.health.v1.Health/List
+	// /grpc.health.v1.Health/Watch
 }
 
 func exampleAuth() *interceptor.Authenticator {

@@ -1,6 +1,7 @@
 package grpcauth
 
 import (
+	"cmp"
 	"context"
 
 	"google.golang.org/grpc"
@@ -18,7 +19,11 @@ func UnaryServerInterceptor(auth *interceptor.Authenticator) grpc.UnaryServerInt
 		if refusal != nil {
 			return nil, refuse(ctx, refusal)
 		}
-		return handler(admitted, req)
+		res, err := handler(admitted, req)
+		if refusal := refusalOf(err); refusal != nil {
+			return nil, refuse(ctx, refusal)
+		}
+		return res, err
 	}
 }
 
@@ -34,7 +39,7 @@ func StreamServerInterceptor(auth *interceptor.Authenticator) grpc.StreamServerI
 			return refuse(ctx, refusal)
 		}
 		defer func() {
-			if refusal := stream.End(); refusal != nil {
+			if refusal := cmp.Or(stream.End(), refusalOf(err)); refusal != nil {
 				err = refuse(ctx, refusal)
 			}
 		}()

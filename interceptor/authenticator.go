@@ -14,9 +14,6 @@ import (
 // An error that is a [*verifier.AuthError] refuses the caller, a
 // [*verifier.KeysError] becomes Unavailable, and any other one Internal. So do nil
 // claims without an error. Verify must be safe for concurrent use.
-//
-// A TokenVerifier that also has a method Requirement() verifier.Requirement, and
-// checks it, has that named in challenges along with what a rule asks.
 type TokenVerifier interface {
 	Verify(ctx context.Context, token string) (*verifier.Claims, error)
 }
@@ -25,8 +22,8 @@ type TokenVerifier interface {
 // concurrent use by any number of servers; a zero Authenticator refuses every call.
 type Authenticator struct {
 	verifier     TokenVerifier
-	baseline     verifier.Requirement // what the verifier checks by itself
 	realm        string
+	resource     *resource // nil: challenges name none
 	policy       policy
 	observe      func(context.Context, Decision)
 	streamExpiry bool
@@ -39,10 +36,10 @@ func New(tokens TokenVerifier, options ...Option) (*Authenticator, error) {
 		return nil, errors.New("interceptor: New needs a TokenVerifier")
 	}
 	a := &Authenticator{verifier: tokens, realm: verifier.DefaultRealm, streamExpiry: true}
-	if v, ok := tokens.(interface{ Requirement() verifier.Requirement }); ok {
-		a.baseline = v.Requirement()
-	}
 	for _, option := range options {
+		if option == nil {
+			return nil, errors.New("interceptor: New was given a nil Option")
+		}
 		if err := option.apply(a); err != nil {
 			return nil, err
 		}
@@ -50,14 +47,17 @@ func New(tokens TokenVerifier, options ...Option) (*Authenticator, error) {
 	return a, nil
 }
 
-// isNil sees through the interface: a constructor whose error was ignored leaves
-// a nil pointer in it.
-func isNil(tokens TokenVerifier) bool {
-	if tokens == nil {
+// isNil sees through an interface: a constructor whose error was ignored leaves a nil
+// pointer in it, and so does an error variable of a pointer's type.
+func isNil(v any) bool {
+	switch value := reflect.ValueOf(v); value.Kind() {
+	case reflect.Invalid:
 		return true
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return value.IsNil()
+	default:
+		return false
 	}
-	value := reflect.ValueOf(tokens)
-	return value.Kind() == reflect.Pointer && value.IsNil()
 }
 
 // A Call is what an adapter knows of a call before it is admitted.
@@ -74,12 +74,11 @@ type Call struct {
 // how to refuse it. It is for adapters: servers use those of packages grpcauth and
 // connectauth. A stream is better judged by [Authenticator.AuthenticateStream].
 func (a *Authenticator) Authenticate(ctx context.Context, call Call) (context.Context, *Refusal) {
-	decision, refusal := a.decide(ctx, call)
-	a.report(ctx, decision)
+	admitted, refusal := a.admit(ctx, call)
 	if refusal != nil {
 		return nil, refusal
 	}
-	return replaceClaims(ctx, decision.Claims), nil
+	return admitted, nil
 }
 
 // Preauthenticate judges a call ahead of [Authenticator.Authenticate], where it
@@ -87,7 +86,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, call Call) (context.Co
 // HTTP middleware. The context it returns lets Authenticate do without verifying
 // the same token again. It holds no claims, and the rule will be evaluated anew.
 func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) (context.Context, *Refusal) {
-	decision, refusal := a.decide(ctx, call)
+	decision, refusal := a.decide(ctx, call, time.Now())
 	if refusal != nil {
 		a.report(ctx, decision)
 		return nil, refusal
@@ -95,10 +94,20 @@ func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) (context
 	return a.rememberVerified(ctx, call, decision.Claims), nil
 }
 
-func (a *Authenticator) decide(ctx context.Context, call Call) (Decision, *Refusal) {
+// admit judges a call, and reports what it decided.
+func (a *Authenticator) admit(ctx context.Context, call Call) (*admission, *Refusal) {
 	start := time.Now()
-	rule, key, ok := a.policy.rule(call.Procedure)
-	decision := Decision{Procedure: call.Procedure, Rule: key, Err: errProcedure}
+	decision, refusal := a.decide(ctx, call, start)
+	a.report(ctx, decision)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return &admission{Context: ctx, auth: a, decision: decision, start: start}, nil
+}
+
+func (a *Authenticator) decide(ctx context.Context, call Call, start time.Time) (Decision, *Refusal) {
+	rule, ok := a.policy.rule(call.Procedure)
+	decision := Decision{Procedure: call.Procedure, Rule: rule.key, Err: errProcedure}
 	if ok {
 		decision.Claims, decision.Err = a.judge(ctx, call, rule)
 	}

@@ -3,6 +3,7 @@ package interceptor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,11 +13,12 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 func TestNewRefusesANilVerifier(t *testing.T) {
 	var none *verifier.Verifier
-	for _, tokens := range []interceptor.TokenVerifier{nil, none} {
+	for _, tokens := range []interceptor.TokenVerifier{nil, none, verifyFunc(nil)} {
 		if auth, err := interceptor.New(tokens); err == nil || auth != nil {
 			t.Errorf("New(%#v) = %v, %v; want an error", tokens, auth, err)
 		}
@@ -30,6 +32,12 @@ func TestNewRefusesARealmThatAFieldCannotCarry(t *testing.T) {
 		} else if !strings.Contains(err.Error(), "WithRealm") {
 			t.Errorf("the error %q does not name WithRealm", err)
 		}
+	}
+}
+
+func TestNewRefusesANilOption(t *testing.T) {
+	if auth, err := interceptor.New(acceptAll{}, nil); err == nil || auth != nil {
+		t.Errorf("New = %v, %v; want an error", auth, err)
 	}
 }
 
@@ -89,6 +97,13 @@ func TestWhatEachErrorBecomes(t *testing.T) {
 		{"something else ended", t.Context(), context.Canceled, code.Code_INTERNAL, ""},
 		{"anything else", t.Context(), errors.New("secret"), code.Code_INTERNAL, ""},
 		{"neither claims nor an error", t.Context(), nil, code.Code_INTERNAL, ""},
+		{"a nil AuthError", t.Context(), (*verifier.AuthError)(nil), code.Code_INTERNAL, ""},
+		{"a nil KeysError", t.Context(), (*verifier.KeysError)(nil), code.Code_INTERNAL, ""},
+		{"keys that cost another's token", t.Context(),
+			&verifier.KeysError{Code: verifier.CodeJWKSError, Err: &verifier.AuthError{Code: verifier.CodeTokenExpired}},
+			code.Code_UNAVAILABLE, "JWKS_ERROR"},
+		{"401 in a call that ended", ended, &verifier.AuthError{Code: verifier.CodeTokenExpired},
+			code.Code_UNAUTHENTICATED, "TOKEN_EXPIRED"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -127,50 +142,117 @@ func TestClaimsWithAnErrorAreNotBelieved(t *testing.T) {
 }
 
 func TestOutageSaysWhenToRetry(t *testing.T) {
-	auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
-		return nil, &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed, RetryAfter: 3 * time.Second}
-	}))
-	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	for after, want := range map[time.Duration]time.Duration{3 * time.Second: 3 * time.Second, -time.Second: 0} {
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+			return nil, &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed, RetryAfter: after}
+		}))
+		_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+		if got := retryDelayOf(t, refusal); got != want {
+			t.Errorf("retry delay = %v, want %v", got, want)
+		}
+	}
+}
+
+func retryDelayOf(t *testing.T, refusal *interceptor.Refusal) time.Duration {
+	t.Helper()
 	for _, detail := range refusal.Details {
 		message, err := detail.UnmarshalNew()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if retry, ok := message.(*errdetails.RetryInfo); ok {
-			if got := retry.GetRetryDelay().AsDuration(); got != 3*time.Second {
-				t.Errorf("retry delay = %v, want 3s", got)
-			}
-			return
+			return retry.GetRetryDelay().AsDuration()
 		}
 	}
-	t.Error("no RetryInfo")
+	t.Fatal("no RetryInfo")
+	return 0
 }
 
-// baseline is a verifier that itself asks for scopes.
-type baseline []string
-
-func (b baseline) Requirement() verifier.Requirement { return verifier.Requirement{Scopes: b} }
-
-func (b baseline) Verify(_ context.Context, token string) (*verifier.Claims, error) {
-	claims := claimsOf(map[string]any{"scope": token})
-	if err := b.Requirement().Check(claims); err != nil {
-		return nil, err
-	}
-	return claims, nil
-}
-
-func TestChallengeNamesAllScopesTheCallNeeds(t *testing.T) {
-	auth := mustNew(t, baseline{"base", "both"}, interceptor.WithPolicy(interceptor.Policy{
-		"/a.S/M": {Require: verifier.Requirement{Scopes: []string{"both", "rule"}}},
+// A status with other bytes makes grpc-go panic.
+func TestMessageIsValidUTF8WhateverTheVerifierSays(t *testing.T) {
+	auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+		return nil, &verifier.AuthError{Code: verifier.CodeInvalidToken, Message: "bad \xff"}
 	}))
-	for _, held := range []string{"none", "base", "rule"} {
-		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
-			Procedure: "/a.S/M", Authorization: []string{"Bearer " + held},
+	if _, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M")); refusal.Message != "bad ?" {
+		t.Errorf("message = %q", refusal.Message)
+	}
+}
+
+// verifierThatRequires returns a verifier that itself asks for require.
+func verifierThatRequires(t *testing.T, issuer *verifiertest.Issuer, require verifier.Requirement) *verifier.Verifier {
+	t.Helper()
+	config := issuer.Config()
+	config.Require = require
+	tokens, err := verifier.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
+}
+
+func TestChallengeNamesAllThatTheCallNeeds(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	tokens := verifierThatRequires(t, issuer, verifier.Requirement{
+		Scopes: []string{"base", "both"}, ACRValues: []string{"pwd", "mfa"}, MaxAge: time.Hour,
+	})
+	auth := mustNew(t, tokens, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Require: verifier.Requirement{
+			Scopes: []string{"both", "rule"}, AnyScopes: []string{"one", "other"},
+			ACRValues: []string{"key", "mfa"}, MaxAge: 5 * time.Minute,
+		}},
+	}))
+	const (
+		scope  = `Bearer realm="api", error="insufficient_scope", scope="base both rule one"`
+		stepUp = `Bearer realm="api", error="insufficient_user_authentication", ` +
+			`error_description="the user must authenticate %s", acr_values="mfa", max_age="300", scope="base both rule one"`
+		again   = "again"
+		another = "in another way"
+	)
+	now := time.Now().Unix()
+	tests := []struct {
+		name       string
+		scope, acr string
+		ago        int64
+		want       string
+	}{
+		{"no scope", "none", "mfa", 0, scope},
+		{"the scopes of the baseline", "base both", "mfa", 0, scope},
+		{"the scopes of the rule", "both rule one", "mfa", 0, scope},
+		{"no alternative", "base both rule", "mfa", 0, scope},
+		{"the acr of the baseline", "base both rule other", "pwd", 0, fmt.Sprintf(stepUp, another)},
+		{"the acr of the rule", "base both rule other", "key", 0, fmt.Sprintf(stepUp, another)},
+		{"too old for the rule", "base both rule other", "mfa", 600, fmt.Sprintf(stepUp, again)},
+		{"too old for the baseline", "base both rule other", "mfa", 7200, fmt.Sprintf(stepUp, again)},
+		{"enough", "base both rule other", "mfa", 0, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
+				Procedure: "/a.S/M",
+				Authorization: []string{"Bearer " + issuer.Token(map[string]any{
+					"scope": test.scope, "acr": test.acr, "auth_time": now - test.ago,
+				})},
+			})
+			got := ""
+			if refusal != nil {
+				got = refusal.Challenge
+			}
+			if got != test.want {
+				t.Errorf("challenge = %s, want %s", got, test.want)
+			}
 		})
-		const want = `Bearer realm="api", error="insufficient_scope", scope="base both rule"`
-		if refusal == nil || refusal.Challenge != want {
-			t.Errorf("holding %s: got %v, want %s", held, refusal, want)
-		}
+	}
+}
+
+func TestWrappedRefusalReachesTheObserverAsItIs(t *testing.T) {
+	wrapped := fmt.Errorf("the first of two issuers: %w", &verifier.AuthError{Code: verifier.CodeTokenExpired})
+	var decided interceptor.Decision
+	auth := mustNew(t,
+		verifyFunc(func(string) (*verifier.Claims, error) { return nil, wrapped }),
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { decided = d }))
+	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	if !errors.Is(decided.Err, wrapped) || reasonOf(t, refusal) != "TOKEN_EXPIRED" {
+		t.Errorf("observed %v, refused with %v", decided.Err, refusal)
 	}
 }
 
@@ -201,5 +283,20 @@ func TestObserverHearsOfEveryDecision(t *testing.T) {
 	}
 	if d := heard[2]; d.Code != code.Code_INTERNAL || d.Err == nil {
 		t.Errorf("no procedure: %+v", d)
+	}
+}
+
+func TestObserverHearsOfNoClaimsOfARefusedCaller(t *testing.T) {
+	var heard []interceptor.Decision
+	auth := mustNew(t, acceptAll{},
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { heard = append(heard, d) }),
+		interceptor.WithPolicy(interceptor.Policy{"/a.S/M": {
+			Allow: func(context.Context, *verifier.Claims) error { return errors.New("no") },
+		}}))
+	if _, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M")); refusal == nil {
+		t.Fatal("admitted")
+	}
+	if len(heard) != 1 || heard[0].Claims != nil {
+		t.Errorf("heard %+v, want one decision without claims", heard)
 	}
 }

@@ -32,10 +32,14 @@ func bearerToken(authorization []string) (string, error) {
 	return token, nil
 }
 
+// maxListCommas bounds the work on a credential that is not for us. Of the known
+// schemes, Digest has the most parameters: a dozen.
+const maxListCommas = 32
+
 // isOtherScheme reports whether value is empty or one credential of a scheme that
 // is not ours. Credentials have the grammar of challenges (RFC 9110, section 11.4).
 func isOtherScheme(value string) bool {
-	if len(value) > verifier.MaxTokenBytes {
+	if len(value) > verifier.MaxTokenBytes || strings.Count(value, ",") > maxListCommas {
 		return false
 	}
 	credentials, err := verifier.ParseChallenges([]string{value})

@@ -23,14 +23,6 @@ func ContextWithClaims(ctx context.Context, claims *verifier.Claims) context.Con
 	return context.WithValue(ctx, claimsKey{}, claims)
 }
 
-// replaceClaims also hides claims that an outer call has left in ctx.
-func replaceClaims(ctx context.Context, claims *verifier.Claims) context.Context {
-	if _, ok := ClaimsFromContext(ctx); claims == nil && !ok {
-		return ctx
-	}
-	return ContextWithClaims(ctx, claims)
-}
-
 type verifiedKey struct{}
 
 // verified remembers what Preauthenticate found: these claims, by this

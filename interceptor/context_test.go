@@ -35,6 +35,36 @@ func TestClaimsOfAnOuterCallAreHidden(t *testing.T) {
 	}
 }
 
+func TestAllowAndObserverSeeNoClaimsOfAnOuterCall(t *testing.T) {
+	outer := interceptor.ContextWithClaims(t.Context(), claimsOf(map[string]any{"sub": "outer"}))
+	subject := func(ctx context.Context) string {
+		claims, ok := interceptor.ClaimsFromContext(ctx)
+		if !ok {
+			return "nobody"
+		}
+		return claims.Subject()
+	}
+	var allowed, observed string
+	auth := mustNew(t, acceptAll{},
+		interceptor.WithPolicy(interceptor.Policy{
+			"/a.S/M": {Allow: func(ctx context.Context, _ *verifier.Claims) error {
+				allowed = subject(ctx)
+				return nil
+			}},
+		}),
+		interceptor.WithObserver(func(ctx context.Context, _ interceptor.Decision) { observed = subject(ctx) }))
+	if _, refusal := auth.Authenticate(outer, withToken("/a.S/M")); refusal != nil {
+		t.Fatal(refusal)
+	}
+	if allowed != "user" || observed != "user" {
+		t.Errorf("Allow saw %q and the observer %q, want the caller", allowed, observed)
+	}
+	auth.Authenticate(outer, interceptor.Call{Procedure: "/a.S/M"})
+	if observed != "nobody" {
+		t.Errorf("the observer of a refusal saw %q", observed)
+	}
+}
+
 func TestContextWithoutClaims(t *testing.T) {
 	if claims, ok := interceptor.ClaimsFromContext(t.Context()); ok || claims != nil {
 		t.Error("an empty context has claims")
@@ -122,4 +152,26 @@ func TestPreauthenticateReportsRefusalsOnly(t *testing.T) {
 	if _, refusal := auth.Preauthenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M"}); refusal == nil || heard != 1 {
 		t.Errorf("refused: %v, reported %d times", refusal, heard)
 	}
+}
+
+func TestTokenIsNotPreauthenticatedForLongerThanTheBaselineAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := verifiertest.NewIssuer()
+		auth := mustNew(t, verifierThatRequires(t, issuer, verifier.Requirement{MaxAge: time.Minute}))
+		call := interceptor.Call{Procedure: "/a.S/M", Authorization: []string{
+			"Bearer " + issuer.Token(map[string]any{"auth_time": time.Now().Unix()}),
+		}}
+		early, refusal := auth.Preauthenticate(t.Context(), call)
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		time.Sleep(time.Minute)
+		if _, refusal := auth.Authenticate(early, call); refusal != nil {
+			t.Errorf("at the last moment: %v", refusal)
+		}
+		time.Sleep(1)
+		if _, refusal := auth.Authenticate(early, call); reasonOf(t, refusal) != "INSUFFICIENT_USER_AUTHENTICATION" {
+			t.Errorf("too late: %v", refusal)
+		}
+	})
 }

@@ -10,20 +10,23 @@ import (
 )
 
 // A Decision is what was decided about one call, for metrics and audit logs. One
-// is reported for every call, and a second one for a stream whose token expires
-// while it runs.
+// is reported for every call, and another one for a stream whose token expires while
+// it runs, and for a call that its own handler refuses.
 type Decision struct {
-	Procedure string
+	Procedure string           // as the caller names it: when Err is set there may be no such procedure
 	Rule      string           // the key of the policy that decided; "" when none did
 	Code      code.Code        // OK, or that of the refusal
-	Claims    *verifier.Claims // of an admitted caller; nil for an anonymous one
+	Claims    *verifier.Claims // of a caller who was admitted, at least at first; nil for an anonymous one
 	Err       error            // why the call was refused; verifier.CodeOf tells more. Not for callers
-	Duration  time.Duration    // of the decision; of the stream, when Expired
-	Expired   bool
+	Duration  time.Duration    // of the decision; of the call, when Expired or Late
+	Expired   bool             // the token expired while the stream was open
+	Late      bool             // the handler refused the call: see [Refuse]
 }
 
+// report shows the observer no claims but those of the decision: ctx may hold those of
+// an outer call.
 func (a *Authenticator) report(ctx context.Context, d Decision) {
 	if a.observe != nil {
-		a.observe(ctx, d)
+		a.observe(ContextWithClaims(ctx, d.Claims), d)
 	}
 }

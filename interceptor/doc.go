@@ -6,7 +6,7 @@
 //	auth, err := interceptor.New(v,
 //		interceptor.WithRealm("api"),
 //		interceptor.WithPolicy(interceptor.Policy{
-//			"/grpc.health.v1.Health/*": {Access: interceptor.Public},
+//			interceptor.HealthCheck: {Access: interceptor.Public},
 //			"/orders.v1.Orders/Delete": {Require: verifier.Requirement{Scopes: []string{"orders:write"}}},
 //		}),
 //	)
@@ -19,13 +19,14 @@
 //	no credentials, or another scheme    Unauthenticated   challenge without an error code
 //	malformed credentials                Unauthenticated   error="invalid_request"
 //	a bad token                          Unauthenticated   error="invalid_token"
+//	a user who must authenticate again   Unauthenticated   error="insufficient_user_authentication"
 //	a token that does not grant enough   PermissionDenied  error="insufficient_scope"
 //	keys that cannot be had              Unavailable       RetryInfo, no challenge
 //	the call's own context ended         Canceled or DeadlineExceeded
 //	anything else                        Internal
 //
-// The challenge is that of RFC 6750, section 3. Every refusal of the first five
-// rows also carries one google.rpc.ErrorInfo, with the verifier's code as its
-// reason and the challenge in its metadata, since there are paths on which a
-// WWW-Authenticate field cannot travel.
+// The challenge is that of RFC 6750, section 3, and of RFC 9470, section 3. Every
+// refusal of the first six rows also carries one google.rpc.ErrorInfo, with the
+// verifier's code as its reason and the challenge in its metadata, since there are
+// paths on which a WWW-Authenticate field cannot travel.
 package interceptor

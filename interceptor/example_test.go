@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
+	"time"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -22,11 +25,23 @@ func ExampleNew() {
 	auth, err := interceptor.New(v,
 		interceptor.WithRealm("orders"),
 		interceptor.WithPolicy(interceptor.Policy{
-			"/grpc.health.v1.Health/Check": {Access: interceptor.Public},
-			"/orders.v1.Orders/List":       {Access: interceptor.Optional},
-			"/orders.v1.Orders/Delete": {
+			interceptor.HealthCheck:    {Access: interceptor.Public},
+			"/orders.v1.Orders/Prices": {Access: interceptor.Public},
+			"/orders.v1.Orders/Offers": {Access: interceptor.Optional},
+			"/orders.v1.Orders/List": {
+				Require: verifier.Requirement{AnyScopes: []string{"orders:read", "orders:write"}},
+			},
+			"/orders.v1.Orders/Create": {
 				Require: verifier.Requirement{Scopes: []string{"orders:write"}},
 			},
+			"/orders.v1.Orders/Delete": {
+				Require: verifier.Requirement{
+					Scopes:    []string{"orders:write"},
+					ACRValues: []string{"mfa"},
+					MaxAge:    5 * time.Minute,
+				},
+			},
+			"/*": {Access: interceptor.Denied},
 		}),
 	)
 	if err != nil {
@@ -73,12 +88,55 @@ func ExamplePolicy() {
 	// Output: 2 rules
 }
 
-func ExampleWithObserver() {
+func ExampleAuthenticator_CheckPolicy() {
+	auth, err := interceptor.New(exampleVerifier(), interceptor.WithPolicy(interceptor.Policy{
+		"/orders.v1.Orders/List":   {},
+		"/orders.v1.Orders/Crate":  {},
+		"/orders.v1.Orders/Delete": {},
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Of a server: see Procedures in packages grpcauth and connectauth.
+	procedures := []string{"/orders.v1.Orders/List", "/orders.v1.Orders/Create", "/orders.v1.Orders/Delete"}
+	fmt.Println(auth.CheckPolicy(procedures))
+	// Output:
+	// interceptor: Policy has no rule "/orders.v1.Orders/Create"
+	// interceptor: Policy["/orders.v1.Orders/Crate"] is of no procedure
+}
+
+func ExampleWithResourceMetadata() {
+	auth, err := interceptor.New(exampleVerifier(), interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
+		Resource:             "https://api.example",
+		AuthorizationServers: []string{"https://issuer.example/"},
+		Scopes:               []string{"orders:read", "orders:write"},
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(auth.ResourceMetadata())
+
+	_, refusal := auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/orders.v1.Orders/List"})
+	fmt.Println(refusal.Challenge)
+	res := httptest.NewRecorder()
+	mux.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/.well-known/oauth-protected-resource", nil))
+	fmt.Println(res.Code)
+	// Output:
+	// Bearer realm="api", resource_metadata="https://api.example/.well-known/oauth-protected-resource"
+	// 200
+}
+
+func exampleVerifier() *verifier.Verifier {
 	tokens, err := verifier.New(verifiertest.NewIssuer().Config())
 	if err != nil {
 		log.Fatal(err)
 	}
-	auth, err := interceptor.New(tokens, interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) {
+	return tokens
+}
+
+func ExampleWithObserver() {
+	auth, err := interceptor.New(exampleVerifier(), interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) {
 		fmt.Println(d.Procedure, d.Code, verifier.CodeOf(d.Err))
 	}))
 	if err != nil {

@@ -3,14 +3,12 @@ package interceptor
 import (
 	"context"
 	"errors"
-	"net/http"
-	"slices"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
 // judge returns the claims that the rule admits, nil for an anonymous caller.
-func (a *Authenticator) judge(ctx context.Context, call Call, rule Rule) (*verifier.Claims, error) {
+func (a *Authenticator) judge(ctx context.Context, call Call, rule *keyedRule) (*verifier.Claims, error) {
 	if a.verifier == nil {
 		return nil, errors.New("interceptor: the Authenticator was not made by New")
 	}
@@ -22,39 +20,34 @@ func (a *Authenticator) judge(ctx context.Context, call Call, rule Rule) (*verif
 		return nil, err
 	}
 	claims, err := a.verify(ctx, token)
-	if err == nil {
-		err = rule.Require.Check(claims)
-	}
 	if err != nil {
-		return nil, a.nameAllNeeds(err, rule)
+		return nil, nameAllNeeds(err, rule)
 	}
-	if rule.Allow == nil {
-		return claims, nil
+	if err := rule.Require.Check(claims); err != nil {
+		return nil, err
 	}
-	return claims, allowed(ctx, rule, claims)
+	switch {
+	case rule.Access == Denied:
+		return nil, notAllowed(errDenied)
+	case rule.Allow != nil:
+		return claims, allowed(ctx, rule, claims)
+	}
+	return claims, nil
 }
 
-// nameAllNeeds adds to a missing scope or permission what else the call asks, by
-// the verifier's baseline and the rule: the caller should have to ask only once
-// (RFC 6750, section 3).
-func (a *Authenticator) nameAllNeeds(err error, rule Rule) error {
+var errDenied = errors.New("interceptor: the procedure is denied to everybody")
+
+// nameAllNeeds adds what the rule asks to a refusal by the verifier's own
+// requirement: the caller should have to ask only once (RFC 6750, section 3).
+func nameAllNeeds(err error, rule *keyedRule) error {
 	authErr, ok := errors.AsType[*verifier.AuthError](err)
-	if !ok || authErr.StatusCode() != http.StatusForbidden {
+	if !ok {
 		return err
 	}
-	full := *authErr
-	full.Scopes = union(a.baseline.Scopes, rule.Require.Scopes, authErr.Scopes)
-	full.Permissions = union(a.baseline.Permissions, rule.Require.Permissions, authErr.Permissions)
-	return &full
-}
-
-func union(lists ...[]string) (all []string) {
-	for _, s := range slices.Concat(lists...) {
-		if !slices.Contains(all, s) {
-			all = append(all, s)
-		}
+	if full := authErr.With(rule.Require); full != authErr {
+		return full
 	}
-	return all
+	return err
 }
 
 func (a *Authenticator) verify(ctx context.Context, token string) (*verifier.Claims, error) {
@@ -62,20 +55,28 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*verifier.Cla
 		return claims, nil
 	}
 	claims, err := a.verifier.Verify(ctx, token)
-	if err == nil && claims == nil {
+	if claims != nil && err == nil {
+		return claims, nil
+	}
+	if isNil(err) {
 		return nil, errors.New("interceptor: the TokenVerifier returned neither claims nor an error")
 	}
-	return claims, err
+	return nil, err
 }
 
-// allowed asks the rule's own check. Its AuthErrors stand as they are; any other
-// error says no more to the caller than no.
-func allowed(ctx context.Context, rule Rule, claims *verifier.Claims) error {
-	err := rule.Allow(ctx, claims)
+// allowed asks the rule's own check.
+func allowed(ctx context.Context, rule *keyedRule, claims *verifier.Claims) error {
+	err := rule.Allow(ContextWithClaims(ctx, claims), claims)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if _, ok := errors.AsType[*verifier.AuthError](err); ok {
+	return notAllowed(err)
+}
+
+// notAllowed returns the refusal that err is the reason for. An AuthError stands as
+// it is; any other error says no more to the caller than no.
+func notAllowed(err error) error {
+	if _, ok := errors.AsType[*verifier.AuthError](err); ok && !isNil(err) {
 		return err
 	}
 	return &verifier.AuthError{

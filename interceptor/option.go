@@ -3,6 +3,7 @@ package interceptor
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // An Option changes what [New] makes.
@@ -28,11 +29,25 @@ func WithRealm(realm string) Option {
 	})
 }
 
+// WithResourceMetadata names the service's metadata in every challenge, those
+// without an error code too (RFC 9728, section 5.1). [Authenticator.ResourceMetadata]
+// serves them. By default challenges name none.
+func WithResourceMetadata(m ResourceMetadata) Option {
+	return option(func(a *Authenticator) error {
+		compiled, err := m.compile()
+		if err != nil {
+			return fmt.Errorf("interceptor: %w", err)
+		}
+		a.resource = compiled
+		return nil
+	})
+}
+
 // WithPolicy sets the rules. Without it every procedure needs a valid token, and
 // nothing more. It may be given once.
 func WithPolicy(p Policy) Option {
 	return option(func(a *Authenticator) error {
-		if a.policy != nil {
+		if a.policy.procedures != nil {
 			return errors.New("interceptor: WithPolicy was given twice")
 		}
 		compiled, err := p.compile()
@@ -41,9 +56,10 @@ func WithPolicy(p Policy) Option {
 	})
 }
 
-// WithObserver has observe called with every [Decision], in the call's goroutine
-// and before its handler: it should be quick, and safe for concurrent use. Without
-// it nothing is reported, and the library logs nothing by itself.
+// WithObserver has observe called with every [Decision], in the call's goroutine:
+// before the handler with the first, and once more if the call does not stay admitted.
+// It should be quick, and safe for concurrent use. Without it nothing is reported, and
+// the library logs nothing by itself.
 func WithObserver(observe func(context.Context, Decision)) Option {
 	return option(func(a *Authenticator) error {
 		a.observe = observe

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -17,10 +17,16 @@ import (
 //
 // and names are compared exactly, in their case. The most specific key wins, and
 // it alone counts: rules replace each other and never merge, so that
-// "/pkg.Service/Method": {} drops what "/pkg.Service/*" asked. What every call
-// needs stands in [verifier.Config].Require. A procedure without a rule needs a
-// valid token, and nothing more. Health checks and reflection are procedures like
-// any others.
+// "/pkg.Service/Method": {} drops what "/pkg.Service/*" asked. What every token must
+// grant stands in [verifier.Config].Require: it is checked first, and one challenge
+// names the needs of both.
+//
+// A procedure without a rule needs a valid token, and nothing more; "/*": {Access:
+// Denied} closes what no other rule opens. Health checks and reflection are
+// procedures like any others, and as closed: see [HealthCheck].
+//
+// [Authenticator.CheckPolicy] finds procedures that were forgotten, and keys that
+// are misspelt.
 type Policy map[string]Rule
 
 // A Rule is what one procedure asks of its callers. The zero Rule asks for a valid
@@ -29,14 +35,19 @@ type Rule struct {
 	// Access says whether the caller needs a token at all.
 	Access Access
 
-	// Require is what the token must grant. A token that does not is answered with
-	// PermissionDenied and a challenge that names all the scopes the call needs.
+	// Require is what the token must grant, and how its user must have
+	// authenticated: asked at the start of a stream, and not of an anonymous caller.
+	// A token that grants too little is answered with PermissionDenied, and one whose
+	// user must authenticate again with Unauthenticated; the challenge names all that
+	// the call needs.
 	Require verifier.Requirement
 
 	// Allow decides what scopes and permissions cannot express. It runs last, and
-	// not for anonymous callers. An [*verifier.AuthError] is answered as it stands;
-	// any other error becomes PermissionDenied, and its text reaches the observer
-	// only. A panic propagates. It must be safe for concurrent use.
+	// not for anonymous callers. An [*verifier.AuthError] is answered as it stands,
+	// with its own needs alone; any other error becomes PermissionDenied, and its
+	// text reaches the observer only. A panic propagates. It must be safe for
+	// concurrent use. What only the handler can find out, such as whose an order is,
+	// the Refuse functions of packages grpcauth and connectauth answer in the same way.
 	Allow func(ctx context.Context, claims *verifier.Claims) error
 }
 
@@ -54,20 +65,46 @@ const (
 
 	// Public admits every call without looking at its token. It carries no claims.
 	Public
+
+	// Denied admits nobody. The caller's token is judged first, as if it were
+	// required, so that only those who have a good one are told: PermissionDenied.
+	Denied
 )
 
-// policy is a checked copy of a Policy.
-type policy map[string]Rule
+// policy is a checked copy of a Policy, laid out to be looked up.
+type policy struct {
+	procedures map[string]*keyedRule // by procedure
+	services   map[string]*keyedRule // by "/pkg.Service"
+	others     *keyedRule            // of "/*", or nil
+}
+
+// keyedRule is a rule and the key that it stands under.
+type keyedRule struct {
+	Rule
+
+	key string
+}
+
+// noRule is that of a procedure without one.
+var noRule = &keyedRule{}
 
 func (p Policy) compile() (policy, error) {
-	compiled := make(policy, len(p))
+	compiled := policy{procedures: make(map[string]*keyedRule), services: make(map[string]*keyedRule)}
 	for key, rule := range p {
 		if err := rule.validate(key); err != nil {
-			return nil, fmt.Errorf("interceptor: Policy[%q]: %w", key, err)
+			return policy{}, fmt.Errorf("interceptor: Policy[%q]: %w", key, err)
 		}
-		rule.Require.Scopes = slices.Clone(rule.Require.Scopes)
-		rule.Require.Permissions = slices.Clone(rule.Require.Permissions)
-		compiled[key] = rule
+		rule.Require = rule.Require.Clone()
+		keyed := &keyedRule{Rule: rule, key: key}
+		service, isWildcard := strings.CutSuffix(key, "/*")
+		switch {
+		case !isWildcard:
+			compiled.procedures[key] = keyed
+		case service != "":
+			compiled.services[service] = keyed
+		default:
+			compiled.others = keyed
+		}
 	}
 	return compiled, nil
 }
@@ -76,12 +113,14 @@ func (r Rule) validate(key string) error {
 	if _, ok := serviceOf(key); !ok && key != "/*" {
 		return errors.New(`the key must be "/pkg.Service/Method", "/pkg.Service/*" or "/*"`)
 	}
-	if r.Access < Required || r.Access > Public {
+	asks := !r.Require.IsZero() || r.Allow != nil
+	switch {
+	case r.Access < Required || r.Access > Denied:
 		return fmt.Errorf("unknown Access %d", r.Access)
-	}
-	asks := len(r.Require.Scopes) > 0 || len(r.Require.Permissions) > 0 || r.Allow != nil
-	if r.Access == Public && asks {
+	case r.Access == Public && asks:
 		return errors.New("a Public procedure cannot have Require or Allow")
+	case r.Access == Denied && asks:
+		return errors.New("a Denied procedure cannot have Require or Allow")
 	}
 	if err := r.Require.Validate(); err != nil {
 		return fmt.Errorf("its Require: %w", err)
@@ -89,17 +128,21 @@ func (r Rule) validate(key string) error {
 	return nil
 }
 
-// rule returns the rule for a procedure and the key that it stands under. It is
-// not ok for a string that names no procedure, which must not fall under any rule.
-func (p policy) rule(procedure string) (rule Rule, key string, ok bool) {
-	if !IsProcedure(procedure) {
-		return Rule{}, "", false
+// rule returns the rule for a procedure. It is not ok for a string that names no
+// procedure, which must not fall under any rule.
+func (p policy) rule(procedure string) (rule *keyedRule, ok bool) {
+	if rule := p.procedures[procedure]; rule != nil {
+		return rule, true
 	}
-	service, _ := serviceOf(procedure)
-	for _, key := range [...]string{procedure, service + "/*", "/*"} {
-		if rule, ok := p[key]; ok {
-			return rule, key, true
-		}
+	service, ok := serviceOf(procedure)
+	if !ok || strings.HasSuffix(procedure, "/*") {
+		return noRule, false
 	}
-	return Rule{}, "", true
+	if rule := p.services[service]; rule != nil {
+		return rule, true
+	}
+	if p.others != nil {
+		return p.others, true
+	}
+	return noRule, true
 }

@@ -3,13 +3,16 @@ package interceptor_test
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 func TestMostSpecificRuleReplacesTheOthers(t *testing.T) {
@@ -69,7 +72,7 @@ func TestStringThatNamesNoProcedureIsRefusedWhateverThePolicy(t *testing.T) {
 		"/*": {Access: interceptor.Public},
 	}))
 	for _, procedure := range []string{
-		"", "/", "//", "a.S/M", "/a.S", "/a.S/", "//M", "//a.S/M", "/a.S//M", "/a.S/M/", "/x/a.S/M", "/a.S/*", "/*", "*",
+		"", "/", "//", "a.S/M", "pkg.S/M", "/a.S", "/a.S/", "//M", "//a.S/M", "/a.S//M", "/a.S/M/", "/x/a.S/M", "/a.S/*", "/*", "*",
 		"/a..S/M", "/.a/M", "/a./M", "/a.S/M?x", "/a.S/%4d", "/a.S/M ", " /a.S/M", "/a.S/M\x00", "/a.S/\u004d\u0301", "/../M", "/a.S/..",
 	} {
 		_, refusal := auth.Authenticate(t.Context(), withToken(procedure))
@@ -107,6 +110,9 @@ func TestAccessDecidesWhoNeedsAToken(t *testing.T) {
 		{interceptor.Public, none, true, false},
 		{interceptor.Public, good, true, false},
 		{interceptor.Public, bad, true, false},
+		{interceptor.Denied, none, false, false},
+		{interceptor.Denied, good, false, false},
+		{interceptor.Denied, bad, false, false},
 	}
 	for _, test := range tests {
 		var tokens interceptor.TokenVerifier = acceptAll{}
@@ -183,6 +189,8 @@ func TestAllowHasTheLastWord(t *testing.T) {
 			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
 		{"a context's error of its own is a no", context.Canceled,
 			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
+		{"a nil AuthError is a no", (*verifier.AuthError)(nil),
+			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -214,14 +222,49 @@ func TestAllowHasTheLastWord(t *testing.T) {
 	}
 }
 
+func TestCallThatEndsWhileAllowRunsIsCanceled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Allow: func(ctx context.Context, _ *verifier.Claims) error {
+			cancel()
+			return ctx.Err()
+		}},
+	}))
+	if _, refusal := auth.Authenticate(ctx, withToken("/a.S/M")); refusal.Code != code.Code_CANCELLED {
+		t.Errorf("got %v, want Canceled", refusal)
+	}
+}
+
+func TestReasonOfAllowReachesTheObserverAlone(t *testing.T) {
+	reason := errors.New("the account is frozen")
+	var heard interceptor.Decision
+	auth := mustNew(t, acceptAll{},
+		interceptor.WithPolicy(interceptor.Policy{
+			"/a.S/M": {Allow: func(context.Context, *verifier.Claims) error { return reason }},
+		}),
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { heard = d }))
+	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	if !errors.Is(heard.Err, reason) {
+		t.Errorf("the observer heard %v, want the reason", heard.Err)
+	}
+	if heard.Claims != nil {
+		t.Error("the caller who was refused counts as admitted")
+	}
+	if strings.Contains(refusal.Message, "frozen") {
+		t.Errorf("message = %q", refusal.Message)
+	}
+}
+
 func TestAllowNamesItsOwnScopesAlone(t *testing.T) {
-	auth := mustNew(t, baseline{"base"}, interceptor.WithPolicy(interceptor.Policy{
+	issuer := verifiertest.NewIssuer()
+	tokens := verifierThatRequires(t, issuer, verifier.Requirement{Scopes: []string{"base"}})
+	auth := mustNew(t, tokens, interceptor.WithPolicy(interceptor.Policy{
 		"/a.S/M": {Allow: func(context.Context, *verifier.Claims) error {
 			return &verifier.AuthError{Code: verifier.CodeInsufficientScope, Message: "m", Scopes: []string{"own"}}
 		}},
 	}))
 	_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
-		Procedure: "/a.S/M", Authorization: []string{"Bearer base"},
+		Procedure: "/a.S/M", Authorization: []string{"Bearer " + issuer.Token(map[string]any{"scope": "base"})},
 	})
 	if got := infoOf(t, refusal).GetMetadata()["scope"]; got != "own" {
 		t.Errorf("scope = %q, want own", got)
@@ -276,12 +319,17 @@ func TestNewRefusesAPolicyAndNamesTheKey(t *testing.T) {
 		{"/a.S/P", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{Permissions: []string{"p"}}}},
 		{"/a.S/A", interceptor.Rule{Access: interceptor.Public, Allow: func(context.Context, *verifier.Claims) error { return nil }}},
 		{"/a.S/N", interceptor.Rule{Access: -1}},
-		{"/a.S/X", interceptor.Rule{Access: 3}},
+		{"/a.S/X", interceptor.Rule{Access: interceptor.Denied + 1}},
+		{"/a.S/D", interceptor.Rule{Access: interceptor.Denied, Require: scope}},
+		{"/a.S/W", interceptor.Rule{Access: interceptor.Denied, Allow: func(context.Context, *verifier.Claims) error { return nil }}},
 		{"/a.S/Q", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{`quo"te`}}}},
 		{"/a.S/L", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"two words"}}}},
 		{"/a.S/R", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"cr\r\nlf"}}}},
 		{"/a.S/E", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{""}}}},
 		{"/a.S/F", interceptor.Rule{Require: verifier.Requirement{Permissions: []string{""}}}},
+		{"/a.S/G", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{AnyScopes: []string{"s"}}}},
+		{"/a.S/H", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{ACRValues: []string{"s"}}}},
+		{"/a.S/I", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{MaxAge: time.Second}}},
 	}
 	for _, test := range tests {
 		_, err := interceptor.New(acceptAll{}, interceptor.WithPolicy(interceptor.Policy{test.key: test.rule}))
@@ -293,20 +341,100 @@ func TestNewRefusesAPolicyAndNamesTheKey(t *testing.T) {
 	}
 }
 
+// FuzzPolicyKey holds keys and procedures to their grammar as a regular expression
+// writes it: a key opens what it names, and nothing else.
 func FuzzPolicyKey(f *testing.F) {
-	for _, seed := range []string{"/*", "/a.S/*", "/a.S/M", "//", "/a/b/c", "*"} {
+	for _, seed := range []string{
+		"/*", "/a.S/*", "/a.S/M", "/a.S/m", "/a.S", "/a.S/", "//", "//a.S/M", "/a.S//M", "/a/b/c", "a.S/M", "*", "", "/*/M", "/a.*/M",
+		"/a..S/M", "/a.S/%4d", "/a.S/M?x", "/a.S/M\x00", "/a.S/\u017f", "/a.S/..",
+	} {
 		f.Add(seed, "/a.S/M")
+		f.Add("/a.S/*", seed)
 	}
+	const name = `[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*`
+	procedures := regexp.MustCompile(`^/` + name + `/` + name + `$`)
+	keys := regexp.MustCompile(`^(/` + name + `/(` + name + `|\*)|/\*)$`)
 	f.Fuzz(func(t *testing.T, key, procedure string) {
 		auth, err := interceptor.New(acceptAll{}, interceptor.WithPolicy(interceptor.Policy{key: {Access: interceptor.Public}}))
+		if taken := err == nil; taken != keys.MatchString(key) {
+			t.Errorf("the key %q: %v", key, err)
+		}
 		if err != nil {
 			return
 		}
 		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: procedure})
 		service, isWildcard := strings.CutSuffix(key, "/*")
 		covered := key == procedure || isWildcard && strings.HasPrefix(procedure, service+"/")
-		if refusal == nil && (!covered || !interceptor.IsProcedure(procedure)) {
-			t.Errorf("the key %q opened %q", key, procedure)
+		if opened, want := refusal == nil, covered && procedures.MatchString(procedure); opened != want {
+			t.Errorf("the key %q: opened %q = %v, want %v", key, procedure, opened, want)
 		}
 	})
+}
+
+func TestDeniedProcedureIsToldToThoseWithAGoodTokenAlone(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	var decided interceptor.Decision
+	auth := mustNew(t, verifierThatRequires(t, issuer, verifier.Requirement{}),
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { decided = d }),
+		interceptor.WithPolicy(interceptor.Policy{
+			"/*":     {Access: interceptor.Denied},
+			"/a.S/M": {},
+		}))
+	good, expired := issuer.Token(nil), issuer.Token(map[string]any{"exp": 1})
+	tests := []struct {
+		procedure string
+		sent      []string
+		reason    string
+		challenge string
+	}{
+		{"/a.S/M", []string{"Bearer " + good}, "", ""},
+		{"/a.S/Forgotten", nil, "MISSING_TOKEN", `Bearer realm="api"`},
+		{"/a.S/Forgotten", []string{"Bearer " + expired}, "TOKEN_EXPIRED",
+			`Bearer realm="api", error="invalid_token", error_description="the token has expired"`},
+		{"/a.S/Forgotten", []string{"Bearer " + good}, "INSUFFICIENT_PERMISSIONS",
+			`Bearer realm="api", error="insufficient_scope", error_description="the token lacks a required permission"`},
+	}
+	for _, test := range tests {
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: test.procedure, Authorization: test.sent})
+		if test.reason == "" {
+			if refusal != nil {
+				t.Errorf("%s: %v", test.procedure, refusal)
+			}
+			continue
+		}
+		if reasonOf(t, refusal) != test.reason || refusal.Challenge != test.challenge {
+			t.Errorf("%s: %s %s, want %s %s", test.procedure, reasonOf(t, refusal), refusal.Challenge, test.reason, test.challenge)
+		}
+		if decided.Rule != "/*" {
+			t.Errorf("decided by %q", decided.Rule)
+		}
+	}
+	if decided.Err == nil || !strings.Contains(errors.Unwrap(decided.Err).Error(), "denied") {
+		t.Errorf("the observer hears %v", decided.Err)
+	}
+}
+
+func TestRuleAllocatesNothing(t *testing.T) {
+	claims := claimsOf(map[string]any{
+		"scope": "a b", "permissions": []string{"p"}, "acr": "mfa", "auth_time": time.Now().Unix(),
+	})
+	tokens := verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil })
+	allocations := func(policy interceptor.Policy) float64 {
+		auth := mustNew(t, tokens, interceptor.WithPolicy(policy))
+		return testing.AllocsPerRun(100, func() {
+			if _, refusal := auth.Authenticate(t.Context(), withToken("/pkg.v1.Service/Method")); refusal != nil {
+				t.Fatal(refusal)
+			}
+		})
+	}
+	rule := interceptor.Rule{Require: verifier.Requirement{
+		Scopes: []string{"a", "b"}, AnyScopes: []string{"c", "b"}, Permissions: []string{"p"},
+		ACRValues: []string{"key", "mfa"}, MaxAge: time.Hour,
+	}}
+	without := allocations(nil)
+	for _, key := range []string{"/pkg.v1.Service/Method", "/pkg.v1.Service/*", "/*"} {
+		if with := allocations(interceptor.Policy{key: rule}); with != without {
+			t.Errorf("%s: %v allocations, want the %v of no rule", key, with, without)
+		}
+	}
 }

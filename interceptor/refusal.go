@@ -40,7 +40,7 @@ func (a *Authenticator) refuse(ctx context.Context, err error) *Refusal {
 			Message: "the access token cannot be verified at the moment",
 			Details: details(
 				&errdetails.ErrorInfo{Reason: reason(keysErr.Code), Domain: ErrorDomain},
-				&errdetails.RetryInfo{RetryDelay: durationpb.New(keysErr.RetryAfter)},
+				&errdetails.RetryInfo{RetryDelay: durationpb.New(max(0, keysErr.RetryAfter))},
 			),
 		}
 	}
@@ -56,6 +56,10 @@ func (a *Authenticator) refuse(ctx context.Context, err error) *Refusal {
 
 func (a *Authenticator) refuseCaller(err *verifier.AuthError) *Refusal {
 	challenge := err.Challenge(a.realm)
+	if a.resource != nil { // RFC 9728, section 5.1
+		metadata := verifier.Param{Name: "resource_metadata", Value: a.resource.url}
+		challenge.Params = append(challenge.Params, metadata)
+	}
 	info := &errdetails.ErrorInfo{
 		Reason:   reason(err.Code),
 		Domain:   ErrorDomain,
@@ -66,7 +70,7 @@ func (a *Authenticator) refuseCaller(err *verifier.AuthError) *Refusal {
 	}
 	refusal := &Refusal{
 		Code:      code.Code_UNAUTHENTICATED,
-		Message:   err.Message,
+		Message:   strings.ToValidUTF8(err.Message, "?"), // else grpc-go panics
 		Challenge: challenge.String(),
 		Details:   details(info),
 	}

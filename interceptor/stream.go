@@ -21,15 +21,13 @@ type Stream struct {
 
 	// The rest is set only for a stream that expires.
 
-	auth     *Authenticator
-	decision Decision // of the stream's start
-	start    time.Time
-	until    time.Time
-	cancel   context.CancelCauseFunc
-	timer    *time.Timer
-	over     sync.Once
-	done     chan struct{} // closed when the stream has expired or ended
-	refusal  *Refusal      // final once done is closed; nil unless it expired
+	call    *admission
+	until   time.Time
+	cancel  context.CancelCauseFunc
+	timer   *time.Timer
+	over    sync.Once
+	done    chan struct{} // closed when the stream has expired or ended
+	refusal *Refusal      // final once done is closed; nil unless it expired
 
 	pumping  sync.Once
 	wanted   chan any      // messages to receive into
@@ -41,30 +39,22 @@ type received struct {
 	panicked any
 }
 
-var errExpired = &verifier.AuthError{
-	Code:    verifier.CodeTokenExpired,
-	Message: "the token expired while the stream was open",
-}
-
 // AuthenticateStream judges a stream, at its start. Receive reads the transport's
 // next message into its argument. The caller must call [Stream.End] when the
 // handler has returned.
 func (a *Authenticator) AuthenticateStream(
 	ctx context.Context, call Call, receive func(any) error,
 ) (*Stream, *Refusal) {
-	decision, refusal := a.decide(ctx, call)
-	a.report(ctx, decision)
+	admitted, refusal := a.admit(ctx, call)
 	if refusal != nil {
 		return nil, refusal
 	}
-	claims := decision.Claims
-	s := &Stream{ctx: replaceClaims(ctx, claims), receive: receive}
+	claims := admitted.decision.Claims
+	s := &Stream{ctx: admitted, receive: receive}
 	if claims == nil || !a.streamExpiry {
 		return s, nil
 	}
-	s.auth = a
-	s.decision = decision
-	s.start = time.Now()
+	s.call = admitted
 	s.until = claims.ValidUntil()
 	s.ctx, s.cancel = context.WithCancelCause(s.ctx)
 	s.done = make(chan struct{})
@@ -157,10 +147,18 @@ func (s *Stream) Expired() *Refusal {
 
 func (s *Stream) expire() {
 	s.over.Do(func() {
-		s.refusal = s.auth.refuseCaller(errExpired)
-		s.cancel(errExpired)
+		s.refusal = s.call.auth.refuseCaller(expired())
+		s.cancel(expired())
 		close(s.done)
 	})
+}
+
+// expired returns a new error each time: whoever gets one may change it.
+func expired() *verifier.AuthError {
+	return &verifier.AuthError{
+		Code:    verifier.CodeTokenExpired,
+		Message: "the token expired while the stream was open",
+	}
 }
 
 // End ends the stream after its handler has returned. It returns the refusal to
@@ -175,11 +173,9 @@ func (s *Stream) End() *Refusal {
 		close(s.done)
 	})
 	if s.refusal != nil {
-		s.decision.Code = s.refusal.Code
-		s.decision.Err = errExpired
-		s.decision.Duration = time.Since(s.start)
-		s.decision.Expired = true
-		s.auth.report(s.ctx, s.decision)
+		decision := s.call.decision
+		decision.Code, decision.Err, decision.Expired = s.refusal.Code, expired(), true
+		s.call.end(s.ctx, decision)
 	}
 	return s.refusal
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/protobuf/proto"
@@ -192,6 +194,73 @@ func TestReceiveTakesMessagesThatAreNoProtobuf(t *testing.T) {
 	})
 }
 
+// A wrapped message is no protobuf of its own type, though it has all methods of one.
+type wrapped struct {
+	*wrapperspb.StringValue
+
+	note string
+}
+
+func TestReceiveTakesMessagesOfEveryShape(t *testing.T) {
+	tests := []struct {
+		name    string
+		message any
+		receive func(any)
+		check   func(any) bool
+	}{
+		{"a struct that embeds a message", &wrapped{},
+			func(m any) { m.(*wrapped).note = "read" },
+			func(m any) bool { return m.(*wrapped).note == "read" }},
+		{"a struct that its codec needs something of", &wrapped{note: "needed"},
+			func(m any) { m.(*wrapped).note += " and read" },
+			func(m any) bool { return m.(*wrapped).note == "needed and read" }},
+		{"a map", map[string]int{},
+			func(m any) { m.(map[string]int)["read"] = 1 },
+			func(m any) bool { return m.(map[string]int)["read"] == 1 }},
+		{"nothing", nil, func(any) {}, func(m any) bool { return m == nil }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				receive := func(m any) error { test.receive(m); return nil }
+				stream, refusal := mustNew(t, verifyForLife).AuthenticateStream(t.Context(), withToken("/a.S/M"), receive)
+				if refusal != nil {
+					t.Fatal(refusal)
+				}
+				defer stream.End()
+				if _, err := stream.Receive(test.message); err != nil || !test.check(test.message) {
+					t.Errorf("got %v, %v", test.message, err)
+				}
+			})
+		})
+	}
+}
+
+func TestErrorsOfExpiryAreNotShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		auth := mustNew(t, verifyForLife,
+			interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { spoil(d.Err) }))
+		for range 2 {
+			messages := make(transport)
+			stream := open(t, auth, messages)
+			<-stream.Context().Done()
+			spoil(context.Cause(stream.Context()))
+			refusal := stream.End()
+			if refusal.Code != code.Code_UNAUTHENTICATED || reasonOf(t, refusal) != "TOKEN_EXPIRED" {
+				t.Errorf("got %v", refusal)
+			}
+			close(messages)
+		}
+	})
+}
+
+// spoil does what an error's receiver should not.
+func spoil(err error) {
+	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok {
+		*authErr = verifier.AuthError{Code: verifier.CodeInsufficientScope, Message: "spoilt"}
+	}
+}
+
 func TestPanicOfTheTransportBelongsToTheHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream, refusal := mustNew(t, verifyForLife).AuthenticateStream(t.Context(), withToken("/a.S/M"), func(any) error {
@@ -239,6 +308,35 @@ func TestStreamThatEndsEarlierLeavesNothingBehind(t *testing.T) {
 			t.Errorf("the stream expired after its end: %v, %d decisions", refusal, heard)
 		}
 	})
+}
+
+// A timer would hold on to its stream, and to all that the call held, until the token
+// expires. The runtime drops stopped ones in its own time, a quarter may be left.
+func TestStreamsThatEndEarlierAreForgotten(t *testing.T) {
+	auth := mustNew(t, verifyForLife)
+	messages := make(transport)
+	defer close(messages)
+	ended := make([]weak.Pointer[interceptor.Stream], 1000)
+	for i := range ended {
+		stream := open(t, auth, messages)
+		stream.End()
+		ended[i] = weak.Make(stream)
+	}
+	var held int
+	for range 200 {
+		time.Sleep(time.Millisecond) // lets the runtime look at its timers
+		runtime.GC()
+		held = 0
+		for _, p := range ended {
+			if p.Value() != nil {
+				held++
+			}
+		}
+		if held <= len(ended)/4 {
+			return
+		}
+	}
+	t.Errorf("%d of %d streams are still held", held, len(ended))
 }
 
 func TestStreamWithoutExpiryIsPassedThrough(t *testing.T) {

@@ -207,6 +207,10 @@ func TestVerifyRefusesECDSAInOtherForms(t *testing.T) {
 			r, s := sign(crypto.SHA256, signed)
 			return append(r.FillBytes(make([]byte, 33)), s.FillBytes(make([]byte, 33))...)
 		},
+		"s a byte longer": func(signed []byte) []byte {
+			r, s := sign(crypto.SHA256, signed)
+			return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 33))...)
+		},
 		"over another hash": func(signed []byte) []byte {
 			return raw(sign(crypto.SHA512, signed))
 		},

@@ -39,25 +39,24 @@ func (p *challengeParser) challenge() (Challenge, bool) {
 	if c.Scheme == "" {
 		return c, false
 	}
-	if p.endOfElement() {
-		return c, true
-	}
 	if !strings.HasPrefix(p.rest, " ") {
-		return c, false
+		return c, p.endOfElement()
 	}
 	p.rest = strings.TrimLeft(p.rest, " ")
 	if token68, ok := p.token68(); ok {
 		c.Token68 = token68
 		return c, true
 	}
+	separated := p.endOfElement() // by a comma, so that another challenge may follow
 	for p.next() {
 		param, found, ok := p.param()
 		if !ok {
 			return c, false
 		}
-		if !found {
-			break // the next challenge begins
+		if !found { // the next challenge begins
+			return c, separated
 		}
+		separated = true
 		c.Params = append(c.Params, param)
 		if !p.endOfElement() {
 			return c, false

@@ -17,13 +17,15 @@ import (
 // concurrent use: slices are returned as copies, and claims may be kept and
 // shared. Absent claims are zero values.
 type Claims struct {
-	issuer, subject, id         string
+	issuer, subject, id, acr    string
 	clientID, authorizedParty   string
 	audience                    []string // nil when there is no aud
 	expiry, notBefore, issuedAt time.Time
+	authTime                    time.Time
 	scopes, permissions         []string
 	senderConstrained           bool
 	leeway                      time.Duration
+	baseline                    *Requirement // what the verifier asked; nil without one
 	payload                     []byte
 }
 
@@ -53,6 +55,13 @@ func (c *Claims) NotBefore() time.Time { return c.notBefore }
 // IssuedAt returns iat, or the zero time.
 func (c *Claims) IssuedAt() time.Time { return c.issuedAt }
 
+// ACR returns acr, the class of the user's authentication. What its values mean is
+// between the issuer and the service.
+func (c *Claims) ACR() string { return c.acr }
+
+// AuthTime returns auth_time, when the user authenticated, or the zero time.
+func (c *Claims) AuthTime() time.Time { return c.authTime }
+
 // ValidUntil returns the first instant at which the verifier refuses the token:
 // its expiry plus the verifier's leeway.
 func (c *Claims) ValidUntil() time.Time { return c.expiry.Add(c.leeway) }
@@ -79,7 +88,7 @@ func (c *Claims) Decode(dst any) error { return json.Unmarshal(c.payload, dst) }
 
 // parseClaims reads a payload whose signature has been verified.
 func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
-	c := &Claims{payload: payload, leeway: v.leeway}
+	c := &Claims{payload: payload, leeway: v.leeway, baseline: &v.require}
 	shaped := true
 	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name []byte, value jsontext.Value) {
 		ok := true
@@ -103,6 +112,10 @@ func (v *Verifier) parseClaims(payload []byte) (*Claims, *AuthError) {
 			c.notBefore, ok = numericDate(value)
 		case "iat":
 			c.issuedAt, ok = numericDate(value)
+		case "acr":
+			c.acr, ok = strictjson.Text(value)
+		case "auth_time":
+			c.authTime, ok = numericDate(value)
 		case "cnf":
 			c.senderConstrained = true
 		}
@@ -130,13 +143,34 @@ func audience(value jsontext.Value) ([]string, bool) {
 	return strictjson.Texts(value)
 }
 
-// words reads a space-delimited string or an array of strings. Any other shape
-// grants nothing.
+// words reads a space-delimited string, an array of strings, or the names of roles.
+// Any other shape grants nothing.
 func words(value jsontext.Value) []string {
 	if s, ok := strictjson.Text(value); ok {
 		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' })
 	}
+	if value.Kind() == '{' {
+		return roles(value)
+	}
 	list, _ := strictjson.Texts(value)
+	return list
+}
+
+// roles reads the roles of ZITADEL: an object whose members have their names, and
+// hold an object of the organizations that grant each. Where one is granted by none,
+// it is another kind of object.
+func roles(object jsontext.Value) []string {
+	var list []string
+	granted := true
+	strictjson.Members(object, maxPayloadDepth, func(name []byte, value jsontext.Value) {
+		organizations := 0
+		strictjson.Members(value, maxPayloadDepth, func([]byte, jsontext.Value) { organizations++ })
+		granted = granted && organizations > 0
+		list = append(list, string(name))
+	})
+	if !granted {
+		return nil
+	}
 	return list
 }
 

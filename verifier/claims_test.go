@@ -180,7 +180,9 @@ func TestVerifyJudgesEachClaim(t *testing.T) {
 		{"exp", raw(`-9007199254740991`), expired},
 		{"exp", raw(`9007199254740991`), accepted}, // 2^53 - 1
 		{"exp", raw(`4e9`), accepted},
+		{"exp", raw(`9007199254740992`), accepted},  // 2^53
 		{"exp", raw(`9007199254740993`), malformed}, // 2^53 + 1
+		{"exp", raw(`9007199254740992.5`), malformed},
 		{"exp", raw(`-9007199254740993`), malformed},
 		{"exp", raw(`9007199254740994`), malformed},
 		{"exp", raw(`9223372036854775807`), malformed},
@@ -200,6 +202,7 @@ func TestVerifyJudgesEachClaim(t *testing.T) {
 		{"nbf", -1, accepted},
 		{"nbf", raw(`-9007199254740991`), accepted},
 		{"nbf", raw(`9007199254740991`), early},
+		{"nbf", raw(`9007199254740992`), early},
 		{"nbf", raw(`9007199254740993`), malformed},
 		{"nbf", raw(`9223372036854775807`), malformed},
 		{"nbf", raw(`9223372036854775808`), malformed},
@@ -545,6 +548,14 @@ func TestGrantsAreReadFromStringsAndArraysOfStrings(t *testing.T) {
 		{`true`, nil},
 		{`1`, nil},
 		{`{"read":true}`, nil},
+		{`{"read":{"1":"acme.test"},"write":{"1":"acme.test","2":"b.test"}}`, []string{"read", "write"}},
+		{`{"re\u0061d":{"1":true}}`, []string{"read"}},
+		{`{}`, nil},
+		{`{"read":{}}`, nil},
+		{`{"read":{"1":"acme.test"},"write":{}}`, nil},
+		{`{"read":{"1":"acme.test"},"write":false}`, nil},
+		{`{"write":[],"read":{"1":"acme.test"}}`, nil},
+		{`[{"read":{"1":"acme.test"}}]`, nil},
 		{`[["read"]]`, nil},
 		{`["read", 1]`, nil},
 		{`["read", null]`, nil},

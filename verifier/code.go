@@ -23,6 +23,11 @@ const (
 	CodeTokenNotYetValid Code = "token_not_yet_valid" // nbf is still to come
 )
 
+// CodeInsufficientUserAuthentication is that of an [AuthError] which asks for another
+// token, too (HTTP status 401): one for which the user authenticates in another way,
+// or again (RFC 9470, section 3).
+const CodeInsufficientUserAuthentication Code = "insufficient_user_authentication"
+
 // The codes of an [AuthError] that another token of the same rights would not
 // change (HTTP status 403).
 const (

@@ -68,7 +68,8 @@ type Config struct {
 	// ScopeClaim and PermissionsClaim name the claims that grant scopes and
 	// permissions, "scope" and "permissions" by default. A value that starts with
 	// a slash is a JSON Pointer (RFC 6901): "/realm_access/roles". The claim is a
-	// space-delimited string or an array of strings; any other shape grants nothing.
+	// space-delimited string, an array of strings, or an object of objects, whose names
+	// count, as ZITADEL has its roles; any other shape grants nothing.
 	ScopeClaim       string
 	PermissionsClaim string
 
@@ -118,8 +119,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Audiences = slices.Clone(c.Audiences)
 	c.ClientIDs = slices.Clone(c.ClientIDs)
-	c.Require.Scopes = slices.Clone(c.Require.Scopes)
-	c.Require.Permissions = slices.Clone(c.Require.Permissions)
+	c.Require = c.Require.Clone()
 	if c.Algorithms == nil {
 		c.Algorithms = []string{"RS256"}
 	}

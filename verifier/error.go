@@ -1,8 +1,10 @@
 package verifier
 
 import (
+	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,10 +21,15 @@ type AuthError struct {
 	Message string
 
 	// Scopes and Permissions are all that the call needs, not only what the
-	// token lacks. They are set with [CodeInsufficientScope] and
-	// [CodeInsufficientPermissions].
+	// token lacks. They are set with [CodeInsufficientScope],
+	// [CodeInsufficientPermissions] and [CodeInsufficientUserAuthentication].
 	Scopes      []string
 	Permissions []string
+
+	// ACRValues and MaxAge are how the user must have authenticated: see
+	// [Requirement]. They are set with the same codes.
+	ACRValues []string
+	MaxAge    time.Duration
 
 	Err error // the cause, if there is one
 }
@@ -45,9 +52,56 @@ func (e *AuthError) StatusCode() int {
 	}
 }
 
+// With returns a copy of e that names what r asks, too, so that a caller who needs
+// another token has to ask for it only once. Of alternatives among scopes it names
+// the first. An error whose code does not say that the token falls short is returned
+// as it is.
+func (e *AuthError) With(r Requirement) *AuthError {
+	switch e.Code {
+	case CodeInsufficientScope, CodeInsufficientPermissions, CodeInsufficientUserAuthentication:
+	default:
+		return e
+	}
+	full := *e
+	full.Scopes = union(e.Scopes, r.Scopes)
+	named := func(scope string) bool { return slices.Contains(full.Scopes, scope) }
+	if len(r.AnyScopes) > 0 && !slices.ContainsFunc(r.AnyScopes, named) {
+		full.Scopes = append(full.Scopes, r.AnyScopes[0])
+	}
+	full.Permissions = union(e.Permissions, r.Permissions)
+	full.ACRValues = common(e.ACRValues, r.ACRValues)
+	if e.MaxAge == 0 || r.MaxAge != 0 && r.MaxAge < e.MaxAge {
+		full.MaxAge = r.MaxAge
+	}
+	return &full
+}
+
+func union(a, b []string) (all []string) {
+	for _, s := range slices.Concat(a, b) {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// common returns the alternatives of a that b admits. An empty list admits all.
+func common(a, b []string) []string {
+	if len(a) == 0 {
+		return slices.Clone(b)
+	}
+	both := slices.DeleteFunc(slices.Clone(a), func(s string) bool {
+		return len(b) > 0 && !slices.Contains(b, s)
+	})
+	if len(both) == 0 {
+		return slices.Clone(a) // no token is enough: name what was missed first
+	}
+	return both
+}
+
 // Challenge returns what a WWW-Authenticate field should say (RFC 6750, section
-// 3). An empty realm becomes [DefaultRealm], since at least one parameter has to
-// follow the scheme.
+// 3; RFC 9470, section 3). An empty realm becomes [DefaultRealm], since at least one
+// parameter has to follow the scheme.
 //
 // A caller who sent no credentials is told no error code (section 3.1). Neither
 // permissions nor the cause are named: the standard has no parameter for them.
@@ -57,20 +111,29 @@ func (e *AuthError) Challenge(realm string) Challenge {
 	}
 	challenge := Challenge{Scheme: "Bearer", Params: []Param{{"realm", realm}}}
 	add := func(name, value string) {
-		challenge.Params = append(challenge.Params, Param{name, unquoted(value)})
+		if value != "" { // RFC 6749, appendix A.7 and A.8: one character at least
+			challenge.Params = append(challenge.Params, Param{name, unquoted(value)})
+		}
 	}
+	addList := func(name string, values []string) { add(name, strings.Join(values, " ")) }
 	switch e.Code {
 	case CodeMissingToken:
 	case CodeInvalidRequest:
 		add("error", "invalid_request")
 	case CodeInsufficientScope:
 		add("error", "insufficient_scope")
-		if len(e.Scopes) > 0 {
-			add("scope", strings.Join(e.Scopes, " "))
-		}
+		addList("scope", e.Scopes)
 	case CodeInsufficientPermissions:
 		add("error", "insufficient_scope")
 		add("error_description", "the token lacks a required permission")
+	case CodeInsufficientUserAuthentication:
+		add("error", "insufficient_user_authentication")
+		add("error_description", e.Message)
+		addList("acr_values", e.ACRValues)
+		if e.MaxAge > 0 {
+			add("max_age", strconv.FormatInt(int64(e.MaxAge/time.Second), 10))
+		}
+		addList("scope", e.Scopes)
 	default:
 		add("error", "invalid_token")
 		add("error_description", e.Message)
@@ -105,18 +168,16 @@ func (e *KeysError) Error() string {
 	return string(e.Code) + ": " + e.Err.Error()
 }
 
-// Unwrap returns the cause, which may be nil.
-func (e *KeysError) Unwrap() error { return e.Err }
+// Unwrap returns the cause, which may be nil. It is nil for a cause with an [AuthError]
+// in it, such as that of an HTTPClient whose own token was refused: that one is not
+// about the caller.
+func (e *KeysError) Unwrap() error {
+	if _, ok := errors.AsType[*AuthError](e.Err); ok {
+		return nil
+	}
+	return e.Err
+}
 
 func refuse(code Code, message string) *AuthError {
 	return &AuthError{Code: code, Message: message}
-}
-
-func insufficient(code Code, message string, required Requirement) *AuthError {
-	return &AuthError{
-		Code:        code,
-		Message:     message,
-		Scopes:      slices.Clone(required.Scopes),
-		Permissions: slices.Clone(required.Permissions),
-	}
 }

@@ -203,12 +203,8 @@ func ecKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 // jwk returns a public or private key as a JWK, changed by members: nil removes.
 func jwk(t testing.TB, key any, kid string, members map[string]any) map[string]any {
 	t.Helper()
-	raw, err := json.Marshal(jose.JSONWebKey{Key: key, KeyID: kid})
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all map[string]any
-	if err := json.Unmarshal(raw, &all); err != nil {
+	if err := json.Unmarshal(mustMarshal(t, jose.JSONWebKey{Key: key, KeyID: kid}), &all); err != nil {
 		t.Fatal(err)
 	}
 	maps.Copy(all, members)
@@ -217,17 +213,22 @@ func jwk(t testing.TB, key any, kid string, members map[string]any) map[string]a
 }
 
 // rsaJWK needs no factors, and so can be of any size and exponent.
-func rsaJWK(modulus *big.Int, exponent int64, kid string) map[string]any {
+func rsaJWK(modulus, exponent *big.Int, kid string) map[string]any {
 	return map[string]any{
 		"kty": "RSA", "kid": kid,
 		"n": base64.RawURLEncoding.EncodeToString(modulus.Bytes()),
-		"e": base64.RawURLEncoding.EncodeToString(big.NewInt(exponent).Bytes()),
+		"e": base64.RawURLEncoding.EncodeToString(exponent.Bytes()),
 	}
 }
 
 func keySet(t testing.TB, keys ...any) []byte {
 	t.Helper()
-	raw, err := json.Marshal(map[string]any{"keys": keys})
+	return mustMarshal(t, map[string]any{"keys": keys})
+}
+
+func mustMarshal(t testing.TB, v any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}

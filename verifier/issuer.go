@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -54,10 +53,10 @@ func newClient(client *http.Client) *http.Client {
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		from := via[0].URL
 		if req.URL.Host != from.Host || req.URL.Scheme != from.Scheme {
-			return errors.New("redirected to another host or scheme")
+			return redirectError("redirected to another host or scheme")
 		}
 		if len(via) > maxRedirects {
-			return errors.New("redirected too often")
+			return redirectError("redirected too often")
 		}
 		return nil
 	}
@@ -105,7 +104,7 @@ func (i *issuer) fetch(
 func (i *issuer) get(ctx context.Context, from, etag string) ([]byte, http.Header, *KeysError) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return nil, nil, unreachable(from, withoutURL(err))
+		return nil, nil, unreachable(from, err)
 	}
 	req.Header.Set("Accept", "application/json")
 	if etag != "" {
@@ -113,7 +112,7 @@ func (i *issuer) get(ctx context.Context, from, etag string) ([]byte, http.Heade
 	}
 	res, err := i.client.Do(req)
 	if err != nil {
-		return nil, nil, unreachable(from, withoutURL(err))
+		return nil, nil, unreachable(from, err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
@@ -135,15 +134,6 @@ func printable(rawURL string) string {
 	return shown
 }
 
-// withoutURL returns the cause in an error of package http, which would print a whole
-// URL, and after a redirect one that the issuer wrote.
-func withoutURL(err error) error {
-	if urlErr, ok := errors.AsType[*url.Error](err); ok {
-		return urlErr.Err
-	}
-	return err
-}
-
 // entityTag returns the ETag of a response (RFC 9110, section 8.8.3) if it is fit to
 // be sent back.
 func entityTag(header http.Header) string {
@@ -155,8 +145,8 @@ func entityTag(header http.Header) string {
 	return etag
 }
 
-func unreachable(from string, err error) *KeysError {
-	return &KeysError{Code: CodeJWKSFetchFailed, Err: fmt.Errorf("GET %s: %w", printable(from), err)}
+func unreachable(from string, cause error) *KeysError {
+	return &KeysError{Code: CodeJWKSFetchFailed, Err: &fetchError{printable(from), cause}}
 }
 
 func unusable(format string, args ...any) *KeysError {

@@ -32,6 +32,10 @@ type keySet struct {
 // of each algorithm.
 const maxSharedKid = 16
 
+// maxListedKeys bounds the keys of a document, of whatever kind: to look at each costs
+// more than its bytes.
+const maxListedKeys = 4096
+
 // parseKeySet reads a document: leniently, for the sake of the good keys in it, while
 // each key is read strictly. One without a single usable key is an error, since it
 // must not replace a set that has some.
@@ -43,6 +47,9 @@ func parseKeySet(raw []byte, maxKeys int) (*keySet, error) {
 		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return nil, errors.New("not a JWK Set document")
+	}
+	if len(document.Keys) > maxListedKeys {
+		return nil, errors.New("the key set has too many keys")
 	}
 	if !slices.ContainsFunc(document.Keys, isUsable) {
 		return nil, errors.New("the key set has no usable key")

@@ -4,24 +4,65 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
-// A Requirement is what a token must grant: all of the scopes and all of the
-// permissions. The zero value asks for nothing.
+// A Requirement is what a token must grant, and how its user must have
+// authenticated. All that is set has to hold. The zero value asks for nothing.
 type Requirement struct {
-	Scopes      []string // each a scope-token of RFC 6749, section 3.3
+	// Scopes must all be granted. Each is a scope-token of RFC 6749, section 3.3.
+	Scopes []string
+
+	// AnyScopes are alternatives: one of them must be granted. A challenge names the
+	// first.
+	AnyScopes []string
+
+	// Permissions must all be granted.
 	Permissions []string
+
+	// ACRValues are alternatives, in order of preference: the token's acr must be one
+	// of them, exactly (RFC 9470, section 3).
+	ACRValues []string
+
+	// MaxAge is how long ago the user may have authenticated, by the token's
+	// auth_time and with the verifier's leeway: in whole seconds, and 0 for any time
+	// (RFC 9470, section 3).
+	MaxAge time.Duration
 }
 
-// Validate reports the first scope or permission that no token could grant.
+// IsZero reports whether r asks for nothing.
+func (r Requirement) IsZero() bool {
+	return len(r.Scopes) == 0 && len(r.AnyScopes) == 0 && len(r.Permissions) == 0 &&
+		len(r.ACRValues) == 0 && r.MaxAge == 0
+}
+
+// Clone returns a copy that shares nothing with r.
+func (r Requirement) Clone() Requirement {
+	r.Scopes = slices.Clone(r.Scopes)
+	r.AnyScopes = slices.Clone(r.AnyScopes)
+	r.Permissions = slices.Clone(r.Permissions)
+	r.ACRValues = slices.Clone(r.ACRValues)
+	return r
+}
+
+// Validate reports the first part of r that no token could satisfy, or that a
+// challenge could not tell.
 func (r Requirement) Validate() error {
-	for _, scope := range r.Scopes {
+	for _, scope := range slices.Concat(r.Scopes, r.AnyScopes) {
 		if !isScopeToken(scope) {
 			return fmt.Errorf("%q is not a scope (RFC 6749, section 3.3)", scope)
 		}
 	}
-	if slices.Contains(r.Permissions, "") {
+	for _, acr := range r.ACRValues {
+		if !isScopeToken(acr) {
+			return fmt.Errorf("%q cannot stand in a list of acr values (RFC 9470, section 3)", acr)
+		}
+	}
+	switch {
+	case slices.Contains(r.Permissions, ""):
 		return errors.New("a permission is empty")
+	case r.MaxAge < 0 || r.MaxAge%time.Second != 0:
+		return errors.New("MaxAge must be whole seconds, and not negative")
 	}
 	return nil
 }
@@ -36,22 +77,52 @@ func isScopeToken(scope string) bool {
 	return scope != ""
 }
 
-// Check returns nil when claims grant all of r, and otherwise an [*AuthError]
-// with [CodeInsufficientScope] or [CodeInsufficientPermissions]. Nil claims are
-// refused whatever r holds.
+// Check returns nil when claims satisfy all of r, and still all that their verifier
+// asks by [Config].Require. Otherwise it returns an [*AuthError], first for how the
+// user authenticated ([CodeInsufficientUserAuthentication]), and then for what the
+// token grants ([CodeInsufficientScope], [CodeInsufficientPermissions]), which names
+// the needs of both. Nil claims are refused whatever r holds.
 func (r Requirement) Check(claims *Claims) error {
 	if claims == nil {
 		return refuse(CodeMissingToken, "the call carries no access token")
 	}
+	var baseline Requirement
+	if claims.baseline != nil {
+		baseline = *claims.baseline
+	}
+	refusal := baseline.check(claims)
+	if refusal == nil {
+		refusal = r.check(claims)
+	}
+	if refusal == nil {
+		return nil
+	}
+	return refusal.With(baseline).With(r)
+}
+
+func (r Requirement) check(claims *Claims) *AuthError {
+	if len(r.ACRValues) > 0 && (claims.acr == "" || !slices.Contains(r.ACRValues, claims.acr)) {
+		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate in another way")
+	}
+	if r.MaxAge != 0 && !claims.authenticatedWithin(r.MaxAge) {
+		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate again")
+	}
 	for _, scope := range r.Scopes {
 		if !claims.HasScope(scope) {
-			return insufficient(CodeInsufficientScope, "the token lacks a required scope", r)
+			return refuse(CodeInsufficientScope, "the token lacks a required scope")
 		}
+	}
+	if len(r.AnyScopes) > 0 && !slices.ContainsFunc(r.AnyScopes, claims.HasScope) {
+		return refuse(CodeInsufficientScope, "the token lacks a required scope")
 	}
 	for _, permission := range r.Permissions {
 		if !claims.HasPermission(permission) {
-			return insufficient(CodeInsufficientPermissions, "the token lacks a required permission", r)
+			return refuse(CodeInsufficientPermissions, "the token lacks a required permission")
 		}
 	}
 	return nil
+}
+
+func (c *Claims) authenticatedWithin(maxAge time.Duration) bool {
+	return !c.authTime.IsZero() && !time.Now().After(c.authTime.Add(maxAge).Add(c.leeway))
 }

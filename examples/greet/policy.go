@@ -6,13 +6,19 @@ import (
 )
 
 // Policy says who may call what: anyone the health check, every valid token Greet
-// and Watch, and others only what their token grants.
+// and Watch, others only what their token grants, and nobody what is not listed.
 var Policy = interceptor.Policy{
-	"/grpc.health.v1.Health/Check": {Access: interceptor.Public},
+	interceptor.HealthCheck: {Access: interceptor.Public},
+	interceptor.HealthList:  {Access: interceptor.Public},
+	interceptor.HealthWatch: {Access: interceptor.Public},
+
+	"/greet.v1.GreetService/Greet": {},
+	"/greet.v1.GreetService/Watch": {},
 	"/greet.v1.GreetService/Collect": {
 		Require: verifier.Requirement{Scopes: []string{"greet:write"}},
 	},
 	"/greet.v1.GreetService/Converse": {
 		Require: verifier.Requirement{Permissions: []string{"converse"}},
 	},
+	"/*": {Access: interceptor.Denied},
 }

@@ -17,7 +17,7 @@ curl -i -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"name":"Ada"}' http://{{.Connect}}/greet.v1.GreetService/Greet
 
 grpcurl -plaintext -v -H "Authorization: Bearer $TOKEN" \
-  -import-path examples/greet -proto v1/greet.proto \
+  -import-path examples -proto greet/v1/greet.proto \
   -d '{"name":"Ada","count":3}' {{.GRPC}} greet.v1.GreetService/Watch
 
 buf curl -v --schema examples/greet --protocol grpcweb --http2-prior-knowledge \

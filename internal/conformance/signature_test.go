@@ -16,6 +16,7 @@ var algorithms = []string{
 }
 
 func TestKeysAgreeWithWycheproofOnSignatures(t *testing.T) {
+	totals := make(map[string]int)
 	for _, tt := range []struct {
 		file, alg string
 		cases     int
@@ -50,7 +51,14 @@ func TestKeysAgreeWithWycheproofOnSignatures(t *testing.T) {
 				}
 			}
 			c.finish(tt.cases)
+			totals[tt.alg[:2]] += c.cases
 		})
+	}
+	// What is in the list of files, too, must not become less.
+	for alg, want := range map[string]int{"ES": 860, "Ed": 2 * 151, "RS": 2330, "PS": 785} {
+		if totals[alg] != want {
+			t.Errorf("%s: ran %d cases in all, want %d", alg, totals[alg], want)
+		}
 	}
 }
 

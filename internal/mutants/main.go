@@ -8,110 +8,85 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
-	"strings"
+	"runtime"
+	"slices"
+	"sync"
 	"time"
 )
 
 func main() {
 	only := flag.String("run", "", "try only the mutants whose name matches this regular expression")
+	workers := flag.Int("j", runtime.NumCPU(), "try so many at a time")
 	flag.Parse()
-	if err := run(*only); err != nil {
+	if err := run(*only, *workers); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string) error {
+func run(only string, workers int) error {
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
-	tried, failures := 0, 0
-	for _, m := range mutants {
-		if !pattern.MatchString(m.name) {
-			continue
+	var trials []*trial
+	for _, m := range slices.Concat(mutants, callMutants, tokenMutants, wireMutants) {
+		if pattern.MatchString(m.name) {
+			trials = append(trials, &trial{mutant: m, done: make(chan struct{})})
 		}
-		tried++
-		start := time.Now()
-		killer, err := m.try()
-		outcome := "killed by " + killer
-		if err != nil {
-			failures++
-			outcome = "FAILED: " + err.Error()
-		}
-		fmt.Printf("%-52s %5.1fs  %s\n", m.name, time.Since(start).Seconds(), outcome)
 	}
-	fmt.Printf("\n%d of %d mutants were killed.\n", tried-failures, tried)
-	if failures > 0 || tried == 0 {
+	var working sync.WaitGroup
+	defer working.Wait()
+	queue := make(chan *trial, len(trials))
+	for _, t := range trials {
+		queue <- t
+	}
+	close(queue)
+	for range workers {
+		working.Go(func() {
+			for t := range queue {
+				t.run()
+			}
+		})
+	}
+	return report(trials)
+}
+
+// A trial is one mutant and what became of it.
+type trial struct {
+	mutant mutant
+	killer string
+	err    error
+	took   time.Duration
+	done   chan struct{} // closed when the rest is final
+}
+
+func (t *trial) run() {
+	defer close(t.done)
+	start := time.Now()
+	t.killer, t.err = t.mutant.try()
+	t.took = time.Since(start)
+}
+
+// report prints the outcomes in the order of the list.
+func report(trials []*trial) error {
+	failures := 0
+	for _, t := range trials {
+		<-t.done
+		outcome := "killed by " + t.killer
+		if t.err != nil {
+			failures++
+			outcome = "FAILED: " + t.err.Error()
+		}
+		fmt.Printf("%-56s %5.1fs  %s\n", t.mutant.name, t.took.Seconds(), outcome)
+	}
+	fmt.Printf("\n%d of %d mutants were killed.\n", len(trials)-failures, len(trials))
+	if failures > 0 || len(trials) == 0 {
 		return fmt.Errorf("%d mutants were not killed", failures)
 	}
 	return nil
-}
-
-// A mutant replaces one piece of one file, and names the packages whose tests should
-// see it.
-type mutant struct {
-	name     string
-	file     string
-	from, to string
-	packages []string
-}
-
-// try returns the first test that fails under the mutant.
-func (m mutant) try() (killer string, err error) {
-	dir, err := os.MkdirTemp("", "mutant")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	overlay, err := m.overlay(dir)
-	if err != nil {
-		return "", err
-	}
-	args := append([]string{"test", "-overlay", overlay, "-failfast", "-timeout", "3m"}, m.packages...)
-	output, err := exec.Command("go", args...).CombinedOutput()
-	if err == nil {
-		return "", errors.New("it survived")
-	}
-	if strings.Contains(string(output), "[build failed]") || strings.Contains(string(output), "[setup failed]") {
-		return "", fmt.Errorf("it does not compile:\n%s", output)
-	}
-	failed := regexp.MustCompile(`--- FAIL: (\S+)|(panic: .*)`).FindStringSubmatch(string(output))
-	if failed == nil {
-		return "", fmt.Errorf("no test failed:\n%s", output)
-	}
-	return failed[1] + failed[2], nil
-}
-
-// overlay writes the mutated file and a description of where it belongs.
-func (m mutant) overlay(dir string) (string, error) {
-	path, err := filepath.Abs(m.file)
-	if err != nil {
-		return "", err
-	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	if n := strings.Count(string(source), m.from); n != 1 {
-		return "", fmt.Errorf("%s holds %q %d times, want once", m.file, m.from, n)
-	}
-	mutated := filepath.Join(dir, filepath.Base(path))
-	if err := os.WriteFile(mutated, []byte(strings.Replace(string(source), m.from, m.to, 1)), 0o600); err != nil {
-		return "", err
-	}
-	description, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutated}})
-	if err != nil {
-		return "", err
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	return overlay, os.WriteFile(overlay, description, 0o600)
 }

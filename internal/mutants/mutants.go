@@ -5,6 +5,7 @@ var (
 	calls    = []string{"./interceptor"}
 	grpcs    = []string{"./grpcauth", "./internal/wire"}
 	connects = []string{"./connectauth", "./internal/wire"}
+	schemas  = []string{"./interceptor/schema"}
 )
 
 // mutants are the defences that are listed in SECURITY.md, in that order.
@@ -12,8 +13,10 @@ var mutants = []mutant{
 	// The procedure and the credential.
 	{"any string is a procedure", "interceptor/procedure.go",
 		`return ok && !strings.HasSuffix(s, "/*")`, `return true || ok`, calls},
+	{"any string falls under a rule", "interceptor/policy.go",
+		`if !ok || strings.HasSuffix(procedure, "/*") {`, `if false {`, calls},
 	{"a procedure without a rule is public", "interceptor/policy.go",
-		`return Rule{}, "", true`, `return Rule{Access: Public}, "", true`, calls},
+		`return noRule, true`, `return &keyedRule{Rule: Rule{Access: Public}}, true`, calls},
 	{"the first of several credentials is taken", "interceptor/bearer.go",
 		`if len(authorization) > 1 {`, `if false {`, calls},
 	{"any scheme will do", "interceptor/bearer.go",
@@ -110,15 +113,31 @@ var mutants = []mutant{
 
 	// The rule.
 	{"the baseline is not asked for", "verifier/verifier.go",
-		`if err := v.require.Check(claims); err != nil {`, `if err := v.require.Check(claims); err != nil && false {`, tokens},
+		`if err := (Requirement{}).Check(claims); err != nil {`, `if err := (Requirement{}).Check(claims); err != nil && false {`, tokens},
+	{"the baseline is not asked for again", "verifier/requirement.go",
+		`refusal := baseline.check(claims)`, `refusal := (*AuthError)(nil)`, tokens},
 	{"one scope of several is enough", "verifier/requirement.go",
 		`if !claims.HasScope(scope) {`, `if !claims.HasScope(scope) && scope == r.Scopes[0] {`, tokens},
 	{"the rule's grants are not asked for", "interceptor/judge.go",
-		`err = rule.Require.Check(claims)`, `_ = rule.Require.Check(claims)`, calls},
+		`if err := rule.Require.Check(claims); err != nil {`, `if err := rule.Require.Check(claims); err != nil && false {`, calls},
+	{"no alternative of several scopes is needed", "verifier/requirement.go",
+		`len(r.AnyScopes) > 0 && !slices.ContainsFunc(r.AnyScopes, claims.HasScope)`, `false`, tokens},
+	{"one permission of several is enough", "verifier/requirement.go",
+		`if !claims.HasPermission(permission) {`, `if !claims.HasPermission(permission) && permission == r.Permissions[0] {`, tokens},
+	{"the user may authenticate in any way", "verifier/requirement.go",
+		`if len(r.ACRValues) > 0 && (`, `if false && (`, tokens},
+	{"an absent acr is the empty one", "verifier/requirement.go",
+		`claims.acr == "" || `, ``, tokens},
+	{"the user may have authenticated at any time", "verifier/requirement.go",
+		`r.MaxAge != 0 && !claims.authenticatedWithin(r.MaxAge)`, `false`, tokens},
+	{"a user who never authenticated did so in time", "verifier/requirement.go",
+		`return !c.authTime.IsZero() && !time`, `return c.authTime.IsZero() || !time`, tokens},
 	{"Allow is not asked", "interceptor/judge.go",
-		`if rule.Allow == nil {`, `if true {`, calls},
-	{"claims of an outer call are left in the context", "interceptor/context.go",
-		`claims == nil && !ok {`, `claims == nil && (ok || !ok) {`, calls},
+		`case rule.Allow != nil:`, `case false:`, calls},
+	{"a denied procedure is admitted", "interceptor/judge.go",
+		`case rule.Access == Denied:`, `case false:`, calls},
+	{"claims of an outer call are left in the context", "interceptor/admission.go",
+		`return a.decision.Claims`, `if a.decision.Claims != nil { return a.decision.Claims }; return a.Context.Value(key)`, calls},
 	{"the middleware's claims are another authenticator's", "interceptor/context.go",
 		`v.by != a || `, ``, calls},
 	{"the middleware's claims are another token's", "interceptor/context.go",
@@ -126,15 +145,43 @@ var mutants = []mutant{
 	{"the middleware's claims outlive the token", "interceptor/context.go",
 		`!time.Now().Before(v.claims.ValidUntil())`, `!time.Unix(0, 0).Before(v.claims.ValidUntil())`, calls},
 
+	{"the names of any object are granted", "verifier/claims.go",
+		`granted = granted && organizations > 0`, `granted = granted || organizations > 0`, tokens},
+
+	// Nothing forgotten, and what is found out late.
+	{"a wildcard counts as a rule of one's own", "interceptor/coverage.go",
+		`if a.policy.procedures[procedure] == nil {`, `if rule, _ := a.policy.rule(procedure); rule == noRule {`, calls},
+	{"misspelt procedures are not found", "interceptor/coverage.go",
+		`if !known[key] {`, `if false {`, calls},
+	{"misspelt services are not found", "interceptor/coverage.go",
+		`if !services[service] {`, `if false {`, calls},
+	{"a late refusal is not told to the observer", "interceptor/admission.go",
+		`call.end(ctx, decision)`, `_ = decision`, calls},
+	{"an AuthError that a handler returns is ours", "grpcauth/refusal.go",
+		`	return nil
+}`, `	if err != nil {
+		return interceptor.Refuse(context.Background(), err)
+	}
+	return nil
+}`, grpcs},
+	{"a late refusal has no challenge", "grpcauth/interceptor.go",
+		`cmp.Or(stream.End(), refusalOf(err))`, `cmp.Or(stream.End(), nil)`, grpcs},
+	{"a late refusal has no challenge in Connect", "connectauth/interceptor.go",
+		`cmp.Or(stream.End(), refusalOf(err))`, `cmp.Or(stream.End(), nil)`, connects},
+	{"a late refusal of a unary call has no challenge", "grpcauth/interceptor.go",
+		`if refusal := refusalOf(err); refusal != nil {`, `if refusal := refusalOf(nil); refusal != nil {`, grpcs},
+	{"a late refusal of a unary call has no challenge in Connect", "connectauth/interceptor.go",
+		`if refusal := refusalOf(err); refusal != nil {`, `if refusal := refusalOf(nil); refusal != nil {`, connects},
+
 	// Streams.
 	{"streams outlive their token", "interceptor/stream.go",
 		`time.AfterFunc(time.Until(s.until), s.expire)`, `time.AfterFunc(1<<62, s.expire)`, calls},
 	{"the clock is not asked before a send", "interceptor/stream.go",
 		`if !time.Now().Before(s.until) {`, `if false {`, calls},
 	{"a handler's nil hides the expiry", "grpcauth/interceptor.go",
-		`if refusal := stream.End(); refusal != nil {`, `if refusal := stream.End(); refusal != nil && err != nil {`, grpcs},
+		`stream.End(), refusalOf(err)); refusal != nil {`, `stream.End(), refusalOf(err)); refusal != nil && err != nil {`, grpcs},
 	{"a handler's nil hides the expiry from Connect", "connectauth/interceptor.go",
-		`if refusal := stream.End(); refusal != nil {`, `if refusal := stream.End(); refusal != nil && err != nil {`, connects},
+		`stream.End(), refusalOf(err)); refusal != nil {`, `stream.End(), refusalOf(err)); refusal != nil && err != nil {`, connects},
 	{"the handler's own message is received into", "interceptor/stream.go",
 		`fresh := newMessage(m)`, `fresh := m`, calls},
 
@@ -270,4 +317,46 @@ var mutants = []mutant{
 		`Code:    code.Code_UNAVAILABLE,`, `Code:    code.Code_UNAUTHENTICATED,`, calls},
 	{"an unknown error admits nobody but says why", "interceptor/refusal.go",
 		`Message: "the call could not be authenticated"`, `Message: err.Error()`, calls},
+
+	// The policy in the schema.
+	{"options that our own code does not know are overlooked", "interceptor/schema/option.go",
+		`case !proto.HasExtension(options, extension):`,
+		`case !proto.HasExtension(descriptor.Options(), extension):`, schemas},
+	{"options that cannot be read are taken for none", "interceptor/schema/option.go",
+		`return nil, fmt.Errorf("its options cannot be read: %w", err)`, `_ = fmt.Errorf; return nil, nil`, schemas},
+	{"options that were not interpreted are taken for none", "interceptor/schema/option.go",
+		`case len(options.GetUninterpretedOption()) > 0:`, `case false:`, schemas},
+	{"options of our number and another type are taken for none", "interceptor/schema/option.go",
+		`if n == number || length < 0 {`, `if n == 0 || length < 0 {`, schemas},
+	{"fields of a newer option are ignored", "interceptor/schema/rule.go",
+		`case len(option.ProtoReflect().GetUnknown()) > 0:`, `case false:`, schemas},
+	{"an option may say nothing", "interceptor/schema/rule.go",
+		`case proto.Size(option) == 0:`, `case proto.Size(option) < 0:`, schemas},
+	{"an access of a newer option is public", "interceptor/schema/rule.go",
+		`	default:
+		return 0, fmt.Errorf(`, `	default:
+		return interceptor.Public, nil
+		return 0, fmt.Errorf(`, schemas},
+	{"an empty max_age asks for nothing", "interceptor/schema/rule.go",
+		`age.GetSeconds() <= 0`, `age.GetSeconds() < 0`, schemas},
+	{"a public option may have requirements", "interceptor/schema/rule.go",
+		`access == interceptor.Public || access`, `access`, schemas},
+	{"a denied option may have requirements", "interceptor/schema/rule.go",
+		` || access == interceptor.Denied)`, `)`, schemas},
+	{"an option may ask what no token has", "interceptor/schema/rule.go",
+		`Require: require}, require.Validate()`, `Require: require}, nil`, schemas},
+	{"an option's acr_values are dropped", "interceptor/schema/rule.go",
+		`option.GetAcrValues()`, `nil`, schemas},
+	{"an option softens a service's explicit rule", "interceptor/schema/policy.go",
+		`		return ok
+	})`, `		return ok && false
+	})`, schemas},
+	{"an option softens the explicit rule of everything", "interceptor/schema/policy.go",
+		`ok && rule.Access != interceptor.Denied`, `ok && rule.Access < 0`, schemas},
+	{"a service may be in two files", "interceptor/schema/policy.go",
+		`]; ok {
+				return nil, fmt`, `]; ok && path == "" {
+				return nil, fmt`, schemas},
+	{"files that were not found have no options", "interceptor/schema/policy.go",
+		`if file == nil || file.IsPlaceholder() {`, `if file == nil {`, schemas},
 }

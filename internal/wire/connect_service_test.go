@@ -7,16 +7,20 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/oidcrpc/oidcrpc/connectauth"
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 )
 
 type connectService struct{ *service }
 
 func (s connectService) Greet(
-	context.Context, *connect.Request[greetv1.GreetRequest],
+	ctx context.Context, req *connect.Request[greetv1.GreetRequest],
 ) (*connect.Response[greetv1.GreetResponse], error) {
-	s.ran.Add(1)
+	if err := s.playConnect(ctx, req.Header(), stream{}); err != nil {
+		return nil, err
+	}
 	return connect.NewResponse(&greetv1.GreetResponse{}), nil
 }
 
@@ -50,13 +54,15 @@ func (s connectService) Converse(
 	ctx context.Context, bidi *connect.BidiStream[greetv1.ConverseRequest, greetv1.ConverseResponse],
 ) error {
 	return s.playConnect(ctx, bidi.RequestHeader(), stream{
-		receive:    func() error { _, err := bidi.Receive(); return err },
-		send:       func() error { return bidi.Send(&greetv1.ConverseResponse{}) },
-		sendHeader: func() error { return bidi.Send(nil) },
+		receive:     func() error { _, err := bidi.Receive(); return err },
+		receiveInto: func(m proto.Message) error { return bidi.Conn().Receive(m) },
+		send:        func() error { return bidi.Send(&greetv1.ConverseResponse{}) },
+		sendHeader:  func() error { return bidi.Send(nil) },
 	})
 }
 
 func (s connectService) playConnect(ctx context.Context, header http.Header, stream stream) error {
 	stream.codeOf = func(err error) codes.Code { return codes.Code(connect.CodeOf(err)) }
+	stream.refuse = connectauth.Refuse
 	return s.play(ctx, header.Get(scriptHeader), stream)
 }

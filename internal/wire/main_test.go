@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"io"
+	"log"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -13,7 +14,12 @@ import (
 // all of a process.
 var grpcLog logbook
 
+// processLog has what anybody writes by package log or log/slog without being told
+// where to.
+var processLog logbook
+
 func TestMain(m *testing.M) {
+	log.SetOutput(&processLog) // slog's default writes there, too
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, serverLines{&grpcLog}, io.Discard))
 	goleak.VerifyTestMain(m)
 }

@@ -51,7 +51,9 @@ func paths() []path {
 			unsent: header, sent: nowhere,
 		},
 	}
-	return slices.Concat(native, connectPaths(), connectPathsBehindMiddleware())
+	return slices.Concat(native, connectPaths(),
+		connectPathsBehind("behind middleware", serveConnectBehindMiddleware),
+		connectPathsBehind("behind middleware that lets everybody pass", serveConnectBehindOpenMiddleware))
 }
 
 func connectPaths() []path {
@@ -83,12 +85,13 @@ func connectPaths() []path {
 	}
 }
 
-// connectPathsBehindMiddleware differ in nothing but HTTP/1.1.
-func connectPathsBehindMiddleware() []path {
+// connectPathsBehind differ in nothing but HTTP/1.1, whether it is the middleware that
+// refuses or the interceptor.
+func connectPathsBehind(name string, launch launcher) []path {
 	behind := connectPaths()
 	for i := range behind {
-		behind[i].name += ", behind middleware"
-		behind[i].launch = serveConnectBehindMiddleware
+		behind[i].name += ", " + name
+		behind[i].launch = launch
 		behind[i].middleware = true
 	}
 	return behind

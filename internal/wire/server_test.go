@@ -30,6 +30,7 @@ func (s *server) checkQuiet(t *testing.T) {
 	t.Helper()
 	s.service.faults.checkEmpty(t, "the list of the handlers' faults")
 	s.errors.checkEmpty(t, "the server's log")
+	processLog.checkEmpty(t, "the log of the process")
 	if s.grpcGo {
 		grpcLog.checkEmpty(t, "the log of grpc-go")
 	}
@@ -64,6 +65,7 @@ func newGRPCServer(auth *interceptor.Authenticator, service *service) *grpc.Serv
 	grpcLog.reset() // a server before this one may have logged its end
 	srv := grpc.NewServer(grpcauth.ServerOptions(auth)...)
 	greetv1.RegisterGreetServiceServer(srv, grpcService{service: service})
+	registerBuiltins(srv)
 	return srv
 }
 
@@ -83,10 +85,28 @@ func serveConnectBehindMiddleware(t *testing.T, auth *interceptor.Authenticator)
 	return s
 }
 
-func newConnectHandler(auth *interceptor.Authenticator, service *service) http.Handler {
+// serveConnectBehindOpenMiddleware does so behind middleware that leaves every call to
+// the interceptor.
+func serveConnectBehindOpenMiddleware(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	open, err := interceptor.New(newJudge(t), interceptor.WithPolicy(interceptor.Policy{
+		"/*": {Access: interceptor.Public},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{service: &service{}}
+	s.serveHTTP(t, connectauth.NewMiddleware(open)(newConnectHandler(auth, s.service)))
+	return s
+}
+
+func newConnectHandler(
+	auth *interceptor.Authenticator, service *service, options ...connect.HandlerOption,
+) http.Handler {
+	options = append(options, connect.WithInterceptors(connectauth.NewInterceptor(auth)))
 	mux := http.NewServeMux()
-	mux.Handle(greetv1connect.NewGreetServiceHandler(connectService{service},
-		connect.WithInterceptors(connectauth.NewInterceptor(auth))))
+	mux.Handle(greetv1connect.NewGreetServiceHandler(connectService{service}, options...))
+	handleBuiltins(mux, options...)
 	return mux
 }
 

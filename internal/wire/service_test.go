@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
 // A service keeps account of its handlers, which play the scripts that calls name.
 type service struct {
-	ran    atomic.Int64 // handlers that were reached
-	faults logbook      // what handlers saw and should not have seen
+	ran    atomic.Int64  // handlers that were reached
+	faults logbook       // what handlers saw and should not have seen
+	reused chan struct{} // closed by a handler that has given a message away
 }
 
 func (s *service) fault(format string, args ...any) {
@@ -25,11 +27,13 @@ func (s *service) fault(format string, args ...any) {
 // A stream is what a script needs of the server's side of a stream, whatever its
 // kind and framework.
 type stream struct {
-	receive    func() error // nil in a server stream
-	send       func() error // nil in a client stream
-	sendHeader func() error // sends the header without a message
-	codeOf     func(error) codes.Code
-	service    *service
+	receive     func() error              // nil in a server stream
+	receiveInto func(proto.Message) error // of bidi streams only
+	send        func() error              // nil in a client stream
+	sendHeader  func() error              // sends the header without a message
+	codeOf      func(error) codes.Code
+	refuse      func(context.Context, error) error // the adapter's
+	service     *service
 }
 
 // A script is what a handler does with its stream.
@@ -58,6 +62,15 @@ var scripts = map[string]script{
 	sendsThenWaits:       inTurn(sendOne, untilExpiry),
 	sendsThenReceives:    inTurn(sendOne, receiveUntilExpiry),
 	sendsHeaderThenWaits: inTurn(sendHeader, untilExpiry),
+	reuse:                reuseMessage,
+
+	refuses:                refuse,
+	refusesForAScope:       refuseForAScope,
+	refusesForTheUser:      refuseForTheUser,
+	receivesThenRefuses:    inTurn(receiveOne, refuse),
+	sendsThenRefuses:       inTurn(sendOne, refuse),
+	sendsHeaderThenRefuses: inTurn(sendHeader, refuse),
+	returnsAnAuthError:     returnAnAuthError,
 }
 
 func (s *service) play(ctx context.Context, name string, stream stream) error {

@@ -6,7 +6,18 @@
 //	token := issuer.Token(map[string]any{"scope": "orders:read"})
 //
 // It works inside a [testing/synctest] bubble, where hours of a token's or a key's
-// life take no time. For handlers that only read claims, [Claims] is enough.
+// life take no time:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		issuer := verifiertest.NewIssuer()
+//		v, err := verifier.New(issuer.Config())
+//		token := issuer.Token(nil)
+//		_, err = v.Verify(t.Context(), token) // accepted
+//		time.Sleep(5 * time.Minute)           // takes no time
+//		_, err = v.Verify(t.Context(), token) // token_expired
+//	})
+//
+// For handlers that only read claims, [Claims] is enough.
 package verifiertest
 
 import (

@@ -5,7 +5,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
-// source: v1/greet.proto
+// source: greet/v1/greet.proto
 
 package greetv1
 
@@ -35,7 +35,7 @@ type GreetRequest struct {
 
 func (x *GreetRequest) Reset() {
 	*x = GreetRequest{}
-	mi := &file_v1_greet_proto_msgTypes[0]
+	mi := &file_greet_v1_greet_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -47,7 +47,7 @@ func (x *GreetRequest) String() string {
 func (*GreetRequest) ProtoMessage() {}
 
 func (x *GreetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_greet_proto_msgTypes[0]
+	mi := &file_greet_v1_greet_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -60,7 +60,7 @@ func (x *GreetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GreetRequest.ProtoReflect.Descriptor instead.
 func (*GreetRequest) Descriptor() ([]byte, []int) {
-	return file_v1_greet_proto_rawDescGZIP(), []int{0}
+	return file_greet_v1_greet_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *GreetRequest) GetName() string {
@@ -81,7 +81,7 @@ type GreetResponse struct {
 
 func (x *GreetResponse) Reset() {
 	*x = GreetResponse{}
-	mi := &file_v1_greet_proto_msgTypes[1]
+	mi := &file_greet_v1_greet_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -93,7 +93,7 @@ func (x *GreetResponse) String() string {
 func (*GreetResponse) ProtoMessage() {}
 
 func (x *GreetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_greet_proto_msgTypes[1]
+	mi := &file_greet_v1_greet_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -106,7 +106,7 @@ func (x *GreetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GreetResponse.ProtoReflect.Descriptor instead.
 func (*GreetResponse) Descriptor() ([]byte, []int) {
-	return file_v1_greet_proto_rawDescGZIP(), []int{1}
+	return file_greet_v1_greet_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *GreetResponse) GetGreeting() string {
@@ -129,7 +129,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_v1_greet_proto_msgTypes[2]
+	mi := &file_greet_v1_greet_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -141,7 +141,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_greet_proto_msgTypes[2]
+	mi := &file_greet_v1_greet_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -154,7 +154,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_v1_greet_proto_rawDescGZIP(), []int{2}
+	return file_greet_v1_greet_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *WatchRequest) GetName() string {
@@ -182,7 +182,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_v1_greet_proto_msgTypes[3]
+	mi := &file_greet_v1_greet_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -194,7 +194,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_greet_proto_msgTypes[3]
+	mi := &file_greet_v1_greet_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -207,7 +207,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_v1_greet_proto_rawDescGZIP(), []int{3}
+	return file_greet_v1_greet_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *WatchResponse) GetGreeting() string {
@@ -228,7 +228,7 @@ type CollectRequest struct {
 
 func (x *CollectRequest) Reset() {
 	*x = CollectRequest{}
-	mi := &file_v1_greet_proto_msgTypes[4]
+	mi := &file_greet_v1_greet_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -240,7 +240,7 @@ func (x *CollectRequest) String() string {
 func (*CollectRequest) ProtoMessage() {}
 
 func (x *CollectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_greet_proto_msgTypes[4]
+	mi := &file_greet_v1_greet_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -253,7 +253,7 @@ func (x *CollectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectRequest.ProtoReflect.Descriptor instead.
 func (*CollectRequest) Descriptor() ([]byte, []int) {
-	return file_v1_greet_proto_rawDescGZIP(), []int{4}
+	return file_greet_v1_greet_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CollectRequest) GetName() string {
@@ -274,7 +274,7 @@ type CollectResponse struct {
 
 func (x *CollectResponse) Reset() {
 	*x = CollectResponse{}
-	mi := &file_v1_greet_proto_msgTypes[5]
+	mi := &file_greet_v1_greet_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -286,7 +286,7 @@ func (x *CollectResponse) String() string {
 func (*CollectResponse) ProtoMessage() {}
 
 func (x *CollectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_greet_proto_msgTypes[5]
+	mi := &file_greet_v1_greet_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -299,7 +299,7 @@ func (x *CollectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectResponse.ProtoReflect.Descriptor instead.
 func (*CollectResponse) Descriptor() ([]byte, []int) {
-	return file_v1_greet_proto_rawDescGZIP(), []int{5}
+	return file_greet_v1_greet_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CollectResponse) GetNames() []string {
@@ -320,7 +320,7 @@ type ConverseRequest struct {
 
 func (x *ConverseRequest) Reset() {
 	*x = ConverseRequest{}
-	mi := &file_v1_greet_proto_msgTypes[6]
+	mi := &file_greet_v1_greet_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -332,7 +332,7 @@ func (x *ConverseRequest) String() string {
 func (*ConverseRequest) ProtoMessage() {}
 
 func (x *ConverseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_greet_proto_msgTypes[6]
+	mi := &file_greet_v1_greet_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -345,7 +345,7 @@ func (x *ConverseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConverseRequest.ProtoReflect.Descriptor instead.
 func (*ConverseRequest) Descriptor() ([]byte, []int) {
-	return file_v1_greet_proto_rawDescGZIP(), []int{6}
+	return file_greet_v1_greet_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ConverseRequest) GetName() string {
@@ -366,7 +366,7 @@ type ConverseResponse struct {
 
 func (x *ConverseResponse) Reset() {
 	*x = ConverseResponse{}
-	mi := &file_v1_greet_proto_msgTypes[7]
+	mi := &file_greet_v1_greet_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -378,7 +378,7 @@ func (x *ConverseResponse) String() string {
 func (*ConverseResponse) ProtoMessage() {}
 
 func (x *ConverseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_greet_proto_msgTypes[7]
+	mi := &file_greet_v1_greet_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -391,7 +391,7 @@ func (x *ConverseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConverseResponse.ProtoReflect.Descriptor instead.
 func (*ConverseResponse) Descriptor() ([]byte, []int) {
-	return file_v1_greet_proto_rawDescGZIP(), []int{7}
+	return file_greet_v1_greet_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ConverseResponse) GetGreeting() string {
@@ -401,11 +401,11 @@ func (x *ConverseResponse) GetGreeting() string {
 	return ""
 }
 
-var File_v1_greet_proto protoreflect.FileDescriptor
+var File_greet_v1_greet_proto protoreflect.FileDescriptor
 
-const file_v1_greet_proto_rawDesc = "" +
+const file_greet_v1_greet_proto_rawDesc = "" +
 	"\n" +
-	"\x0ev1/greet.proto\x12\bgreet.v1\"\"\n" +
+	"\x14greet/v1/greet.proto\x12\bgreet.v1\"\"\n" +
 	"\fGreetRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"+\n" +
 	"\rGreetResponse\x12\x1a\n" +
@@ -430,19 +430,19 @@ const file_v1_greet_proto_rawDesc = "" +
 	"\bConverse\x12\x19.greet.v1.ConverseRequest\x1a\x1a.greet.v1.ConverseResponse(\x010\x01B6Z4github.com/oidcrpc/oidcrpc/examples/greet/v1;greetv1b\x06proto3"
 
 var (
-	file_v1_greet_proto_rawDescOnce sync.Once
-	file_v1_greet_proto_rawDescData []byte
+	file_greet_v1_greet_proto_rawDescOnce sync.Once
+	file_greet_v1_greet_proto_rawDescData []byte
 )
 
-func file_v1_greet_proto_rawDescGZIP() []byte {
-	file_v1_greet_proto_rawDescOnce.Do(func() {
-		file_v1_greet_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_v1_greet_proto_rawDesc), len(file_v1_greet_proto_rawDesc)))
+func file_greet_v1_greet_proto_rawDescGZIP() []byte {
+	file_greet_v1_greet_proto_rawDescOnce.Do(func() {
+		file_greet_v1_greet_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_greet_v1_greet_proto_rawDesc), len(file_greet_v1_greet_proto_rawDesc)))
 	})
-	return file_v1_greet_proto_rawDescData
+	return file_greet_v1_greet_proto_rawDescData
 }
 
-var file_v1_greet_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
-var file_v1_greet_proto_goTypes = []any{
+var file_greet_v1_greet_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_greet_v1_greet_proto_goTypes = []any{
 	(*GreetRequest)(nil),     // 0: greet.v1.GreetRequest
 	(*GreetResponse)(nil),    // 1: greet.v1.GreetResponse
 	(*WatchRequest)(nil),     // 2: greet.v1.WatchRequest
@@ -452,7 +452,7 @@ var file_v1_greet_proto_goTypes = []any{
 	(*ConverseRequest)(nil),  // 6: greet.v1.ConverseRequest
 	(*ConverseResponse)(nil), // 7: greet.v1.ConverseResponse
 }
-var file_v1_greet_proto_depIdxs = []int32{
+var file_greet_v1_greet_proto_depIdxs = []int32{
 	0, // 0: greet.v1.GreetService.Greet:input_type -> greet.v1.GreetRequest
 	2, // 1: greet.v1.GreetService.Watch:input_type -> greet.v1.WatchRequest
 	4, // 2: greet.v1.GreetService.Collect:input_type -> greet.v1.CollectRequest
@@ -468,26 +468,26 @@ var file_v1_greet_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for field type_name
 }
 
-func init() { file_v1_greet_proto_init() }
-func file_v1_greet_proto_init() {
-	if File_v1_greet_proto != nil {
+func init() { file_greet_v1_greet_proto_init() }
+func file_greet_v1_greet_proto_init() {
+	if File_greet_v1_greet_proto != nil {
 		return
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_v1_greet_proto_rawDesc), len(file_v1_greet_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_greet_v1_greet_proto_rawDesc), len(file_greet_v1_greet_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
-		GoTypes:           file_v1_greet_proto_goTypes,
-		DependencyIndexes: file_v1_greet_proto_depIdxs,
-		MessageInfos:      file_v1_greet_proto_msgTypes,
+		GoTypes:           file_greet_v1_greet_proto_goTypes,
+		DependencyIndexes: file_greet_v1_greet_proto_depIdxs,
+		MessageInfos:      file_greet_v1_greet_proto_msgTypes,
 	}.Build()
-	File_v1_greet_proto = out.File
-	file_v1_greet_proto_goTypes = nil
-	file_v1_greet_proto_depIdxs = nil
+	File_greet_v1_greet_proto = out.File
+	file_greet_v1_greet_proto_goTypes = nil
+	file_greet_v1_greet_proto_depIdxs = nil
 }

@@ -5,7 +5,7 @@
 // versions:
 // - protoc-gen-go-grpc v1.6.2
 // - protoc             (unknown)
-// source: v1/greet.proto
+// source: greet/v1/greet.proto
 
 package greetv1
 
@@ -241,5 +241,5 @@ var GreetService_ServiceDesc = grpc.ServiceDesc{
 			ClientStreams: true,
 		},
 	},
-	Metadata: "v1/greet.proto",
+	Metadata: "greet/v1/greet.proto",
 }

@@ -1,5 +1,3 @@
 // Package greet holds the greeting service that the examples and tests share.
 // Its code is in greet/v1, generated from greet/v1/greet.proto.
 package greet
-
-//go:generate go tool -modfile=../../internal/tools/go.mod buf generate

@@ -1,0 +1,43 @@
+package greet_test
+
+import (
+	"slices"
+	"testing"
+
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/oidcrpc/oidcrpc/connectauth"
+	"github.com/oidcrpc/oidcrpc/examples/greet"
+	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
+	"github.com/oidcrpc/oidcrpc/grpcauth"
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+func newAuth(t *testing.T) *interceptor.Authenticator {
+	t.Helper()
+	tokens, err := verifier.New(verifiertest.NewIssuer().Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth, err := interceptor.New(tokens, interceptor.WithPolicy(greet.Policy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auth
+}
+
+func TestEveryProcedureHasARule(t *testing.T) {
+	auth := newAuth(t)
+	if err := auth.CheckPolicy(grpcauth.Procedures(greet.NewGRPCServer(auth))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDescriptorsAndServerListTheSameProcedures(t *testing.T) {
+	described := connectauth.Procedures(greetv1.File_greet_v1_greet_proto, healthv1.File_grpc_health_v1_health_proto)
+	if served := grpcauth.Procedures(greet.NewGRPCServer(newAuth(t))); !slices.Equal(described, served) {
+		t.Errorf("the files describe %q, the server serves %q", described, served)
+	}
+}

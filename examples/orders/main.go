@@ -1,0 +1,88 @@
+// Command orders serves the orders of its callers over gRPC, gRPC-Web and Connect, on
+// one port. Who may call what stands in v1/orders.proto, beside the rpcs.
+//
+//	go run ./examples/orders
+//
+// trusts an issuer of its own, and prints a token and commands to try it with. It
+// serves until it is interrupted, and fails if it cannot start.
+//
+//	go run ./examples/orders -issuer https://issuer.example/ -audience https://api.example
+//
+// trusts yours.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+func main() {
+	issuer := flag.String("issuer", "", "the issuer's `URL`, exactly as tokens name it; none: one of our own")
+	audience := flag.String("audience", "", "the `name` of this service in tokens")
+	addr := flag.String("addr", "127.0.0.1:8080", "where to serve")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Stdout, *issuer, *audience, *addr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "orders:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, stdout io.Writer, issuer, audience, addr string) error {
+	config, token := verifier.Config{Issuer: issuer, Audiences: []string{audience}}, ""
+	if issuer == "" {
+		var err error
+		if config, token, err = startIssuer(ctx); err != nil {
+			return err
+		}
+	}
+	tokens, err := verifier.New(config)
+	if err != nil {
+		return err
+	}
+	auth, err := newAuthenticator(tokens, interceptor.WithObserver(logRefusal))
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	if err := printCommands(stdout, listener.Addr().String(), token); err != nil {
+		return err
+	}
+	return serve(ctx, listener, newHandler(auth))
+}
+
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	srv := &http.Server{Handler: handler, Protocols: new(http.Protocols), ReadHeaderTimeout: 10 * time.Second}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func logRefusal(_ context.Context, d interceptor.Decision) {
+	if d.Err != nil {
+		log.Printf("%s: %v: %v", d.Procedure, d.Code, d.Err)
+	}
+}

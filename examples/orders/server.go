@@ -1,0 +1,47 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	ordersv1 "github.com/oidcrpc/oidcrpc/examples/orders/v1"
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/interceptor/schema"
+)
+
+// newAuthenticator enforces what orders.proto says. The health check is of somebody
+// else's proto, and what neither speaks of is closed.
+func newAuthenticator(
+	tokens interceptor.TokenVerifier, options ...interceptor.Option,
+) (*interceptor.Authenticator, error) {
+	policy, err := schema.Policy(interceptor.Policy{
+		interceptor.HealthCheck: {Access: interceptor.Public},
+		interceptor.HealthList:  {Access: interceptor.Denied},
+		interceptor.HealthWatch: {Access: interceptor.Denied},
+		"/*":                    {Access: interceptor.Denied},
+	}, ordersv1.File_orders_v1_orders_proto)
+	if err != nil {
+		return nil, err
+	}
+	options = append(options, interceptor.WithRealm("orders"), interceptor.WithPolicy(policy))
+	return interceptor.New(tokens, options...)
+}
+
+// newHandler serves both stacks on one port: gRPC by grpc-go, and Connect and
+// gRPC-Web by connect-go.
+func newHandler(auth *interceptor.Authenticator) http.Handler {
+	service := &service{store: newStore()}
+	overGRPC, overConnect := newGRPCServer(auth, service), newConnectHandler(auth, service)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isGRPC(r) {
+			overGRPC.ServeHTTP(w, r)
+		} else {
+			overConnect.ServeHTTP(w, r)
+		}
+	})
+}
+
+func isGRPC(r *http.Request) bool {
+	contentType := r.Header.Get("Content-Type")
+	return strings.HasPrefix(contentType, "application/grpc") && !strings.HasPrefix(contentType, "application/grpc-web")
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"sync"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ordersv1 "github.com/oidcrpc/oidcrpc/examples/orders/v1"
+)
+
+// A store keeps orders in memory. Each belongs to its owner, and those of others are
+// as good as not there. An order is not changed once it is in the store.
+type store struct {
+	mu      sync.Mutex
+	last    int           // the number of the newest order
+	orders  []owned       // the oldest first
+	changed chan struct{} // closed when there are new orders
+}
+
+type owned struct {
+	owner  string
+	number int
+	order  *ordersv1.Order
+}
+
+func newStore() *store { return &store{changed: make(chan struct{})} }
+
+// add adds orders, to which it gives their names, all at once.
+func (s *store) add(owner string, orders ...*ordersv1.Order) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, order := range orders {
+		s.last++
+		order.Id = strconv.Itoa(s.last)
+		order.CreateTime = timestamppb.Now()
+		s.orders = append(s.orders, owned{owner, s.last, order})
+	}
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// after returns the owner's orders that are newer than a number, the number of the
+// newest of all, and a channel that is closed once there are more.
+func (s *store) after(owner string, number int) (orders []*ordersv1.Order, last int, more <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.orders {
+		if o.owner == owner && o.number > number {
+			orders = append(orders, o.order)
+		}
+	}
+	return orders, s.last, s.changed
+}
+
+// remove reports whether the owner had the order.
+func (s *store) remove(owner, id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.orders)
+	s.orders = slices.DeleteFunc(s.orders, func(o owned) bool {
+		return o.owner == owner && o.order.GetId() == id
+	})
+	return len(s.orders) < before
+}

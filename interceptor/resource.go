@@ -1,0 +1,109 @@
+package interceptor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const resourcePath = "/.well-known/oauth-protected-resource"
+
+// ResourceMetadata tells clients where to get tokens for a service (RFC 9728,
+// section 2). Give it to [WithResourceMetadata].
+type ResourceMetadata struct {
+	// Resource is required: the name of the service, an https URL without query and
+	// fragment. It is most often one of [verifier.Config].Audiences. The document's
+	// own URL is made from it, and never from a request.
+	Resource string
+
+	// AuthorizationServers are the issuers whose tokens the service accepts.
+	AuthorizationServers []string
+
+	// Scopes are those that clients may have to ask for. Nil tells of none.
+	Scopes []string
+
+	// Documentation is the URL of a page for people. It may be empty.
+	Documentation string
+}
+
+// resource is a ResourceMetadata as it is served.
+type resource struct {
+	url      string
+	path     string
+	document []byte
+}
+
+func (m ResourceMetadata) compile() (*resource, error) {
+	u, err := parseResource(m.Resource)
+	if err != nil {
+		return nil, err
+	}
+	for _, issuer := range m.AuthorizationServers {
+		if !strings.HasPrefix(issuer, "https://") {
+			return nil, fmt.Errorf("ResourceMetadata.AuthorizationServers: %q is not an https URL", issuer)
+		}
+	}
+	document, err := json.Marshal(struct {
+		Resource             string   `json:"resource"`
+		AuthorizationServers []string `json:"authorization_servers,omitempty"`
+		Scopes               []string `json:"scopes_supported,omitempty"`
+		BearerMethods        []string `json:"bearer_methods_supported"`
+		Documentation        string   `json:"resource_documentation,omitempty"`
+	}{m.Resource, m.AuthorizationServers, m.Scopes, []string{"header"}, m.Documentation})
+	if err != nil {
+		return nil, err
+	}
+	// RFC 9728, section 3.1: a slash that ends the host is dropped, and no other.
+	path := resourcePath
+	if u.Path != "/" {
+		path += u.Path
+	}
+	return &resource{url: "https://" + u.Host + path, path: path, document: document}, nil
+}
+
+// parseResource accepts only what is its own spelling: nothing that a client, a
+// router or a challenge would have to escape.
+func parseResource(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || s != "https://"+u.Host+u.Path {
+		return nil, errors.New("ResourceMetadata.Resource must be an https URL without query and fragment")
+	}
+	unfit := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
+	if u.Path != u.EscapedPath() || strings.ContainsFunc(u.Host, unfit) {
+		return nil, errors.New("ResourceMetadata.Resource must not need escapes")
+	}
+	return u, nil
+}
+
+// ResourceMetadata returns the well-known path of the document that
+// [WithResourceMetadata] describes, and a handler that serves it, for
+// [http.ServeMux.Handle]. It needs no token, and stands beside the middleware of
+// package connectauth rather than behind it. Without that option it serves 404.
+//
+// Strictly, a client that follows a challenge uses the document only if its resource
+// is the very URL that was requested (RFC 9728, section 3.3). A service has one
+// document, while each of its procedures has a URL of its own: only clients that
+// take the resource for a prefix, or are told it, profit from the challenge.
+func (a *Authenticator) ResourceMetadata() (path string, handler http.Handler) {
+	if a.resource == nil {
+		return resourcePath, http.NotFoundHandler()
+	}
+	return a.resource.path, a.resource
+}
+
+// ServeHTTP implements [http.Handler].
+func (r *resource) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	switch {
+	case req.URL.Path != r.path: // a pattern that ends in a slash matches more
+		http.NotFound(w, req)
+	case req.Method != http.MethodGet && req.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(r.document)
+	}
+}

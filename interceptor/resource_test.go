@@ -1,0 +1,145 @@
+package interceptor_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+func TestEveryChallengeNamesTheResourceMetadata(t *testing.T) {
+	const metadata = `, resource_metadata="https://api.test/.well-known/oauth-protected-resource"`
+	tests := []struct {
+		name string
+		sent []string
+		err  error
+		want string
+	}{
+		{"no token", nil, nil, `Bearer realm="api"`},
+		{"no request", []string{"Bearer"}, nil, `Bearer realm="api", error="invalid_request"`},
+		{"a bad token", []string{"Bearer x"}, &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: "m"},
+			`Bearer realm="api", error="invalid_token", error_description="m"`},
+		{"a weak token", []string{"Bearer x"}, &verifier.AuthError{Code: verifier.CodeInsufficientScope},
+			`Bearer realm="api", error="insufficient_scope"`},
+	}
+	for _, test := range tests {
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) { return nil, test.err }),
+			interceptor.WithResourceMetadata(interceptor.ResourceMetadata{Resource: "https://api.test"}))
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M", Authorization: test.sent})
+		if refusal.Challenge != test.want+metadata {
+			t.Errorf("%s: challenge = %s, want %s", test.name, refusal.Challenge, test.want+metadata)
+		}
+		if got := infoOf(t, refusal).GetMetadata()["challenge"]; got != refusal.Challenge {
+			t.Errorf("%s: ErrorInfo has another challenge: %s", test.name, got)
+		}
+	}
+}
+
+func TestMetadataStandUnderTheWellKnownPathOfTheirResource(t *testing.T) {
+	tests := []struct{ resource, path string }{
+		{"https://api.test", "/.well-known/oauth-protected-resource"},
+		{"https://api.test/", "/.well-known/oauth-protected-resource"},
+		{"https://api.test:8443/v1", "/.well-known/oauth-protected-resource/v1"},
+		{"https://api.test/v1/", "/.well-known/oauth-protected-resource/v1/"},
+		{"https://[::1]/orders/v1", "/.well-known/oauth-protected-resource/orders/v1"},
+	}
+	for _, test := range tests {
+		auth := mustNew(t, acceptAll{}, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
+			Resource:             test.resource,
+			AuthorizationServers: []string{"https://issuer.test/"},
+			Scopes:               []string{"orders:read"},
+			Documentation:        "https://docs.test",
+		}))
+		path, handler := auth.ResourceMetadata()
+		if path != test.path {
+			t.Errorf("%s: path = %s, want %s", test.resource, path, test.path)
+		}
+		mux := http.NewServeMux()
+		mux.Handle(path, handler)
+		res := httptest.NewRecorder()
+		mux.ServeHTTP(res, httptest.NewRequest(http.MethodGet, path, nil))
+		var document map[string]any
+		if err := json.Unmarshal(res.Body.Bytes(), &document); err != nil {
+			t.Fatal(err)
+		}
+		if want := map[string]any{
+			"resource":                 test.resource,
+			"authorization_servers":    []any{"https://issuer.test/"},
+			"scopes_supported":         []any{"orders:read"},
+			"bearer_methods_supported": []any{"header"},
+			"resource_documentation":   "https://docs.test",
+		}; res.Code != http.StatusOK || !reflect.DeepEqual(document, want) {
+			t.Errorf("%s: %d %v, want %v", test.resource, res.Code, document, want)
+		}
+		if got := res.Header().Get("Content-Type"); got != "application/json" {
+			t.Errorf("Content-Type = %q", got)
+		}
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M"})
+		challenges, err := verifier.ParseChallenges([]string{refusal.Challenge})
+		if err != nil {
+			t.Fatal(err)
+		}
+		host := strings.Split(test.resource, "/")[2]
+		if got, want := challenges[0].Param("resource_metadata"), "https://"+host+test.path; got != want {
+			t.Errorf("resource_metadata = %s, want %s", got, want)
+		}
+	}
+}
+
+func TestMetadataAreServedToGETAloneAndUnderNoOtherPath(t *testing.T) {
+	auth := mustNew(t, acceptAll{}, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
+		Resource: "https://api.test/v1/",
+	}))
+	path, handler := auth.ResourceMetadata()
+	none, noHandler := mustNew(t, acceptAll{}).ResourceMetadata()
+	mux := http.NewServeMux()
+	mux.Handle(path, handler)
+	mux.Handle(none, noHandler)
+	tests := []struct {
+		method, path string
+		want         int
+	}{
+		{http.MethodGet, path, http.StatusOK},
+		{http.MethodHead, path, http.StatusOK},
+		{http.MethodPost, path, http.StatusMethodNotAllowed},
+		{http.MethodOptions, path, http.StatusMethodNotAllowed},
+		{http.MethodGet, path + "more", http.StatusNotFound},
+		{http.MethodGet, none, http.StatusNotFound},
+	}
+	for _, test := range tests {
+		res := httptest.NewRecorder()
+		mux.ServeHTTP(res, httptest.NewRequest(test.method, test.path, nil))
+		if res.Code != test.want {
+			t.Errorf("%s %s: status %d, want %d", test.method, test.path, res.Code, test.want)
+		}
+	}
+}
+
+func TestNewRefusesMetadataOfNoResource(t *testing.T) {
+	for _, resource := range []string{
+		"", "api.test", "api", "http://api.test", "https://", "https://:443", "https:///v1", "HTTPS://api.test", "https:api.test",
+		"https://api.test?x", "https://api.test?", "https://api.test#x", "https://api.test#", "https://user@api.test",
+		"https://api.test/a b", "https://api.test/%41", "https://api.test/{x}", "https://api.test/caf\u00e9", "https://caf\u00e9.test",
+		"https://api.test/\"", "https://api.test/\\", "https://api.test/\r\nx: y", "https://a\"b.test", " https://api.test",
+	} {
+		_, err := interceptor.New(acceptAll{}, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{Resource: resource}))
+		if err == nil {
+			t.Errorf("Resource %q was accepted", resource)
+		} else if !strings.Contains(err.Error(), "ResourceMetadata.Resource") {
+			t.Errorf("the error %q does not name the field", err)
+		}
+	}
+	for _, issuer := range []string{"", "issuer.test", "http://issuer.test"} {
+		_, err := interceptor.New(acceptAll{}, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
+			Resource: "https://api.test", AuthorizationServers: []string{issuer},
+		}))
+		if err == nil || !strings.Contains(err.Error(), "ResourceMetadata.AuthorizationServers") {
+			t.Errorf("issuer %q: %v", issuer, err)
+		}
+	}
+}

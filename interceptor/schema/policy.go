@@ -1,0 +1,120 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+// Policy returns the policy that files state in their options, with the rules of
+// explicit in place of those that the options give the same procedures. Explicit may
+// be nil.
+//
+// The option of a service becomes the rule "/pkg.Service/*", that of an rpc the
+// rule "/pkg.Service/Method", which replaces it and is never merged with it. An rpc
+// without either has no rule: it needs a valid token, and nothing more.
+//
+// Whatever rule explicit has for a procedure, under its own key or its service's, is
+// its rule: a key "/pkg.Service/*" leaves out all that the schema says of that
+// service, so that no option can soften it. The only "/*" that explicit may have is
+// {Access: Denied}, which closes what neither of them has a rule for; what every call
+// needs stands in [verifier.Config].Require.
+//
+// An error names the file and the procedure whose option contradicts itself, or says
+// what this version of the library does not know. It is an error to name no file,
+// and to name a service twice.
+//
+// Options are read whether or not the program that built the descriptors knew of
+// them: descriptors from a FileDescriptorSet are as good as generated ones.
+func Policy(explicit interceptor.Policy, files ...protoreflect.FileDescriptor) (interceptor.Policy, error) {
+	if len(files) == 0 {
+		return nil, errors.New("schema: Policy needs a file")
+	}
+	if rule, ok := explicit["/*"]; ok && rule.Access != interceptor.Denied {
+		return nil, errors.New(`schema: the options of the schema would replace the explicit rule "/*"`)
+	}
+	policy, err := policyOf(files)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	maps.DeleteFunc(policy, func(key string, _ interceptor.Rule) bool {
+		service := key[:strings.LastIndexByte(key, '/')]
+		_, ok := explicit[service+"/*"]
+		return ok
+	})
+	maps.Copy(policy, explicit)
+	return policy, nil
+}
+
+// Files returns the files of a registry in the order of their paths, for [Policy].
+// [protoregistry.GlobalFiles] has those of all generated code in the program, the
+// files of services that it only calls among them.
+func Files(registry *protoregistry.Files) []protoreflect.FileDescriptor {
+	var files []protoreflect.FileDescriptor
+	registry.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		files = append(files, file)
+		return true
+	})
+	slices.SortFunc(files, func(a, b protoreflect.FileDescriptor) int {
+		return strings.Compare(a.Path(), b.Path())
+	})
+	return files
+}
+
+func policyOf(files []protoreflect.FileDescriptor) (interceptor.Policy, error) {
+	policy := make(interceptor.Policy)
+	paths := make(map[protoreflect.FullName]string)
+	for _, file := range files {
+		// A placeholder stands for a file that could not be found.
+		if file == nil || file.IsPlaceholder() {
+			return nil, errors.New("a file is nil or a placeholder")
+		}
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
+			if path, ok := paths[service.FullName()]; ok {
+				return nil, fmt.Errorf("%s: service %s is in %s already", file.Path(), service.FullName(), path)
+			}
+			paths[service.FullName()] = file.Path()
+			if err := addService(policy, service); err != nil {
+				return nil, fmt.Errorf("%s: %w", file.Path(), err)
+			}
+		}
+	}
+	return policy, nil
+}
+
+func addService(policy interceptor.Policy, service protoreflect.ServiceDescriptor) error {
+	prefix := "/" + string(service.FullName()) + "/"
+	if err := addRule(policy, prefix+"*", service); err != nil {
+		return err
+	}
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
+		if err := addRule(policy, prefix+string(method.Name()), method); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addRule(policy interceptor.Policy, key string, descriptor protoreflect.Descriptor) error {
+	option, err := optionOf(descriptor)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	if option == nil {
+		return nil
+	}
+	policy[key], err = ruleOf(option)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}

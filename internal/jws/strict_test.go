@@ -1,0 +1,26 @@
+package jws_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/oidcrpc/oidcrpc/internal/jws"
+)
+
+// Another parser may read another key in it.
+func TestKeyThatIsNotStrictJSONIsNoKey(t *testing.T) {
+	const members = `"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`
+	if jws.ParseKey([]byte("{"+members+"}")) == nil {
+		t.Fatal("the key is refused for something else")
+	}
+	for _, more := range []string{
+		`"alg":"EdDSA","alg":"EdDSA"`,
+		`"z":1,"z":1`,
+		`"z":"` + "\xff" + `"`,
+		`"z":` + strings.Repeat("[", 16) + strings.Repeat("]", 16),
+	} {
+		if jws.ParseKey([]byte("{"+members+","+more+"}")) != nil {
+			t.Errorf("taken with %q", more)
+		}
+	}
+}

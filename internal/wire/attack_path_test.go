@@ -1,0 +1,159 @@
+package wire_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/oidcrpc/oidcrpc/connectauth"
+	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+// A disguise is a path that might reach a secured procedure while its rule is that of
+// another one, which here is open to everybody.
+type disguise struct {
+	path string
+	want columns
+}
+
+// columns are the verdicts of grpc-go Serve, grpc-go ServeHTTP, connect-go in an
+// http.ServeMux, and the same behind middleware.
+type columns [4]verdict
+
+func disguises() []disguise {
+	const service, greet = "/" + greetv1connect.GreetServiceName, greetv1connect.GreetServiceGreetProcedure
+	const secured, redirected verdict = missingToken, "HTTP 307" // to the clean path
+	none := columns{unimplemented, unimplemented, notFound, notFound}
+	noPath := columns{unimplemented, reset, reset, reset}
+	// What net/http decodes is the real procedure again, to grpc-go and connect-go
+	// alike, and its rule is the real one.
+	decoded := columns{unimplemented, secured, secured, secured}
+	unclean := columns{unimplemented, unimplemented, redirected, notFound}
+	// The middleware asks for a token before anybody learns what there is.
+	unknown := columns{unimplemented, unimplemented, notFound, secured}
+	return []disguise{
+		{greet, columns{secured, secured, secured, secured}},
+
+		{greet[1:], noPath},
+		{"", noPath},
+		{"%2f" + greet[1:], noPath},
+		{"*", columns{unimplemented, unimplemented, "HTTP 400", notFound}},
+		{"/", none},
+		{service, unclean},
+
+		{"/" + greet, unclean},
+		{service + "//Greet", unclean},
+		{"/./" + greet[1:], unclean},
+		{service + "/./Greet", unclean},
+		{"/other.v1.Service/.." + greet, unclean},
+		{service + "/Other/../Greet", unclean},
+		{greet + "/", none},
+		{"/api" + greet, none},
+		{"/*" + greet, none},
+
+		{"/greet.v1.greetservice/Greet", none},
+		{service + "/greet", unknown},
+		{service + "/Other", unknown},
+		{"/other.v1.Service/Greet", none},
+		{service + "/*", none},
+		{"/*", none},
+
+		{service + "/%47reet", decoded},
+		{"/%67" + greet[2:], decoded},
+		{service + "%2fGreet", columns{unimplemented, secured, notFound, secured}},
+		{service + "/%2547reet", none},
+		{greet + "?a=b", decoded},
+		{greet + "?", decoded},
+		{"http://greet.test" + greet, decoded},
+		{greet + "%00", none},
+		{greet + "%2f", none},
+		{greet + "%3f", none},
+		{greet + "%20", none},
+		{greet + "#a", none},
+		{greet + ";a", none},
+		{greet + " ", none},
+		{service + "/Gr\u00e9et", none},
+		{service + "/\uff27reet", none},
+		{greet + "\x00", columns{reset, reset, reset, reset}},
+	}
+}
+
+func TestNoPathLeadsAroundTheRuleOfAProcedure(t *testing.T) {
+	auth, _ := newLaxAuth(t)
+	for _, road := range roads() {
+		if road.format == formatStream {
+			continue // it is not asked for unary procedures
+		}
+		t.Run(road.name, func(t *testing.T) {
+			server := road.launch(t, auth)
+			for _, d := range disguises() {
+				want := d.want[road.column]
+				body := road.format.message(0, nil)
+				if want == reset {
+					body = nil // it would find its stream closed
+				}
+				if got := road.send(t, server, road.format.fields(d.path), body); got != want {
+					t.Errorf("%q: %s, want %s", d.path, got, want)
+				}
+			}
+			if ran := server.service.ran.Load(); ran != 0 {
+				t.Errorf("%d handlers ran", ran)
+			}
+			server.checkQuiet(t)
+		})
+	}
+}
+
+// A server may put its services under a prefix. What stands behind it is what is
+// asked for, and the middleware has to stand there, too.
+func TestPrefixBeforeTheProcedureChangesNoRule(t *testing.T) {
+	const prefix, greet = "/api", greetv1connect.GreetServiceGreetProcedure
+	auth, tokens := newLaxAuth(t)
+	good := field{Name: "authorization", Value: "Bearer " + tokens.issuer.Token(rights(nil))}
+	behind := func(wrap func(http.Handler) http.Handler) launcher {
+		return func(t *testing.T, auth *interceptor.Authenticator) *server {
+			t.Helper()
+			s := &server{service: &service{}}
+			s.serveHTTP(t, wrap(newConnectHandler(auth, s.service)))
+			return s
+		}
+	}
+	strip := func(next http.Handler) http.Handler { return http.StripPrefix(prefix, next) }
+	middleware := connectauth.NewMiddleware(auth)
+	for _, tt := range []struct {
+		name          string
+		launch        launcher
+		without, with verdict // a token
+	}{
+		{"the interceptor", behind(strip), missingToken, served},
+		{"the middleware behind the prefix", behind(func(next http.Handler) http.Handler {
+			return strip(middleware(next))
+		}), missingToken, served},
+		{"the middleware before the prefix", behind(func(next http.Handler) http.Handler {
+			return middleware(strip(next))
+		}), notFound, notFound},
+		{"grpc-go", func(t *testing.T, auth *interceptor.Authenticator) *server {
+			t.Helper()
+			s := &server{service: &service{}, grpcGo: true}
+			srv := newGRPCServer(auth, s.service)
+			s.serveHTTP(t, strip(srv))
+			t.Cleanup(srv.Stop)
+			return s
+		}, missingToken, served},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := tt.launch(t, auth)
+			r := road{format: formatGRPC}
+			if got := r.send(t, server, r.format.fields(prefix+greet), r.format.message(0, nil)); got != tt.without {
+				t.Errorf("without a token: %s, want %s", got, tt.without)
+			}
+			if ran := server.service.ran.Load(); ran != 0 {
+				t.Errorf("%d handlers ran", ran)
+			}
+			if got := r.send(t, server, r.format.fields(prefix+greet, good), r.format.message(0, nil)); got != tt.with {
+				t.Errorf("with a token: %s, want %s", got, tt.with)
+			}
+			server.checkQuiet(t)
+		})
+	}
+}
