@@ -267,8 +267,10 @@ var mutants = []mutant{
 		`i.timeout/2`, `i.timeout`, tokens},
 	{"logs quote queries", "verifier/issuer.go",
 		`strings.Cut(rawURL, "?")`, `strings.Cut(rawURL, "\x00")`, tokens},
-	{"logs quote redirects", "verifier/issuer.go",
-		`return urlErr.Err`, `return urlErr`, tokens},
+	{"logs quote redirects", "verifier/fetcherror.go",
+		`cause = urlErr.Err`, `return urlErr.Error()`, tokens},
+	{"logs quote what the issuer sent", "verifier/fetcherror.go",
+		`return "no valid response"`, `return cause.Error()`, tokens},
 
 	// Several issuers.
 	{"any issuer's keys will do", "verifier/issuers.go",
