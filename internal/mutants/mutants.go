@@ -28,7 +28,7 @@ var mutants = []mutant{
 	{"what was sent to an optional procedure is ignored", "interceptor/judge.go",
 		`rule.Access == Optional && len(call.Authorization) == 0`, `rule.Access == Optional`, calls},
 	{"no claims and no error mean yes", "interceptor/judge.go",
-		`if err == nil && claims == nil {`, `if false {`, calls},
+		`if claims != nil && err == nil {`, `if err == nil {`, calls},
 
 	// The form.
 	{"a token may be of any length", "verifier/token.go",
