@@ -230,7 +230,7 @@ var mutants = []mutant{
 	{"a failed fetch spends the bucket", "verifier/bucket.go",
 		`max(0, b.spent-1)`, `max(0, b.spent)`, tokens},
 	{"unknown kids are judged by what is there", "verifier/keysource.go",
-		`if !set.asked.Before(began) {`, `if set != nil {`, tokens},
+		`if set.launch > began {`, `if set != nil {`, tokens},
 	{"absent kids are not remembered", "verifier/absent.go",
 		`	if !ok || `, `	if ok || `, tokens},
 	{"absent kids are remembered for ever", "verifier/absent.go",
