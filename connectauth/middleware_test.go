@@ -164,6 +164,27 @@ func TestPathThatNamesNoProcedureIsNotServed(t *testing.T) {
 	}
 }
 
+func TestMiddlewareServesTheResourceMetadata(t *testing.T) {
+	auth := newAuth(t, verifiertest.NewIssuer(), interceptor.WithResourceMetadata(
+		interceptor.ResourceMetadata{Resource: "https://api.example/orders"}))
+	path, _ := auth.ResourceMetadata()
+	server := serve(t, connectauth.NewMiddleware(auth)(http.NotFoundHandler()))
+	for path, want := range map[string]int{
+		path:                                    http.StatusOK,
+		path + "/":                              http.StatusNotFound,
+		"/.well-known/oauth-protected-resource": http.StatusNotFound,
+	} {
+		res, err := server.Client().Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("GET %s: status %d, want %d", path, res.StatusCode, want)
+		}
+	}
+}
+
 func TestSkippedRequestsAreLeftAlone(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	auth := newAuth(t, issuer)

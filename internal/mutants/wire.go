@@ -45,6 +45,8 @@ var wireMutants = []mutant{
 	// The middleware.
 	{"the middleware serves any path", "connectauth/middleware.go",
 		`if !interceptor.IsProcedure(r.URL.Path) {`, `if false {`, connects},
+	{"the middleware hides the resource metadata", "connectauth/middleware.go",
+		`if r.URL.Path == m.metadataPath {`, `if false {`, connects},
 	{"the middleware lets everybody pass", "connectauth/middleware.go",
 		`		_ = m.errors.Write(w, r, newError(refusal))
 		return
