@@ -66,9 +66,7 @@ func run(rounds int, only, output string) error {
 	if err := report.print(os.Stdout); err != nil {
 		return err
 	}
-	if err := report.printGoals(os.Stdout); err != nil {
-		return err
-	}
+	report.printGoals(os.Stdout)
 	if output == "" {
 		return nil
 	}
