@@ -162,15 +162,10 @@ func (c Config) validate() error {
 	if err := c.validateIssuer(); err != nil {
 		return err
 	}
+	if err := c.validateAudiences(); err != nil {
+		return err
+	}
 	switch {
-	case len(c.Audiences) == 0 && len(c.ClientIDs) == 0:
-		return errors.New("Config.Audiences must name at least one audience, unless Config.ClientIDs is set")
-	case slices.Contains(c.Audiences, ""):
-		return errors.New("Config.Audiences must not hold an empty audience")
-	case slices.Contains(c.ClientIDs, ""):
-		return errors.New("Config.ClientIDs must not hold an empty client ID")
-	case c.RFC9068 && len(c.Audiences) == 0:
-		return errors.New("Config.ClientIDs admits tokens without aud, which Config.RFC9068 refuses")
 	case len(c.Algorithms) == 0:
 		return errors.New("Config.Algorithms must not be empty; nil means RS256")
 	case c.Leeway < 0 || c.Leeway > maxLeeway:
@@ -197,6 +192,20 @@ func (c Config) validate() error {
 	}
 	if _, err := parseClaimPath(c.PermissionsClaim); err != nil {
 		return fmt.Errorf("Config.PermissionsClaim: %w", err)
+	}
+	return nil
+}
+
+func (c Config) validateAudiences() error {
+	switch {
+	case len(c.Audiences) == 0 && len(c.ClientIDs) == 0:
+		return errors.New("Config.Audiences must name at least one audience, unless Config.ClientIDs is set")
+	case slices.Contains(c.Audiences, ""):
+		return errors.New("Config.Audiences must not hold an empty audience")
+	case slices.Contains(c.ClientIDs, ""):
+		return errors.New("Config.ClientIDs must not hold an empty client ID")
+	case c.RFC9068 && len(c.Audiences) == 0:
+		return errors.New("Config.ClientIDs admits tokens without aud, which Config.RFC9068 refuses")
 	}
 	return nil
 }
