@@ -69,8 +69,20 @@ func (s *keySource) fly(f *flight) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
 	previous := s.current.Load()
-	set, err := s.fetchSafely(ctx, previous, f.reason)
+	set, err := s.fetchInTime(ctx, previous, f.reason)
 	s.report(s.land(f, previous, set, err))
+}
+
+func (s *keySource) fetchInTime(
+	ctx context.Context, previous *snapshot, reason FetchReason,
+) (*snapshot, *KeysError) {
+	var set *snapshot
+	var err *KeysError
+	failure := inTime(ctx, func() { set, err = s.fetch(ctx, previous, reason) })
+	if failure != nil {
+		return nil, &KeysError{Code: CodeJWKSError, Err: fmt.Errorf("fetch of keys: %w", failure)}
+	}
+	return set, err
 }
 
 // land puts an end to a flight.
@@ -101,17 +113,4 @@ func (s *keySource) land(f *flight, previous, set *snapshot, err *KeysError) Fet
 	s.flight = nil
 	close(f.done)
 	return event
-}
-
-// fetchSafely turns a panic into an error: it would not be one call's, as in a
-// handler, but the end of the server.
-func (s *keySource) fetchSafely(
-	ctx context.Context, previous *snapshot, reason FetchReason,
-) (set *snapshot, err *KeysError) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &KeysError{Code: CodeJWKSError, Err: fmt.Errorf("panic: %v", p)}
-		}
-	}()
-	return s.fetch(ctx, previous, reason)
 }

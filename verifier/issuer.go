@@ -51,6 +51,7 @@ func newClient(client *http.Client) *http.Client {
 		c = *client
 	}
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		req.Header.Del("If-None-Match") // the tag is of another resource
 		from := via[0].URL
 		if req.URL.Host != from.Host || req.URL.Scheme != from.Scheme {
 			return redirectError("redirected to another host or scheme")

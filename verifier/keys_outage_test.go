@@ -2,7 +2,9 @@ package verifier_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -189,5 +191,51 @@ func TestTokensOfUnknownKeysAreNotJudgedInAnOutage(t *testing.T) {
 		p.recover()
 		time.Sleep(failure.RetryAfter)
 		accept(t, v, next)
+	})
+}
+
+// Nobody but its author can make a transport listen to its context.
+func TestTransportThatIsDeafOrGoneHoldsNobodyUp(t *testing.T) {
+	for name, respond := range map[string]func(released <-chan struct{}) (*http.Response, error){
+		"deaf": func(released <-chan struct{}) (*http.Response, error) { <-released; return nil, errors.New("at last") },
+		"gone": func(<-chan struct{}) (*http.Response, error) { runtime.Goexit(); return nil, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				released := make(chan struct{})
+				p := newPatient()
+				p.suffer(func(*http.Request) (*http.Response, error) { return respond(released) })
+				v := newVerifier(t, p.config())
+				start := time.Now()
+				if _, err := v.Verify(t.Context(), p.Token(nil)); verifier.CodeOf(err) != verifier.CodeJWKSError {
+					t.Errorf("Verify: %v, want code %q", err, verifier.CodeJWKSError)
+				}
+				if waited := time.Since(start); waited > 4*time.Second {
+					t.Errorf("the call waited %v, want the 3s of FetchTimeout and a moment", waited)
+				}
+				p.recover()
+				time.Sleep(time.Second)
+				accept(t, v, p.Token(nil))
+				close(released)
+			})
+		})
+	}
+}
+
+// A fetch that failed before keys were due says nothing of the time when they are.
+func TestFailureBeforeKeysAreDueLetsNoWithdrawnKeyLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, v, token := warm(t)
+		p.Rotate()
+		time.Sleep(170 * time.Second)
+		p.suffer(resets)
+		if _, err := v.Verify(t.Context(), withKid(token, "made-up")); verifier.CodeOf(err) != verifier.CodeJWKSFetchFailed {
+			t.Fatalf("Verify: %v, want code %q", err, verifier.CodeJWKSFetchFailed)
+		}
+		p.recover()
+		time.Sleep(130 * time.Second) // the time to live is over
+		if code := verdict(t, v, token); code != verifier.CodeKeyNotFound {
+			t.Errorf("code = %q, want %q", code, verifier.CodeKeyNotFound)
+		}
 	})
 }

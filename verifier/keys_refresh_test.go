@@ -1,6 +1,7 @@
 package verifier_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -234,4 +235,54 @@ func TestUnfitEntityTagsAreIgnored(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestCallIsServedByTheFetchItWaitedForHoweverShortKeysLive(t *testing.T) {
+	for _, ttl := range []time.Duration{1, time.Microsecond} {
+		p := newPatient()
+		config := p.config()
+		config.KeysTTL = ttl
+		v := newVerifier(t, config)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := v.Verify(ctx, p.Token(nil)); err != nil {
+			t.Errorf("Verify: %v", err)
+		}
+		wantFetches(t, p, 1)
+	}
+}
+
+// A redirect may lead to another document of the same tag.
+func TestEntityTagIsNotSentAlongARedirect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		before := p.JWKS()
+		moved := false
+		p.suffer(func(req *http.Request) (*http.Response, error) {
+			body := before
+			switch {
+			case req.URL.Path == "/jwks" && moved:
+				return redirect("/v2"), nil
+			case req.URL.Path == "/jwks":
+				return redirect("/v1"), nil
+			case req.URL.Path == "/v2":
+				body = p.JWKS()
+			}
+			if req.Header.Get("If-None-Match") != "" {
+				return response(http.StatusNotModified, ""), nil
+			}
+			res := response(http.StatusOK, string(body))
+			res.Header.Set("ETag", `"1"`)
+			return res, nil
+		})
+		v := newVerifier(t, p.config())
+		token := lasting(p.Issuer)
+		accept(t, v, token)
+		p.Rotate()
+		moved = true
+		time.Sleep(6 * time.Minute)
+		if code := verdict(t, v, token); code != verifier.CodeKeyNotFound {
+			t.Errorf("code = %q, want %q", code, verifier.CodeKeyNotFound)
+		}
+	})
 }

@@ -88,7 +88,8 @@ func (s *keySource) await(ctx context.Context, kid string) (*snapshot, error) {
 	for {
 		now := time.Now()
 		set := s.current.Load()
-		if s.serves(set, now) && s.settles(set, kid, began, now) {
+		isOwn := set != nil && set.launch > began // good for this call, however short it lives
+		if (isOwn || s.serves(set, now)) && s.settles(set, kid, began, now) {
 			return set, nil
 		}
 		if failure != nil {
@@ -129,7 +130,7 @@ func (s *keySource) serves(set *snapshot, now time.Time) bool {
 // Since refreshes begin ahead of time, under traffic one is over well before the time
 // to live is. When the time to live is over all the same, the set may hold withdrawn
 // keys, and serves on one condition only: that the issuer is out, as far as we know.
-// It is if a fetch has failed, and the next one is not overdue by a whole time to
+// It is if a refresh has failed, and the next one is not overdue by a whole time to
 // live; or if a fetch that began ahead of time is still under way. Then no call waits,
 // for as long as the set may be stale, and refreshes are tried behind their backs.
 // Without such news, as after a quiet time, a call has to wait: for one fetch at
@@ -143,7 +144,7 @@ func (s *keySource) mayServe(set *snapshot, now time.Time) bool {
 	case s.flight != nil && s.flight.asked.Before(set.expires):
 		return true
 	default:
-		return s.outage.isNews(now, set.ttl)
+		return s.outage.isNews(set.refreshAt, now, set.ttl)
 	}
 }
 

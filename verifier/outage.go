@@ -25,9 +25,9 @@ type outage struct {
 func (o *outage) lastsAt(now time.Time) bool { return now.Before(o.retryAt) }
 
 // isNews reports whether the issuer has to be taken for out: it was so at the latest
-// fetch, and it is not for want of calls that there was no other.
-func (o *outage) isNews(now time.Time, ttl time.Duration) bool {
-	return o.failures > 0 && now.Before(o.retryAt.Add(ttl))
+// fetch, that fetch was due, and it is not for want of calls that there was no other.
+func (o *outage) isNews(due, now time.Time, ttl time.Duration) bool {
+	return o.failures > 0 && !o.latest.Before(due) && now.Before(o.retryAt.Add(ttl))
 }
 
 func (o *outage) error(now time.Time) *KeysError {

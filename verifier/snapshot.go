@@ -46,6 +46,12 @@ func refreshAfter(ttl time.Duration) time.Duration {
 	return time.Duration(part * float64(ttl))
 }
 
-func (s *snapshot) isFresh(now time.Time) bool   { return s.isFixed || now.Before(s.refreshAt) }
-func (s *snapshot) isExpired(now time.Time) bool { return !s.isFixed && !now.Before(s.expires) }
-func (s *snapshot) isDead(now time.Time) bool    { return !s.isFixed && !now.Before(s.dead) }
+func (s *snapshot) isFresh(now time.Time) bool   { return s.isFixed || !hasCome(s.refreshAt, now) }
+func (s *snapshot) isExpired(now time.Time) bool { return !s.isFixed && hasCome(s.expires, now) }
+func (s *snapshot) isDead(now time.Time) bool    { return !s.isFixed && hasCome(s.dead, now) }
+
+// hasCome asks both clocks: the monotonic one stands still while a machine is suspended,
+// and the other can be set back.
+func hasCome(t, now time.Time) bool {
+	return !now.Before(t) || !now.Round(0).Before(t.Round(0))
+}

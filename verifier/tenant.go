@@ -12,28 +12,28 @@ import (
 
 // A tenant is what is known of an issuer since it was last looked up. It never changes.
 type tenant struct {
-	verifier *Verifier // nil: a stranger
+	verifier *Verifier // nil: the issuer is unknown, as far as we know
 	config   Config
 	found    time.Time
 	outage   outage    // of the resolver
-	refused  time.Time // a stranger: until then
+	refused  time.Time // an unknown issuer: until then
 }
 
 // mayServe reports whether the tenant's tokens may be judged without another look-up. It
 // follows the rule of [keySource.mayServe].
 func (t *tenant) mayServe(now time.Time) bool {
-	switch age := now.Sub(t.found); {
-	case t.verifier == nil || age >= tenantTTL+tenantMaxStale:
+	switch {
+	case t.verifier == nil || hasCome(t.found.Add(tenantTTL+tenantMaxStale), now):
 		return false
-	case age < tenantTTL:
+	case !hasCome(t.found.Add(tenantTTL), now):
 		return true
 	default:
-		return t.outage.isNews(now, tenantTTL)
+		return t.outage.isNews(t.due(), now, tenantTTL)
 	}
 }
 
-// isDue reports whether to look the tenant up while its tokens are judged.
-func (t *tenant) isDue(now time.Time) bool { return now.Sub(t.found) >= tenantRefresh }
+// due is when to look the tenant up while its tokens are judged.
+func (t *tenant) due() time.Time { return t.found.Add(tenantRefresh) }
 
 // A lookup is one call of the resolver, which any number of calls wait for.
 type lookup struct {
@@ -68,7 +68,7 @@ func (t *Tenants) find(issuer string, failure error) (*Verifier, *lookup, error)
 	known := t.known(issuer)
 	underWay := t.lookups[issuer]
 	if known.mayServe(now) {
-		if known.isDue(now) && underWay == nil && !known.outage.lastsAt(now) {
+		if hasCome(known.due(), now) && underWay == nil && !known.outage.lastsAt(now) {
 			t.lookUp(issuer, known)
 		}
 		return known.verifier, nil, nil
@@ -119,7 +119,7 @@ func (t *Tenants) lookUp(issuer string, known *tenant) *lookup {
 func (t *Tenants) run(l *lookup, issuer string, known *tenant) {
 	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
 	defer cancel()
-	found, err := t.lookUpSafely(ctx, issuer, known)
+	found, err := t.resolveInTime(ctx, issuer, known)
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -132,11 +132,7 @@ func (t *Tenants) run(l *lookup, issuer string, known *tenant) {
 	switch {
 	case err == nil:
 		found.found = now
-		t.strangers.Remove(issuer)
-		t.tenants.Add(issuer, found)
-		if known.verifier == nil {
-			t.misses.giveBack()
-		}
+		t.keep(issuer, found)
 	case errors.Is(err, ErrUnknownIssuer):
 		l.err = refuseStranger()
 		t.tenants.Remove(issuer)
@@ -145,22 +141,47 @@ func (t *Tenants) run(l *lookup, issuer string, known *tenant) {
 		failing := *known
 		failing.outage.extend(now, &KeysError{Code: CodeJWKSFetchFailed, Err: err})
 		l.err = failing.outage.error(now)
-		if failing.verifier != nil {
-			t.tenants.Add(issuer, &failing)
-		} else {
-			t.strangers.Add(issuer, &failing)
-		}
+		t.keep(issuer, &failing)
 	}
 }
 
-// lookUpSafely turns a panic into an error, since it would be the end of the server. No
-// error quotes the issuer that a token claims, unless it is one of a configuration.
-func (t *Tenants) lookUpSafely(ctx context.Context, issuer string, known *tenant) (found *tenant, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
+// keep puts what is known of an issuer in the place of what was. It expects the mutex to
+// be held.
+func (t *Tenants) keep(issuer string, known *tenant) {
+	if t.tenants.Contains(issuer) {
+		t.tenants.Add(issuer, known)
+	} else {
+		t.strangers.Add(issuer, known)
+	}
+}
+
+// admit gives a stranger who has shown a good token a tenant's place, and back what its
+// look-up has cost.
+func (t *Tenants) admit(issuer string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	stranger, ok := t.strangers.Peek(issuer)
+	if !ok || stranger.verifier == nil {
+		return
+	}
+	t.strangers.Remove(issuer)
+	t.tenants.Add(stranger.config.Issuer, stranger)
+	t.misses.giveBack()
+}
+
+func (t *Tenants) resolveInTime(ctx context.Context, issuer string, known *tenant) (*tenant, error) {
+	var found *tenant
+	var err error
+	failure := inTime(ctx, func() { found, err = t.configured(ctx, issuer, known) })
+	if failure != nil {
+		return nil, fmt.Errorf("look-up of a tenant: %w", failure)
+	}
+	return found, err
+}
+
+// configured makes a tenant of what the resolver says. No error quotes the issuer that a
+// token claims, unless it is one of a configuration.
+func (t *Tenants) configured(ctx context.Context, issuer string, known *tenant) (*tenant, error) {
 	config, err := t.resolve(ctx, issuer)
 	if err != nil {
 		return nil, err

@@ -46,17 +46,18 @@ const (
 // A tenant is looked up again every 4 to 5 minutes while it is in use, and so lives on
 // for that long when it is removed; while the resolver returns errors, it does for an
 // hour more. It keeps its keys if its configuration is still the same, OnFetch aside,
-// which cannot be compared.
+// which cannot be compared: a resolver should return the same HTTPClient and Logger.
 //
-// Issuers that are unknown are remembered for 10 seconds and take no tenant's place. All
-// of them together cost no more than 64 look-ups, and then 10 a second: what exceeds
-// that is answered with a [*KeysError].
+// Whoever makes tokens up takes no tenant's place: that is given to an issuer with the
+// first of its tokens that is good. Until then it is one of those that share 64 look-ups,
+// refilled with 10 a second: what exceeds them is answered with a [*KeysError]. That an
+// issuer is unknown is remembered for 10 seconds.
 type Tenants struct {
 	resolve Resolver
 
 	mu        sync.Mutex                      // never held during a look-up
-	tenants   *simplelru.LRU[string, *tenant] // those that have a verifier
-	strangers *simplelru.LRU[string, *tenant] // those that have none
+	tenants   *simplelru.LRU[string, *tenant] // those that have shown a good token
+	strangers *simplelru.LRU[string, *tenant] // all others
 	lookups   map[string]*lookup              // under way
 	misses    bucket                          // of strangers
 }
@@ -103,18 +104,24 @@ func (t *Tenants) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.Verify(ctx, token)
+	claims, err := v.Verify(ctx, token)
+	if err == nil {
+		t.admit(issuer)
+	}
+	return claims, err
 }
 
 // Status returns the state of the keys of all tenants that are held, by issuer. It looks
 // nothing up.
 func (t *Tenants) Status() []Status {
 	t.mu.Lock()
-	tenants := t.tenants.Values()
+	known := append(t.tenants.Values(), t.strangers.Values()...)
 	t.mu.Unlock()
-	all := make([]Status, len(tenants))
-	for n, tenant := range tenants {
-		all[n] = tenant.verifier.Status()
+	var all []Status
+	for _, tenant := range known {
+		if tenant.verifier != nil {
+			all = append(all, tenant.verifier.Status())
+		}
 	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Issuer, b.Issuer) })
 	return all

@@ -263,6 +263,51 @@ func TestMadeUpIssuersCostLittleAndEvictNobody(t *testing.T) {
 }
 
 // Tenants that exist are not held up: what they took from the bucket is given back.
+// Forged tokens may name issuers that there are, more of them than have a place.
+func TestForgedTokensOfRealIssuersCostLittleAndEvictNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{}
+		var tenants []*patient
+		for i := range 100 {
+			p := newPatientAt(fmt.Sprintf("https://t%d.test", i))
+			tenants = append(tenants, p)
+			d.add(p.config())
+		}
+		v := newTenants(t, 2, d)
+		good := lasting(tenants[0].Issuer)
+		wantCode(t, v, good, "")
+		for n := range 6000 {
+			p := tenants[n%len(tenants)]
+			_, _ = v.Verify(t.Context(), withKid(p.Token(nil), fmt.Sprint("made-up-", n)))
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := d.calls(); n > 1+64+600 {
+			t.Errorf("the resolver was asked %d times within a minute, want 64 and ten a second", n)
+		}
+		tenants[0].suffer(resets)
+		wantCode(t, v, good, "") // by the keys that are held
+	})
+}
+
+func TestAResolverThatIsDeafHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		released := make(chan struct{})
+		v, err := verifier.NewTenants(1, func(context.Context, string) (verifier.Config, error) {
+			<-released
+			return verifier.Config{}, verifier.ErrUnknownIssuer
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		wantCode(t, v, newPatient().Token(nil), verifier.CodeJWKSFetchFailed)
+		if waited := time.Since(start); waited > 4*time.Second {
+			t.Errorf("the call waited %v, want 3s and a moment", waited)
+		}
+		close(released)
+	})
+}
+
 func TestManyColdTenantsAreServedWithinAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()

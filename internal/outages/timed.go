@@ -36,7 +36,9 @@ func startWith(ctx context.Context, ttl time.Duration) (*issuer, *verifier.Verif
 func coldStart(ctx context.Context) (string, error) {
 	i := startIssuer(slow)
 	defer i.stop()
-	v, err := verifier.New(i.config())
+	config := i.config()
+	config.KeysTTL = time.Hour // no refresh may come in between
+	v, err := verifier.New(config)
 	if err != nil {
 		return "", err
 	}
