@@ -47,10 +47,10 @@ func New(tokens TokenVerifier, options ...Option) (*Authenticator, error) {
 	return a, nil
 }
 
-// isNil sees through an interface: a constructor whose error was ignored leaves a nil
-// pointer in it, and so does an error variable of a pointer's type.
-func isNil(v any) bool {
-	switch value := reflect.ValueOf(v); value.Kind() {
+// isNil sees through the interface: a constructor whose error was ignored leaves a nil
+// pointer in it.
+func isNil(tokens TokenVerifier) bool {
+	switch value := reflect.ValueOf(tokens); value.Kind() {
 	case reflect.Invalid:
 		return true
 	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:

@@ -99,6 +99,8 @@ func TestWhatEachErrorBecomes(t *testing.T) {
 		{"neither claims nor an error", t.Context(), nil, code.Code_INTERNAL, ""},
 		{"a nil AuthError", t.Context(), (*verifier.AuthError)(nil), code.Code_INTERNAL, ""},
 		{"a nil KeysError", t.Context(), (*verifier.KeysError)(nil), code.Code_INTERNAL, ""},
+		{"a nil AuthError among others", t.Context(), errors.Join(errors.New("x"), (*verifier.AuthError)(nil)), code.Code_INTERNAL, ""},
+		{"a nil KeysError among others", t.Context(), errors.Join((*verifier.KeysError)(nil), errors.New("x")), code.Code_INTERNAL, ""},
 		{"keys that cost another's token", t.Context(),
 			&verifier.KeysError{Code: verifier.CodeJWKSError, Err: &verifier.AuthError{Code: verifier.CodeTokenExpired}},
 			code.Code_UNAVAILABLE, "JWKS_ERROR"},

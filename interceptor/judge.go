@@ -41,7 +41,7 @@ var errDenied = errors.New("interceptor: the procedure is denied to everybody")
 // requirement: the caller should have to ask only once (RFC 6750, section 3).
 func nameAllNeeds(err error, rule *keyedRule) error {
 	authErr, ok := errors.AsType[*verifier.AuthError](err)
-	if !ok {
+	if !ok || authErr == nil {
 		return err
 	}
 	if full := authErr.With(rule.Require); full != authErr {
@@ -55,13 +55,10 @@ func (a *Authenticator) verify(ctx context.Context, token string) (*verifier.Cla
 		return claims, nil
 	}
 	claims, err := a.verifier.Verify(ctx, token)
-	if claims != nil && err == nil {
-		return claims, nil
-	}
-	if isNil(err) {
+	if err == nil && claims == nil {
 		return nil, errors.New("interceptor: the TokenVerifier returned neither claims nor an error")
 	}
-	return nil, err
+	return claims, err
 }
 
 // allowed asks the rule's own check.
@@ -76,7 +73,7 @@ func allowed(ctx context.Context, rule *keyedRule, claims *verifier.Claims) erro
 // notAllowed returns the refusal that err is the reason for. An AuthError stands as
 // it is; any other error says no more to the caller than no.
 func notAllowed(err error) error {
-	if _, ok := errors.AsType[*verifier.AuthError](err); ok && !isNil(err) {
+	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok && authErr != nil {
 		return err
 	}
 	return &verifier.AuthError{

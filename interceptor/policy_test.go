@@ -189,6 +189,8 @@ func TestAllowHasTheLastWord(t *testing.T) {
 			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
 		{"a context's error of its own is a no", context.Canceled,
 			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
+		{"a nil AuthError among others is a no", errors.Join((*verifier.AuthError)(nil)),
+			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
 		{"a nil AuthError is a no", (*verifier.AuthError)(nil),
 			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
 	}

@@ -31,10 +31,11 @@ type Refusal struct {
 func (r *Refusal) String() string { return r.Code.String() + ": " + r.Message }
 
 func (a *Authenticator) refuse(ctx context.Context, err error) *Refusal {
-	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok {
+	// A nil pointer among them is no refusal, but somebody's mistake.
+	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok && authErr != nil {
 		return a.refuseCaller(authErr)
 	}
-	if keysErr, ok := errors.AsType[*verifier.KeysError](err); ok {
+	if keysErr, ok := errors.AsType[*verifier.KeysError](err); ok && keysErr != nil {
 		return &Refusal{
 			Code:    code.Code_UNAVAILABLE,
 			Message: "the access token cannot be verified at the moment",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -74,6 +75,9 @@ func parseResource(s string) (*url.URL, error) {
 	unfit := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
 	if u.Path != u.EscapedPath() || strings.ContainsFunc(u.Host, unfit) {
 		return nil, errors.New("ResourceMetadata.Resource must not need escapes")
+	}
+	if u.Path != "" && path.Clean(u.Path+"x") != u.Path+"x" {
+		return nil, errors.New("ResourceMetadata.Resource must have no dots or empty parts in its path")
 	}
 	return u, nil
 }

@@ -125,6 +125,7 @@ func TestNewRefusesMetadataOfNoResource(t *testing.T) {
 		"", "api.test", "api", "http://api.test", "https://", "https://:443", "https:///v1", "HTTPS://api.test", "https:api.test",
 		"https://api.test?x", "https://api.test?", "https://api.test#x", "https://api.test#", "https://user@api.test",
 		"https://api.test/a b", "https://api.test/%41", "https://api.test/{x}", "https://api.test/caf\u00e9", "https://caf\u00e9.test",
+		"https://api.test/..", "https://api.test/.", "https://api.test/a/../b", "https://api.test//", "https://api.test//a", "https://api.test/a//",
 		"https://api.test/\"", "https://api.test/\\", "https://api.test/\r\nx: y", "https://a\"b.test", " https://api.test",
 	} {
 		_, err := interceptor.New(acceptAll{}, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{Resource: resource}))

@@ -37,8 +37,13 @@ type AuthError struct {
 // Error returns the code and the message, never the cause.
 func (e *AuthError) Error() string { return string(e.Code) + ": " + e.Message }
 
-// Unwrap returns the cause, which may be nil.
-func (e *AuthError) Unwrap() error { return e.Err }
+// Unwrap returns the cause, which may be nil, as may e.
+func (e *AuthError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // StatusCode returns the HTTP status of the refusal: 403 for
 // [CodeInsufficientScope] and [CodeInsufficientPermissions], and 401 for every
@@ -168,10 +173,13 @@ func (e *KeysError) Error() string {
 	return string(e.Code) + ": " + e.Err.Error()
 }
 
-// Unwrap returns the cause, which may be nil. It is nil for a cause with an [AuthError]
+// Unwrap returns the cause, which may be nil, as may e. It is nil for a cause with an [AuthError]
 // in it, such as that of an HTTPClient whose own token was refused: that one is not
 // about the caller.
 func (e *KeysError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
 	if _, ok := errors.AsType[*AuthError](e.Err); ok {
 		return nil
 	}

@@ -28,8 +28,12 @@ var callMutants = []mutant{
 		`return value.IsNil()`, `return false`, calls},
 	{"a nil option is an option", "interceptor/authenticator.go",
 		`if option == nil {`, `if false {`, calls},
-	{"a nil error is an error of its type", "interceptor/judge.go",
-		`if isNil(err) {`, `if err == nil {`, calls},
+	{"a nil refusal is one", "interceptor/refusal.go",
+		`ok && authErr != nil {`, `ok {`, calls},
+	{"a nil outage is one", "interceptor/refusal.go",
+		`ok && keysErr != nil {`, `ok {`, calls},
+	{"a nil refusal of Allow is one", "interceptor/judge.go",
+		`ok && authErr != nil {`, `ok {`, calls},
 	{"a zero Authenticator is one", "interceptor/judge.go",
 		`if a.verifier == nil {`, `if false {`, calls},
 
@@ -54,8 +58,8 @@ var callMutants = []mutant{
 	{"the challenge leaves the baseline out", "verifier/requirement.go",
 		`return refusal.With(baseline).With(r)`, `return refusal.With(r)`, calls},
 	{"an error of Allow is nobody's fault", "interceptor/judge.go",
-		`errors.AsType[*verifier.AuthError](err); ok && !isNil(err) {
-		return err`, `errors.AsType[*verifier.AuthError](err); ok || true {
+		`ok && authErr != nil {
+		return err`, `ok && authErr != nil || true {
 		return err`, calls},
 	{"the reason of Allow is lost", "interceptor/judge.go",
 		`		Err:     err,
