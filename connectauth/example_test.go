@@ -89,8 +89,8 @@ type order struct{ customer string }
 
 func ExampleRefuse() {
 	show := func(ctx context.Context, order *order) (*order, error) {
-		claims, _ := interceptor.ClaimsFromContext(ctx)
-		if order.customer != claims.Subject() {
+		claims, ok := interceptor.ClaimsFromContext(ctx)
+		if !ok || order.customer != claims.Subject() {
 			return nil, connectauth.Refuse(ctx, errors.New("the order is another customer's"))
 		}
 		return order, nil

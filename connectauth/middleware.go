@@ -23,14 +23,15 @@ import (
 // the real procedure again. Only the verification of the token is not repeated.
 //
 // A path that is not "/service/method" is answered with 404, unless an option says
-// otherwise. Preflight requests of browsers carry no token: CORS handling belongs
-// in front.
+// otherwise; but that of the resource metadata, where there are any, with these.
+// Preflight requests of browsers carry no token: CORS handling belongs in front.
 //
 // On HTTP/1.1 it also lets a refusal leave while the client is still sending, at
 // the cost of the connection. It panics if auth is nil.
 func NewMiddleware(auth *interceptor.Authenticator, options ...MiddlewareOption) func(http.Handler) http.Handler {
 	mustHave(auth)
 	m := &middleware{auth: auth, errors: connect.NewErrorWriter()}
+	m.metadataPath, m.metadata = auth.ResourceMetadata()
 	for _, option := range options {
 		option.apply(m)
 	}
@@ -58,11 +59,18 @@ type middleware struct {
 	auth   *interceptor.Authenticator
 	errors *connect.ErrorWriter
 	skip   func(*http.Request) bool
+
+	metadataPath string
+	metadata     http.Handler
 }
 
 func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if m.skip != nil && m.skip(r) {
 		next.ServeHTTP(w, r)
+		return
+	}
+	if r.URL.Path == m.metadataPath {
+		m.metadata.ServeHTTP(w, r)
 		return
 	}
 	if !interceptor.IsProcedure(r.URL.Path) {

@@ -2,7 +2,10 @@ package connectauth_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/http/httptrace"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +53,35 @@ func TestMiddlewareRefusesBeforeTheBodyIsDecoded(t *testing.T) {
 		if res.StatusCode != test.want {
 			t.Errorf("%s: status %d, want %d", name, res.StatusCode, test.want)
 		}
+	}
+}
+
+func TestMiddlewareKeepsConnectionsOfHTTP2(t *testing.T) {
+	auth := newAuth(t, verifiertest.NewIssuer())
+	_, handler := greetv1connect.NewGreetServiceHandler(echo{}, secured(auth))
+	server := serve(t, connectauth.NewMiddleware(auth)(handler))
+	var connections []string
+	for range 3 {
+		trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+			connections = append(connections, info.Conn.LocalAddr().String())
+		}}
+		req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace),
+			http.MethodPost, server.URL+greetv1connect.GreetServiceGreetProcedure, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		if res.ProtoMajor != 2 || res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s %s, want a refusal over HTTP/2", res.Proto, res.Status)
+		}
+	}
+	if distinct := slices.Compact(connections); len(distinct) != 1 {
+		t.Errorf("refused calls took the connections %v, want one", distinct)
 	}
 }
 
@@ -129,6 +161,27 @@ func TestPathThatNamesNoProcedureIsNotServed(t *testing.T) {
 	}
 	if reached {
 		t.Error("the handler was reached")
+	}
+}
+
+func TestMiddlewareServesTheResourceMetadata(t *testing.T) {
+	auth := newAuth(t, verifiertest.NewIssuer(), interceptor.WithResourceMetadata(
+		interceptor.ResourceMetadata{Resource: "https://api.example/orders"}))
+	path, _ := auth.ResourceMetadata()
+	server := serve(t, connectauth.NewMiddleware(auth)(http.NotFoundHandler()))
+	for path, want := range map[string]int{
+		path:                                    http.StatusOK,
+		path + "/":                              http.StatusNotFound,
+		"/.well-known/oauth-protected-resource": http.StatusNotFound,
+	} {
+		res, err := server.Client().Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("GET %s: status %d, want %d", path, res.StatusCode, want)
+		}
 	}
 }
 

@@ -14,14 +14,15 @@ const wwwAuthenticate = "Www-Authenticate"
 // Refuse returns the error for a handler to return, unchanged, when it finds out that
 // its caller may not have what it asks for:
 //
-//	if order.Customer != claims.Subject() {
+//	claims, ok := interceptor.ClaimsFromContext(ctx)
+//	if !ok || order.Customer != claims.Subject() {
 //		return nil, connectauth.Refuse(ctx, errors.New("the order is another customer's"))
 //	}
 //
 // The caller is answered as if a policy had refused the call, also after messages of
 // a stream: code, challenge and details are made of err as [interceptor.Rule].Allow
 // says, so that an AuthError stands as it is, such as the one that a Requirement's
-// Check returns, and any other error is PermissionDenied. Nil is one of those.
+// Check returns, and any other error is PermissionDenied. A nil err refuses, too.
 //
 // Ctx is that of the handler, whoever called it, or one made from it. An AuthError
 // that is merely returned is an error like any other: the handler may have it from

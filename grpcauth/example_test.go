@@ -29,10 +29,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	srv := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(grpcauth.UnaryServerInterceptor(auth)),
-		grpc.ChainStreamInterceptor(grpcauth.StreamServerInterceptor(auth)),
-	)
+	srv := grpc.NewServer(grpcauth.ServerOptions(auth)...)
 	fmt.Println(len(srv.GetServiceInfo()), "services")
 	// Output: 0 services
 }
@@ -52,7 +49,11 @@ func ExampleUnaryServerInterceptor() {
 }
 
 func ExampleStreamServerInterceptor() {
-	srv := grpc.NewServer(grpc.ChainStreamInterceptor(grpcauth.StreamServerInterceptor(exampleAuth())))
+	auth := exampleAuth()
+	srv := grpc.NewServer(
+		grpc.ChainUnaryInterceptor(grpcauth.UnaryServerInterceptor(auth)),
+		grpc.ChainStreamInterceptor(grpcauth.StreamServerInterceptor(auth)),
+	)
 	fmt.Println(len(srv.GetServiceInfo()), "services")
 	// Output: 0 services
 }
@@ -61,8 +62,8 @@ type order struct{ customer string }
 
 func ExampleRefuse() {
 	show := func(ctx context.Context, order *order) (*order, error) {
-		claims, _ := interceptor.ClaimsFromContext(ctx)
-		if order.customer != claims.Subject() {
+		claims, ok := interceptor.ClaimsFromContext(ctx)
+		if !ok || order.customer != claims.Subject() {
 			return nil, grpcauth.Refuse(ctx, errors.New("the order is another customer's"))
 		}
 		return order, nil

@@ -7,7 +7,7 @@
 //		interceptor.WithRealm("api"),
 //		interceptor.WithPolicy(interceptor.Policy{
 //			interceptor.HealthCheck: {Access: interceptor.Public},
-//			"/orders.v1.Orders/Delete": {Require: verifier.Requirement{Scopes: []string{"orders:write"}}},
+//			"/orders.v1.OrderService/Delete": {Require: verifier.Requirement{Scopes: []string{"orders:write"}}},
 //		}),
 //	)
 //

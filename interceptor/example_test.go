@@ -25,16 +25,18 @@ func ExampleNew() {
 	auth, err := interceptor.New(v,
 		interceptor.WithRealm("orders"),
 		interceptor.WithPolicy(interceptor.Policy{
-			interceptor.HealthCheck:    {Access: interceptor.Public},
-			"/orders.v1.Orders/Prices": {Access: interceptor.Public},
-			"/orders.v1.Orders/Offers": {Access: interceptor.Optional},
-			"/orders.v1.Orders/List": {
+			interceptor.HealthCheck:          {Access: interceptor.Public},
+			interceptor.HealthList:           {Access: interceptor.Public},
+			interceptor.HealthWatch:          {Access: interceptor.Public},
+			"/orders.v1.OrderService/Prices": {Access: interceptor.Public},
+			"/orders.v1.OrderService/Offers": {Access: interceptor.Optional},
+			"/orders.v1.OrderService/List": {
 				Require: verifier.Requirement{AnyScopes: []string{"orders:read", "orders:write"}},
 			},
-			"/orders.v1.Orders/Create": {
+			"/orders.v1.OrderService/Create": {
 				Require: verifier.Requirement{Scopes: []string{"orders:write"}},
 			},
-			"/orders.v1.Orders/Delete": {
+			"/orders.v1.OrderService/Delete": {
 				Require: verifier.Requirement{
 					Scopes:    []string{"orders:write"},
 					ACRValues: []string{"mfa"},
@@ -47,7 +49,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, refusal := auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/orders.v1.Orders/Delete"})
+	_, refusal := auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/orders.v1.OrderService/Delete"})
 	fmt.Println(refusal.Code, refusal.Challenge)
 	// Output: UNAUTHENTICATED Bearer realm="orders"
 }
@@ -72,9 +74,9 @@ func ExampleClaimsFromContext() {
 
 func ExamplePolicy() {
 	policy := interceptor.Policy{
-		"/orders.v1.Orders/*": {Require: verifier.Requirement{Scopes: []string{"orders"}}},
+		"/orders.v1.OrderService/*": {Require: verifier.Requirement{Scopes: []string{"orders"}}},
 		// Replaces the rule above, for this procedure.
-		"/orders.v1.Orders/Delete": {
+		"/orders.v1.OrderService/Delete": {
 			Require: verifier.Requirement{Scopes: []string{"orders", "orders:write"}},
 			Allow: func(_ context.Context, claims *verifier.Claims) error {
 				if claims.ClientID() == "batch" {
@@ -90,23 +92,24 @@ func ExamplePolicy() {
 
 func ExampleAuthenticator_CheckPolicy() {
 	auth, err := interceptor.New(exampleVerifier(), interceptor.WithPolicy(interceptor.Policy{
-		"/orders.v1.Orders/List":   {},
-		"/orders.v1.Orders/Crate":  {},
-		"/orders.v1.Orders/Delete": {},
+		"/orders.v1.OrderService/List":   {},
+		"/orders.v1.OrderService/Crate":  {},
+		"/orders.v1.OrderService/Delete": {},
 	}))
 	if err != nil {
 		log.Fatal(err)
 	}
 	// Of a server: see Procedures in packages grpcauth and connectauth.
-	procedures := []string{"/orders.v1.Orders/List", "/orders.v1.Orders/Create", "/orders.v1.Orders/Delete"}
+	procedures := []string{"/orders.v1.OrderService/List", "/orders.v1.OrderService/Create", "/orders.v1.OrderService/Delete"}
 	fmt.Println(auth.CheckPolicy(procedures))
 	// Output:
-	// interceptor: Policy has no rule "/orders.v1.Orders/Create"
-	// interceptor: Policy["/orders.v1.Orders/Crate"] is of no procedure
+	// interceptor: Policy has no rule "/orders.v1.OrderService/Create"
+	// interceptor: Policy["/orders.v1.OrderService/Crate"] is of no procedure
 }
 
 func ExampleWithResourceMetadata() {
-	auth, err := interceptor.New(exampleVerifier(), interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
+	v := exampleVerifier()
+	auth, err := interceptor.New(v, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
 		Resource:             "https://api.example",
 		AuthorizationServers: []string{"https://issuer.example/"},
 		Scopes:               []string{"orders:read", "orders:write"},
@@ -117,7 +120,7 @@ func ExampleWithResourceMetadata() {
 	mux := http.NewServeMux()
 	mux.Handle(auth.ResourceMetadata())
 
-	_, refusal := auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/orders.v1.Orders/List"})
+	_, refusal := auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/orders.v1.OrderService/List"})
 	fmt.Println(refusal.Challenge)
 	res := httptest.NewRecorder()
 	mux.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/.well-known/oauth-protected-resource", nil))
@@ -136,12 +139,13 @@ func exampleVerifier() *verifier.Verifier {
 }
 
 func ExampleWithObserver() {
-	auth, err := interceptor.New(exampleVerifier(), interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) {
+	v := exampleVerifier()
+	auth, err := interceptor.New(v, interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) {
 		fmt.Println(d.Procedure, d.Code, verifier.CodeOf(d.Err))
 	}))
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, _ = auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/orders.v1.Orders/List"})
-	// Output: /orders.v1.Orders/List UNAUTHENTICATED missing_token
+	_, _ = auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/orders.v1.OrderService/List"})
+	// Output: /orders.v1.OrderService/List UNAUTHENTICATED missing_token
 }

@@ -80,8 +80,8 @@ func parseResource(s string) (*url.URL, error) {
 
 // ResourceMetadata returns the well-known path of the document that
 // [WithResourceMetadata] describes, and a handler that serves it, for
-// [http.ServeMux.Handle]. It needs no token, and stands beside the middleware of
-// package connectauth rather than behind it. Without that option it serves 404.
+// [http.ServeMux.Handle]. It needs no token. The middleware of package connectauth
+// serves it by itself. Without that option it serves 404.
 //
 // Strictly, a client that follows a challenge uses the document only if its resource
 // is the very URL that was requested (RFC 9728, section 3.3). A service has one

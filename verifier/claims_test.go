@@ -687,6 +687,16 @@ func TestClaimsCannotBeChanged(t *testing.T) {
 	}
 }
 
+func TestClaimsPrintNothingAboutPeople(t *testing.T) {
+	claims := verifiertest.Claims(map[string]any{"sub": "alice", "jti": "t-1", "email": "alice@example.com"})
+	want := `token "t-1" of https://issuer.test`
+	for _, format := range []string{"%v", "%+v", "%s"} {
+		if got := fmt.Sprintf(format, claims); got != want {
+			t.Errorf("%s prints %s, want %s", format, got, want)
+		}
+	}
+}
+
 func TestDecodeStoresEveryClaim(t *testing.T) {
 	claims := verifiertest.Claims(map[string]any{
 		"sub": "alice", "tenant": "acme", "Tenant": "evil", "\u017fub": "evil", "level": 3,

@@ -162,13 +162,10 @@ func (c Config) validate() error {
 	if err := c.validateIssuer(); err != nil {
 		return err
 	}
+	if err := c.validateAudiences(); err != nil {
+		return err
+	}
 	switch {
-	case len(c.Audiences) == 0 && len(c.ClientIDs) == 0:
-		return errors.New("Config.Audiences must name at least one audience")
-	case slices.Contains(c.Audiences, ""):
-		return errors.New("Config.Audiences must not hold an empty audience")
-	case slices.Contains(c.ClientIDs, ""):
-		return errors.New("Config.ClientIDs must not hold an empty client ID")
 	case len(c.Algorithms) == 0:
 		return errors.New("Config.Algorithms must not be empty; nil means RS256")
 	case c.Leeway < 0 || c.Leeway > maxLeeway:
@@ -184,7 +181,7 @@ func (c Config) validate() error {
 	}
 	for _, alg := range c.Algorithms {
 		if !jws.IsAlgorithm(alg) {
-			return fmt.Errorf("Config.Algorithms: %q is not an asymmetric JWS algorithm", alg)
+			return fmt.Errorf("Config.Algorithms: %q is not the name of an asymmetric JWS algorithm", alg)
 		}
 	}
 	if err := c.Require.Validate(); err != nil {
@@ -195,6 +192,20 @@ func (c Config) validate() error {
 	}
 	if _, err := parseClaimPath(c.PermissionsClaim); err != nil {
 		return fmt.Errorf("Config.PermissionsClaim: %w", err)
+	}
+	return nil
+}
+
+func (c Config) validateAudiences() error {
+	switch {
+	case len(c.Audiences) == 0 && len(c.ClientIDs) == 0:
+		return errors.New("Config.Audiences must name at least one audience, unless Config.ClientIDs is set")
+	case slices.Contains(c.Audiences, ""):
+		return errors.New("Config.Audiences must not hold an empty audience")
+	case slices.Contains(c.ClientIDs, ""):
+		return errors.New("Config.ClientIDs must not hold an empty client ID")
+	case c.RFC9068 && len(c.Audiences) == 0:
+		return errors.New("Config.ClientIDs admits tokens without aud, which Config.RFC9068 refuses")
 	}
 	return nil
 }
@@ -220,8 +231,11 @@ func (c Config) validateIssuer() error {
 	if err := checkURL(c.Issuer, c.AllowHTTP); err != nil {
 		return fmt.Errorf("Config.Issuer %w", err)
 	}
-	if strings.ContainsAny(c.Issuer, "?#") {
-		return errors.New("Config.Issuer must have no query and no fragment")
+	if strings.ContainsAny(c.Issuer, "?# ") {
+		return errors.New("Config.Issuer must have no query, no fragment and no space")
+	}
+	if strings.Contains(c.Issuer, "/.well-known/") {
+		return errors.New("Config.Issuer must be the issuer itself, not the URL of its metadata")
 	}
 	return nil
 }

@@ -32,6 +32,10 @@ func TestNewNamesTheWrongField(t *testing.T) {
 		{"an issuer with a query", func(c *verifier.Config) { c.Issuer = "https://issuer.example/?tenant=1" }, "Issuer"},
 		{"an issuer with a fragment", func(c *verifier.Config) { c.Issuer = "https://issuer.example/#f" }, "Issuer"},
 		{"an issuer with an empty fragment", func(c *verifier.Config) { c.Issuer = "https://issuer.example/#" }, "Issuer"},
+		{"an issuer with a space", func(c *verifier.Config) { c.Issuer = "https://issuer.example/ " }, "Issuer"},
+		{"the URL of metadata", func(c *verifier.Config) {
+			c.Issuer = "https://issuer.example/.well-known/openid-configuration"
+		}, "Issuer"},
 		{"an issuer with a user", func(c *verifier.Config) { c.Issuer = "https://user@issuer.example/" }, "Issuer"},
 
 		{"a relative key set URL", func(c *verifier.Config) { c.JWKSURL = "/jwks" }, "JWKSURL"},
@@ -48,6 +52,9 @@ func TestNewNamesTheWrongField(t *testing.T) {
 
 		{"no audience", func(c *verifier.Config) { c.Audiences = nil }, "Audiences"},
 		{"an empty audience", func(c *verifier.Config) { c.Audiences = []string{"a", ""} }, "Audiences"},
+		{"clients of tokens that the strict profile refuses", func(c *verifier.Config) {
+			c.RFC9068, c.Audiences, c.ClientIDs = true, nil, []string{"client"}
+		}, "ClientIDs"},
 		{"an empty client ID", func(c *verifier.Config) { c.ClientIDs = []string{"a", ""} }, "ClientIDs"},
 
 		{"an empty list of algorithms", func(c *verifier.Config) { c.Algorithms = []string{} }, "Algorithms"},

@@ -24,7 +24,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// true <nil>
-	// verifier: Config.Audiences must name at least one audience
+	// verifier: Config.Audiences must name at least one audience, unless Config.ClientIDs is set
 }
 
 func ExampleVerifier_Verify() {

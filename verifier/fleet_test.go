@@ -9,6 +9,9 @@ import (
 // then on each draws its own time for every refresh, and the requests of the fleet
 // spread out. What is simulated is the schedule of a busy replica, second by second.
 func TestAFleetDoesNotKnockTogether(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	const (
 		replicas = 10_000
 		day      = 24 * time.Hour

@@ -10,6 +10,7 @@ import (
 // A flight is one fetch that any number of calls wait for.
 type flight struct {
 	reason FetchReason
+	launch uint64        // its number
 	asked  time.Time     // no later than its first request
 	done   chan struct{} // closed when err is final and the snapshot in place
 	err    error
@@ -55,7 +56,9 @@ func (s *keySource) board(seen *snapshot, now time.Time) (*flight, error) {
 
 // launch expects the mutex to be held, and that no other flight is under way.
 func (s *keySource) launch(now time.Time, reason FetchReason) *flight {
-	s.flight = &flight{reason: reason, asked: now, done: make(chan struct{})}
+	s.flight = &flight{
+		reason: reason, launch: s.launches.Add(1), asked: now, done: make(chan struct{}),
+	}
 	go s.fly(s.flight)
 	return s.flight
 }
@@ -85,7 +88,7 @@ func (s *keySource) land(f *flight, previous, set *snapshot, err *KeysError) Fet
 		event.Outcome, event.Err, event.Failures = FetchFailed, f.err, s.outage.failures
 	} else {
 		s.outage.end()
-		set.asked = f.asked
+		set.launch, set.asked = f.launch, f.asked
 		s.current.Store(set)
 		event.Outcome, event.Keys = FetchUnchanged, set.size()
 		if previous == nil || previous.keySet != set.keySet {

@@ -300,7 +300,7 @@ func TestIDTokensAreRefusedUnderRFC9068(t *testing.T) {
 		}
 		for _, typ := range []any{"JWT", nil} {
 			config, token := shape.mint(t, typ, shape.idToken)
-			config.RFC9068 = true
+			config.RFC9068, config.Audiences = true, append(config.Audiences, "https://api.example")
 			refuse(t, newVerifier(t, config), token, verifier.CodeInvalidToken)
 		}
 	}

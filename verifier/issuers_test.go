@@ -138,6 +138,18 @@ func TestEachIssuerHasItsOwnConfiguration(t *testing.T) {
 	wantCode(t, v, a.Token(map[string]any{"aud": "https://b-api.test"}), verifier.CodeInvalidAudience)
 }
 
+func TestIssuersRememberTokens(t *testing.T) {
+	a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
+	v := newIssuers(t, a.config(), b.config())
+	for _, p := range []*patient{a, b} {
+		token := p.Token(nil)
+		wantCode(t, v, token, "")
+		if allocs := testing.AllocsPerRun(100, func() { _, _ = v.Verify(t.Context(), token) }); allocs > 0 {
+			t.Errorf("a remembered token of %s takes %v allocations, want none", p.URL(), allocs)
+		}
+	}
+}
+
 func TestADeadIssuerDoesNotSlowAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead, well := newPatientAt("https://dead.test"), newPatientAt("https://well.test")

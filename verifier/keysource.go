@@ -17,8 +17,9 @@ type keySource struct {
 	timeout time.Duration
 	report  func(FetchEvent)
 
-	current atomic.Pointer[snapshot]
-	absent  absentKids
+	current  atomic.Pointer[snapshot]
+	absent   absentKids
+	launches atomic.Uint64 // of flights, so far
 
 	mu       sync.Mutex // never held during a fetch
 	flight   *flight    // the fetch under way
@@ -82,9 +83,10 @@ func (s *keySource) ready(ctx context.Context) error {
 // await returns a set that may be used now and that has the last word about kid. If
 // there is none it waits for the fetch that is under way, or for one that it starts.
 func (s *keySource) await(ctx context.Context, kid string) (*snapshot, error) {
-	began := time.Now()
+	began := s.launches.Load()
 	var failure error // of the fetch that was waited for
-	for now := began; ; now = time.Now() {
+	for {
+		now := time.Now()
 		set := s.current.Load()
 		if s.serves(set, now) && s.settles(set, kid, began, now) {
 			return set, nil
@@ -145,14 +147,14 @@ func (s *keySource) mayServe(set *snapshot, now time.Time) bool {
 	}
 }
 
-// settles reports whether set has the last word about kid in a call that began then.
-// A set that was asked for earlier may lack the key of a rotation, unless the kid has
-// been found absent just now: its tokens are not worth another fetch.
-func (s *keySource) settles(set *snapshot, kid string, began, now time.Time) bool {
+// settles reports whether set has the last word about kid in a call that began after so
+// many launches. A set that was asked for earlier may lack the key of a rotation, unless
+// the kid has been found absent just now: its tokens are not worth another fetch.
+func (s *keySource) settles(set *snapshot, kid string, began uint64, now time.Time) bool {
 	if kid == "" || set.isFixed || set.has(kid) {
 		return true
 	}
-	if !set.asked.Before(began) {
+	if set.launch > began {
 		s.absent.remember(kid, now)
 		return true
 	}

@@ -89,7 +89,7 @@ func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL stri
 	case !wellFormed:
 		return "", errors.New("not a valid JSON object")
 	case name != issuer:
-		return "", errors.New("it names another issuer")
+		return "", errors.New("it names another issuer; Config.Issuer must be the same to the last slash")
 	}
 	if err := checkURL(jwksURL, allowHTTP); err != nil {
 		return "", fmt.Errorf("jwks_uri %w", err)
@@ -111,7 +111,7 @@ func checkURL(raw string, allowHTTP bool) error {
 	case u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
 		return nil
 	default:
-		return errors.New("must be an https URL")
+		return errors.New("must be an https URL, unless Config.AllowHTTP is set")
 	}
 }
 

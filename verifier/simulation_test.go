@@ -28,6 +28,9 @@ const (
 // tokens of withdrawn and of made-up keys. A life that fails is repeated, but for jitter,
 // by its seed. That the bubble ends shows that no goroutine is left.
 func TestADayInTheLifeOfAnIssuer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	var sum tally
 	for seed := range uint64(simulatedLives) {
 		synctest.Test(t, func(t *testing.T) {

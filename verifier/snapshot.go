@@ -20,8 +20,9 @@ type snapshot struct {
 	*keySet
 	place
 
-	etag  string
-	asked time.Time // no later than the first request for it
+	etag   string
+	launch uint64    // the number of its flight
+	asked  time.Time // no later than the first request for it
 
 	isFixed   bool          // for ever, and the times below mean nothing
 	ttl       time.Duration // from fetched to expires

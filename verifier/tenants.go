@@ -63,7 +63,8 @@ type Tenants struct {
 
 // NewTenants returns the verifier of the tenants that resolve knows. It keeps those that
 // were used last, as many as capacity; each has a [Verifier] of its own, whose memory its
-// [Config] bounds. An error says which of the two arguments is wrong.
+// [Config] bounds: above all that of remembered tokens, by TokenCacheSize. An error says
+// which of the two arguments is wrong.
 func NewTenants(capacity int, resolve Resolver) (*Tenants, error) {
 	if resolve == nil {
 		return nil, errors.New("verifier: NewTenants needs a Resolver")

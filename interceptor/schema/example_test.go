@@ -24,6 +24,8 @@ func Example() {
 	}
 	policy, err := schema.Policy(interceptor.Policy{
 		interceptor.HealthCheck: {Access: interceptor.Public},
+		interceptor.HealthList:  {Access: interceptor.Public},
+		interceptor.HealthWatch: {Access: interceptor.Public},
 	}, ordersv1.File_orders_v1_orders_proto)
 	if err != nil {
 		log.Fatal(err)
@@ -39,7 +41,7 @@ func Example() {
 		"/orders.v1.OrderService/WatchOrders",
 		"/orders.v1.OrderService/ImportOrders",
 		"/orders.v1.OrderService/CancelOrder",
-		interceptor.HealthCheck,
+		interceptor.HealthCheck, interceptor.HealthList, interceptor.HealthWatch,
 	}))
 	// Output: interceptor: Policy has no rule "/orders.v1.OrderService/CancelOrder"
 }

@@ -25,13 +25,19 @@ var callMutants = []mutant{
 	{"a policy can be changed afterwards", "interceptor/policy.go",
 		`rule.Require = rule.Require.Clone()`, ``, calls},
 	{"a nil verifier is a verifier", "interceptor/authenticator.go",
-		`value.Kind() == reflect.Pointer && value.IsNil()`, `value.Kind() == reflect.Invalid`, calls},
+		`return value.IsNil()`, `return false`, calls},
+	{"a nil option is an option", "interceptor/authenticator.go",
+		`if option == nil {`, `if false {`, calls},
+	{"a nil error is an error of its type", "interceptor/judge.go",
+		`if isNil(err) {`, `if err == nil {`, calls},
 	{"a zero Authenticator is one", "interceptor/judge.go",
 		`if a.verifier == nil {`, `if false {`, calls},
 
 	// The credential.
 	{"the first of two credentials in one value is another scheme", "interceptor/bearer.go",
 		`if err != nil || len(credentials) > 1 {`, `if err != nil {`, calls},
+	{"credentials of other schemes are read whatever they cost", "interceptor/bearer.go",
+		` || strings.Count(value, ",") > maxListCommas`, ``, calls},
 	{"a token may be empty", "interceptor/bearer.go",
 		`return token != ""`, `return true`, calls},
 	{"an empty credential is none", "interceptor/judge.go",
@@ -48,13 +54,28 @@ var callMutants = []mutant{
 	{"the challenge leaves the baseline out", "verifier/requirement.go",
 		`return refusal.With(baseline).With(r)`, `return refusal.With(r)`, calls},
 	{"an error of Allow is nobody's fault", "interceptor/judge.go",
-		`errors.AsType[*verifier.AuthError](err); ok {
+		`errors.AsType[*verifier.AuthError](err); ok && !isNil(err) {
 		return err`, `errors.AsType[*verifier.AuthError](err); ok || true {
 		return err`, calls},
+	{"the reason of Allow is lost", "interceptor/judge.go",
+		`		Err:     err,
+`, ``, calls},
+	{"Allow sees the claims of an outer call", "interceptor/judge.go",
+		`rule.Allow(ContextWithClaims(ctx, claims), claims)`, `rule.Allow(ctx, claims)`, calls},
+	{"the observer sees the claims of an outer call", "interceptor/decision.go",
+		`a.observe(ContextWithClaims(ctx, d.Claims), d)`, `a.observe(ctx, d)`, calls},
+	{"a call that ends while Allow runs is not allowed", "interceptor/judge.go",
+		`if err == nil || ctx.Err() != nil {`, `if err == nil {`, calls},
 	{"an error of Allow is told to the caller", "interceptor/judge.go",
 		`Message: "the call is not allowed"`, `Message: err.Error()`, calls},
 
 	// The answer.
+	{"a refusal of the issuer's is the caller's", "verifier/error.go",
+		`errors.AsType[*AuthError](e.Err); ok {`, `errors.AsType[*AuthError](e.Err); ok && false {`, calls},
+	{"a message may hold any bytes", "interceptor/refusal.go",
+		`strings.ToValidUTF8(err.Message, "?")`, `err.Message`, calls},
+	{"a delay may be negative", "interceptor/refusal.go",
+		`max(0, keysErr.RetryAfter)`, `keysErr.RetryAfter`, calls},
 	{"somebody else's end is the call's own", "interceptor/refusal.go",
 		`switch ctx.Err() {`, `switch err {`, calls},
 	{"what is not enough is not a token", "interceptor/refusal.go",
@@ -72,7 +93,12 @@ var callMutants = []mutant{
 
 	// Streams.
 	{"the context does not say why it ended", "interceptor/stream.go",
-		`s.cancel(errExpired)`, `s.cancel(nil)`, calls},
+		`s.cancel(expired())`, `s.cancel(nil)`, calls},
+	{"what embeds a message is one", "interceptor/message.go",
+		`; isSameType(fresh, m) {`, `; fresh != nil {`, calls},
+	{"codecs find nothing in a message", "interceptor/message.go",
+		`	fresh.Elem().Set(value.Elem())
+`, ``, calls},
 	{"an ended stream still has its timer", "interceptor/stream.go",
 		`	s.timer.Stop()
 `, ``, calls},

@@ -31,10 +31,12 @@ func (m mutant) try() (killer string, err error) {
 	if err != nil {
 		return "", err
 	}
-	for _, pkg := range m.packages {
-		killer, err := killerIn(pkg, overlay)
-		if killer != "" || err != nil {
-			return killer, err
+	for _, short := range []bool{true, false} { // most need no long test
+		for _, pkg := range m.packages {
+			killer, err := killerIn(pkg, overlay, short)
+			if killer != "" || err != nil {
+				return killer, err
+			}
 		}
 	}
 	return "", errors.New("it survived")
@@ -43,8 +45,9 @@ func (m mutant) try() (killer string, err error) {
 var failed = regexp.MustCompile(`--- FAIL: (\S+)|(panic: .*)|(fatal error: .*)`)
 
 // killerIn returns the first test of a package that fails, and "" if none does.
-func killerIn(pkg, overlay string) (string, error) {
-	output, err := exec.Command("go", "test", "-overlay", overlay, "-failfast", "-timeout", "3m", pkg).CombinedOutput()
+func killerIn(pkg, overlay string, short bool) (string, error) {
+	output, err := exec.Command("go", "test", "-overlay", overlay, "-vet=off", "-failfast",
+		fmt.Sprintf("-short=%v", short), "-timeout", "3m", pkg).CombinedOutput()
 	if err == nil {
 		return "", nil
 	}

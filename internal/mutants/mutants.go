@@ -28,7 +28,7 @@ var mutants = []mutant{
 	{"what was sent to an optional procedure is ignored", "interceptor/judge.go",
 		`rule.Access == Optional && len(call.Authorization) == 0`, `rule.Access == Optional`, calls},
 	{"no claims and no error mean yes", "interceptor/judge.go",
-		`if err == nil && claims == nil {`, `if false {`, calls},
+		`if claims != nil && err == nil {`, `if err == nil {`, calls},
 
 	// The form.
 	{"a token may be of any length", "verifier/token.go",
@@ -230,7 +230,7 @@ var mutants = []mutant{
 	{"a failed fetch spends the bucket", "verifier/bucket.go",
 		`max(0, b.spent-1)`, `max(0, b.spent)`, tokens},
 	{"unknown kids are judged by what is there", "verifier/keysource.go",
-		`if !set.asked.Before(began) {`, `if set != nil {`, tokens},
+		`if set.launch > began {`, `if set != nil {`, tokens},
 	{"absent kids are not remembered", "verifier/absent.go",
 		`	if !ok || `, `	if ok || `, tokens},
 	{"absent kids are remembered for ever", "verifier/absent.go",
@@ -267,8 +267,10 @@ var mutants = []mutant{
 		`i.timeout/2`, `i.timeout`, tokens},
 	{"logs quote queries", "verifier/issuer.go",
 		`strings.Cut(rawURL, "?")`, `strings.Cut(rawURL, "\x00")`, tokens},
-	{"logs quote redirects", "verifier/issuer.go",
-		`return urlErr.Err`, `return urlErr`, tokens},
+	{"logs quote redirects", "verifier/fetcherror.go",
+		`cause = urlErr.Err`, `return urlErr.Error()`, tokens},
+	{"logs quote what the issuer sent", "verifier/fetcherror.go",
+		`return "no valid response"`, `return cause.Error()`, tokens},
 
 	// Several issuers.
 	{"any issuer's keys will do", "verifier/issuers.go",

@@ -45,6 +45,8 @@ var wireMutants = []mutant{
 	// The middleware.
 	{"the middleware serves any path", "connectauth/middleware.go",
 		`if !interceptor.IsProcedure(r.URL.Path) {`, `if false {`, connects},
+	{"the middleware hides the resource metadata", "connectauth/middleware.go",
+		`if r.URL.Path == m.metadataPath {`, `if false {`, connects},
 	{"the middleware lets everybody pass", "connectauth/middleware.go",
 		`		_ = m.errors.Write(w, r, newError(refusal))
 		return
@@ -60,6 +62,14 @@ var wireMutants = []mutant{
 		`		closeConnection(ctx, conn.ResponseHeader())
 `, ``, connects},
 
+	{"a unary refusal of the interceptor waits for the client", "connectauth/refusal.go",
+		`		closeConnection(ctx, info.ResponseHeader())
+`, ``, connects},
+	{"a refusal ends the connection of HTTP/2", "connectauth/middleware.go",
+		`	if r.ProtoMajor == 1 {
+		ctx =`, `	if true {
+		ctx =`, connects},
+
 	// What reaches the caller.
 	{"the challenge is a trailer on net/http", "grpcauth/refusal.go",
 		`if isServedByNetHTTP(ctx) {`, `if false {`, grpcs},
@@ -72,6 +82,20 @@ var wireMutants = []mutant{
 `, ``, grpcs},
 	{"the challenge is a trailer that net/http drops", "connectauth/refusal.go",
 		`case conn.Peer().Protocol == connect.ProtocolGRPC:`, `case false:`, connects},
+	{"the challenge of another context is a trailer that net/http drops", "connectauth/refusal.go",
+		`case req.Peer().Protocol == connect.ProtocolGRPC:`, `case false:`, connects},
+	{"the challenge of another context is lost", "connectauth/refusal.go",
+		`	default:
+		setChallenge(err.Meta(), refusal)
+	}
+	return err
+}
+
+// refuseStream`, `	}
+	return err
+}
+
+// refuseStream`, connects},
 	{"the challenge comes too late for the header", "connectauth/stream.go",
 		`	c.sent.Store(true)`, `	c.sent.Store(false)`, connects},
 	{"a header without a message is not sent", "connectauth/stream.go",

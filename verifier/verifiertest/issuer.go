@@ -114,7 +114,8 @@ func (i *Issuer) Rotate() {
 }
 
 // Fail makes every request to the issuer end with err, or with status 503 when it
-// is served over HTTP. Nil heals it.
+// is served over HTTP. Nil heals it; a verifier that has seen it fail asks again only
+// after its [verifier.KeysError.RetryAfter].
 func (i *Issuer) Fail(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

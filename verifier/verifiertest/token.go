@@ -56,9 +56,10 @@ type draft struct {
 	rawHeader, rawPayload []byte
 }
 
-// Token returns a signed access token in the shape of RFC 9068, alive for 5
-// minutes from now. Claims are set over its own; a nil value removes one. Options
-// make it hostile. It panics on what cannot be signed.
+// Token returns a signed access token in the shape of RFC 9068, of the subject "user"
+// and the client "client", without scopes or permissions, and alive for 5 minutes from
+// now. Claims are set over its own; a nil value removes one, and a [time.Time] becomes a
+// number of seconds. Options make it hostile. It panics on what cannot be signed.
 func (i *Issuer) Token(claims map[string]any, options ...TokenOption) string {
 	d := &draft{header: make(map[string]any)}
 	for _, option := range options {
@@ -102,9 +103,12 @@ func (i *Issuer) claims(claims map[string]any) map[string]any {
 
 func overlay(values, changes map[string]any) map[string]any {
 	for name, value := range changes {
-		if value == nil {
+		switch value := value.(type) {
+		case nil:
 			delete(values, name)
-		} else {
+		case time.Time:
+			values[name] = value.Unix()
+		default:
 			values[name] = value
 		}
 	}

@@ -219,3 +219,16 @@ func TestClaimsAreVerifiedForWhomeverTheyName(t *testing.T) {
 		t.Errorf("subject = %q, want that of a token", got)
 	}
 }
+
+func TestTimesAreNumbersOfSeconds(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	v, err := verifier.New(issuer.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	exp := time.Now().Add(time.Hour)
+	claims, err := v.Verify(t.Context(), issuer.Token(map[string]any{"exp": exp}))
+	if err != nil || !claims.Expiry().Equal(exp.Truncate(time.Second)) {
+		t.Errorf("Verify: %v, %v; want an expiry of %v", claims, err, exp)
+	}
+}
