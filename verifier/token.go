@@ -3,6 +3,7 @@ package verifier
 import (
 	"encoding/base64"
 	"strings"
+	"sync"
 
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
@@ -23,13 +24,17 @@ type token struct {
 	alg, kid, typ string
 	signed        string // the bytes under the signature, as received
 	payload       string
-	signature     []byte
+	signature     []byte // in the buffer that parseToken was given
 }
 
 var segmentEncoding = base64.RawURLEncoding.Strict()
 
+// buffers hold decoded tokens for as long as they are looked at, and then the next
+// ones: what is kept of a token is a copy.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
 // parseToken checks the form of a token, and nothing that needs a key.
-func parseToken(raw string) (t token, refusal *AuthError) {
+func parseToken(raw string, buffer *[]byte) (t token, refusal *AuthError) {
 	if len(raw) > MaxTokenBytes {
 		return t, refuse(CodeMalformedToken, "the token is too long")
 	}
@@ -45,12 +50,12 @@ func parseToken(raw string) (t token, refusal *AuthError) {
 	if header == "" || payload == "" || signature == "" {
 		return t, notCompact()
 	}
-	decoded := make([]byte, 0, segmentEncoding.DecodedLen(len(raw)))
-	decoded, headerErr := segmentEncoding.AppendDecode(decoded, []byte(header))
+	decoded, headerErr := segmentEncoding.AppendDecode((*buffer)[:0], []byte(header))
 	headerEnd := len(decoded)
 	decoded, payloadErr := segmentEncoding.AppendDecode(decoded, []byte(payload))
 	payloadEnd := len(decoded)
 	decoded, signatureErr := segmentEncoding.AppendDecode(decoded, []byte(signature))
+	*buffer = decoded
 	if headerErr != nil || payloadErr != nil || signatureErr != nil {
 		return t, notCompact()
 	}

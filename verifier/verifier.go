@@ -84,7 +84,9 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 // verify does all that depends on nothing but the token, the keys and the clock, and
 // remembers the token.
 func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
-	t, refusal := parseToken(token)
+	buffer, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	t, refusal := parseToken(token, buffer)
 	if refusal != nil {
 		return nil, refusal
 	}

@@ -68,7 +68,7 @@ func (a algorithm) fits(public crypto.PublicKey) bool {
 
 // verify reports whether signature is one of signed under public, which fits the
 // algorithm.
-func (a algorithm) verify(public crypto.PublicKey, signed string, signature []byte) bool {
+func (a algorithm) verify(public crypto.PublicKey, signed, signature []byte) bool {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
 		if a.scheme == rsaPSS {
@@ -86,23 +86,23 @@ func (a algorithm) verify(public crypto.PublicKey, signed string, signature []by
 		s := new(big.Int).SetBytes(signature[size:])
 		return ecdsa.Verify(key, a.digest(signed), r, s)
 	case ed25519.PublicKey:
-		return ed25519.Verify(key, []byte(signed), signature)
+		return ed25519.Verify(key, signed, signature)
 	default:
 		return false
 	}
 }
 
 // digest allocates nothing but its result, as crypto.Hash would.
-func (a algorithm) digest(signed string) []byte {
+func (a algorithm) digest(signed []byte) []byte {
 	switch a.hash {
 	case crypto.SHA256:
-		sum := sha256.Sum256([]byte(signed))
+		sum := sha256.Sum256(signed)
 		return sum[:]
 	case crypto.SHA384:
-		sum := sha512.Sum384([]byte(signed))
+		sum := sha512.Sum384(signed)
 		return sum[:]
 	default:
-		sum := sha512.Sum512([]byte(signed))
+		sum := sha512.Sum512(signed)
 		return sum[:]
 	}
 }

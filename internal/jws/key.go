@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -97,8 +98,18 @@ func (k *Key) Equal(other *Key) bool {
 // Verify reports whether signature is the key's, by this algorithm, of signed. It is
 // false for an algorithm that the key does not fit.
 func (k *Key) Verify(alg, signed string, signature []byte) bool {
-	return k.Fits(alg) && algorithms[alg].verify(k.public, signed, signature)
+	if !k.Fits(alg) {
+		return false
+	}
+	buffer, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	*buffer = append((*buffer)[:0], signed...)
+	return algorithms[alg].verify(k.public, *buffer, signature)
 }
+
+// buffers hold what was signed while it is hashed: hashes read no strings, and a new
+// copy for each token is work for the garbage collector.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // isWeak refuses RSA keys that are too small to be safe, too large to be quick,
 // or of an exponent that no honest issuer uses. Points off their curve and
