@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path"
+	"slices"
 	"strings"
 )
 
@@ -76,7 +76,8 @@ func parseResource(s string) (*url.URL, error) {
 	if u.Path != u.EscapedPath() || strings.ContainsFunc(u.Host, unfit) {
 		return nil, errors.New("ResourceMetadata.Resource must not need escapes")
 	}
-	if u.Path != "" && path.Clean(u.Path+"x") != u.Path+"x" {
+	isDots := func(part string) bool { return part == "." || part == ".." }
+	if strings.Contains(u.Path, "//") || slices.ContainsFunc(strings.Split(u.Path, "/"), isDots) {
 		return nil, errors.New("ResourceMetadata.Resource must have no dots or empty parts in its path")
 	}
 	return u, nil
