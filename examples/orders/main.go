@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -33,7 +34,7 @@ func main() {
 	audience := flag.String("audience", "", "the `name` of this service in tokens")
 	addr := flag.String("addr", "127.0.0.1:8080", "where to serve")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Stdout, *issuer, *audience, *addr)
 	stop()
 	if err != nil {

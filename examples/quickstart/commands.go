@@ -24,7 +24,7 @@ buf curl -v --schema examples/greet --protocol grpcweb --http2-prior-knowledge \
   -H "Authorization: Bearer $TOKEN" -d '{"name":"Ada"}' \
   http://{{.Connect}}/greet.v1.GreetService/Greet
 
-Leave the token out, or change a byte of it, to see the challenge.
+Leave the Authorization header out, or change a byte of the token, to see the challenge.
 `))
 
 func printCommands(issuer *verifiertest.Issuer, servers servers) error {

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/examples/greet"
@@ -52,19 +53,22 @@ func serve(config verifier.Config, addr, grpcAddr string) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := tokens.Ready(ctx); err != nil {
 		log.Printf("the issuer is not ready, which calls will be told: %v", err)
 	}
 
-	listener, err := net.Listen("tcp", grpcAddr)
+	grpcListener, err := net.Listen("tcp", grpcAddr)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
 	grpcServer := greet.NewGRPCServer(auth)
 	httpServer := &http.Server{
-		Addr:              addr,
 		Handler:           greet.NewConnectHandler(auth),
 		Protocols:         new(http.Protocols),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -73,8 +77,8 @@ func serve(config verifier.Config, addr, grpcAddr string) error {
 	httpServer.Protocols.SetUnencryptedHTTP2(true)
 
 	failed := make(chan error, 2)
-	go func() { failed <- grpcServer.Serve(listener) }()
-	go func() { failed <- httpServer.ListenAndServe() }()
+	go func() { failed <- grpcServer.Serve(grpcListener) }()
+	go func() { failed <- httpServer.Serve(listener) }()
 	log.Printf("serving gRPC on %s, and Connect, gRPC-Web and gRPC on %s", grpcAddr, addr)
 	select {
 	case err = <-failed:
