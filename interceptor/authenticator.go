@@ -9,7 +9,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// A TokenVerifier turns a bearer token into claims. [*verifier.Verifier] is one.
+// A TokenVerifier turns a bearer token into claims. [*verifier.Verifier],
+// [*verifier.Issuers] and [*verifier.Tenants] do.
 //
 // An error that is a [*verifier.AuthError] refuses the caller, a
 // [*verifier.KeysError] becomes Unavailable, and any other one Internal. So do nil

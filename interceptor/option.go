@@ -44,7 +44,7 @@ func WithResourceMetadata(m ResourceMetadata) Option {
 }
 
 // WithPolicy sets the rules. Without it every procedure needs a valid token, and
-// nothing more. It may be given once.
+// nothing more. It may be given once. [New] keeps a copy.
 func WithPolicy(p Policy) Option {
 	return option(func(a *Authenticator) error {
 		if a.policy.procedures != nil {
