@@ -29,4 +29,11 @@
 // refusal of the first six rows also carries one google.rpc.ErrorInfo, with the
 // verifier's code as its reason and the challenge in its metadata, since there are
 // paths on which a WWW-Authenticate field cannot travel.
+//
+// # For adapters
+//
+// A server needs [New] with its options, a [Policy], and the two functions on claims.
+// [Call], [Refusal], [Stream], [IsProcedure], [Refuse] and the methods of Authenticator
+// that judge a call are for whoever adapts another framework, as packages grpcauth and
+// connectauth do.
 package interceptor
