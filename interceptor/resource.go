@@ -72,6 +72,9 @@ func parseResource(s string) (*url.URL, error) {
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" || s != "https://"+u.Host+u.Path {
 		return nil, errors.New("ResourceMetadata.Resource must be an https URL without query and fragment")
 	}
+	if strings.HasSuffix(u.Host, ":") {
+		return nil, errors.New("ResourceMetadata.Resource must not have an empty port")
+	}
 	unfit := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
 	if u.Path != u.EscapedPath() || strings.ContainsFunc(u.Host, unfit) {
 		return nil, errors.New("ResourceMetadata.Resource must not need escapes")

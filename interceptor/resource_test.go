@@ -122,7 +122,7 @@ func TestMetadataAreServedToGETAloneAndUnderNoOtherPath(t *testing.T) {
 
 func TestNewRefusesMetadataOfNoResource(t *testing.T) {
 	for _, resource := range []string{
-		"", "api.test", "api", "http://api.test", "https://", "https://:443", "https:///v1", "HTTPS://api.test", "https:api.test",
+		"", "api.test", "api", "http://api.test", "https://", "https://:443", "https://api.test:", "https:///v1", "HTTPS://api.test", "https:api.test",
 		"https://api.test?x", "https://api.test?", "https://api.test#x", "https://api.test#", "https://user@api.test",
 		"https://api.test/a b", "https://api.test/%41", "https://api.test/{x}", "https://api.test/caf\u00e9", "https://caf\u00e9.test",
 		"https://api.test/..", "https://api.test/.", "https://api.test/a/../b", "https://api.test//", "https://api.test//a", "https://api.test/a//",

@@ -32,6 +32,7 @@ func TestNewNamesTheWrongField(t *testing.T) {
 		{"an issuer with a query", func(c *verifier.Config) { c.Issuer = "https://issuer.example/?tenant=1" }, "Issuer"},
 		{"an issuer with a fragment", func(c *verifier.Config) { c.Issuer = "https://issuer.example/#f" }, "Issuer"},
 		{"an issuer with an empty fragment", func(c *verifier.Config) { c.Issuer = "https://issuer.example/#" }, "Issuer"},
+		{"an issuer with an empty port", func(c *verifier.Config) { c.Issuer = "https://issuer.example:/" }, "Issuer"},
 		{"an issuer with a space", func(c *verifier.Config) { c.Issuer = "https://issuer.example/ " }, "Issuer"},
 		{"the URL of metadata", func(c *verifier.Config) {
 			c.Issuer = "https://issuer.example/.well-known/openid-configuration"

@@ -102,7 +102,7 @@ func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL stri
 func checkURL(raw string, allowHTTP bool) error {
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || u.Hostname() == "":
+	case err != nil || u.Hostname() == "" || strings.HasSuffix(u.Host, ":"):
 		return errors.New("must be an absolute URL")
 	case u.User != nil || u.Fragment != "":
 		return errors.New("must have no user information and no fragment")
