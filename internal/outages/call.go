@@ -94,7 +94,7 @@ func until(ctx context.Context, pause time.Duration, done func() bool) time.Dura
 	return time.Since(start)
 }
 
-func micro(d time.Duration) string { return d.Round(time.Microsecond).String() }
+func micro(d time.Duration) string { return d.Round(100 * time.Nanosecond).String() }
 func milli(d time.Duration) string { return d.Round(time.Millisecond).String() }
 
 // expect returns an error that says what is not so.
