@@ -87,9 +87,9 @@ type Config struct {
 	FetchTimeout time.Duration
 
 	// KeysTTL is how long fetched keys are used, and so for how long a withdrawn
-	// key lives on: 5 minutes by default, 24 hours at most. The max-age of the
-	// issuer's response can shorten it, to no less than a minute. A service in use
-	// refreshes its keys in the background before they reach that age.
+	// key lives on while the issuer answers: 5 minutes by default, 24 hours at most.
+	// The max-age of the issuer's response can shorten it, to no less than a minute. A
+	// service in use refreshes its keys in the background before they reach that age.
 	KeysTTL time.Duration
 
 	// KeysMaxStale is for how long keys are used past KeysTTL when the issuer cannot
