@@ -4,17 +4,17 @@ package main
 // first list takes away.
 var tokenMutants = []mutant{
 	// The configuration.
-	{"there need be no audience", "verifier/config.go",
+	{"there need be no audience", "verifier/validate.go",
 		`case len(c.Audiences) == 0 && len(c.ClientIDs) == 0:`, `case false:`, tokens},
-	{"an empty audience is one", "verifier/config.go",
+	{"an empty audience is one", "verifier/validate.go",
 		`case slices.Contains(c.Audiences, ""):`, `case false:`, tokens},
-	{"no algorithm means every one", "verifier/config.go",
+	{"no algorithm means every one", "verifier/validate.go",
 		`case len(c.Algorithms) == 0:`, `case false:`, tokens},
-	{"any name is an algorithm", "verifier/config.go",
+	{"any name is an algorithm", "verifier/validate.go",
 		`if !jws.IsAlgorithm(alg) {`, `if !jws.IsAlgorithm(alg) && alg == "" {`, tokens},
-	{"leeway is not bounded", "verifier/config.go",
+	{"leeway is not bounded", "verifier/validate.go",
 		`c.Leeway < 0 || c.Leeway > maxLeeway`, `c.Leeway < 0`, tokens},
-	{"keys may live for any time", "verifier/config.go",
+	{"keys may live for any time", "verifier/validate.go",
 		`c.KeysTTL < 0 || c.KeysTTL > maxKeysTTL`, `c.KeysTTL < 0`, tokens},
 
 	// The header.
