@@ -44,10 +44,10 @@ const (
 // CodeOf returns the code of the first [AuthError] or [KeysError] in err's tree,
 // and "" when there is none.
 func CodeOf(err error) Code {
-	if authErr, ok := errors.AsType[*AuthError](err); ok {
+	if authErr, ok := errors.AsType[*AuthError](err); ok && authErr != nil {
 		return authErr.Code
 	}
-	if keysErr, ok := errors.AsType[*KeysError](err); ok {
+	if keysErr, ok := errors.AsType[*KeysError](err); ok && keysErr != nil {
 		return keysErr.Code
 	}
 	return ""

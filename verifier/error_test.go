@@ -126,6 +126,16 @@ func TestChallengeReplacesWhatRFC6750KeepsOut(t *testing.T) {
 	}
 }
 
+func TestCodeOfANilErrorIsNone(t *testing.T) {
+	for _, err := range []error{
+		(*verifier.AuthError)(nil), (*verifier.KeysError)(nil), errors.Join((*verifier.AuthError)(nil)),
+	} {
+		if code := verifier.CodeOf(err); code != "" {
+			t.Errorf("CodeOf(%#v) = %q, want none", err, code)
+		}
+	}
+}
+
 func TestChallengeLeavesOutAnEmptyDescription(t *testing.T) {
 	challenge := (&verifier.AuthError{Code: verifier.CodeInvalidToken}).Challenge("orders").String()
 	if want := `Bearer realm="orders", error="invalid_token"`; challenge != want {

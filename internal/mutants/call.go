@@ -33,7 +33,7 @@ var callMutants = []mutant{
 	{"a nil outage is one", "interceptor/refusal.go",
 		`ok && keysErr != nil {`, `ok {`, calls},
 	{"a nil refusal of Allow is one", "interceptor/judge.go",
-		`ok && authErr != nil {`, `ok {`, calls},
+		`ok && authErr != nil {`, `ok && (authErr != nil || ok) {`, calls},
 	{"a zero Authenticator is one", "interceptor/judge.go",
 		`if a.verifier == nil {`, `if false {`, calls},
 
