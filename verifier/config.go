@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"bytes"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -90,15 +91,16 @@ type Config struct {
 	// together.
 	KeysMaxStale time.Duration
 
-	// MaxKeys bounds the decoded keys that are held, 64 by default. It does not
-	// bound the keys that an issuer may publish.
+	// MaxKeys bounds the key IDs whose decoded keys are held, 64 by default. Tokens of
+	// others are verified anew each time. It does not bound the keys that an issuer may
+	// publish.
 	MaxKeys int
 
 	// TokenCacheSize is how many verified tokens are remembered, so that they need
 	// not be verified again: 10 000 by default, none when it is negative. A token is
 	// forgotten when it expires, when its key leaves the issuer's set, and when
 	// others were used since; what a call must be granted is checked every time. They
-	// take about 4 KiB each, and at most that on average: 40 MB by default.
+	// take at most 4 KiB each on average: 40 MB by default.
 	TokenCacheSize int
 
 	// OnFetch, if set, is told of every fetch of metadata and keys when it is over.
@@ -107,7 +109,7 @@ type Config struct {
 	OnFetch func(FetchEvent)
 
 	// Logger, if set, gets one line whenever the issuer is lost or back, and whenever
-	// its keys change. Nil logs nothing.
+	// its keys change, from none at first. Nil logs nothing.
 	Logger *slog.Logger
 
 	// AllowHTTP lets metadata and keys be fetched over plain http from other hosts
@@ -115,9 +117,10 @@ type Config struct {
 	AllowHTTP bool
 }
 
-// withDefaults returns a copy that shares nothing with c and has no zero values
+// withDefaults returns a copy that shares no slice with c and has no zero defaults
 // left to interpret.
 func (c Config) withDefaults() Config {
+	c.JWKS = bytes.Clone(c.JWKS)
 	c.Audiences = slices.Clone(c.Audiences)
 	c.ClientIDs = slices.Clone(c.ClientIDs)
 	c.Require = c.Require.Clone()

@@ -26,7 +26,7 @@ func (i *issuer) locate(ctx context.Context, previous *snapshot) (place, *KeysEr
 	if i.jwksURL != "" {
 		return place{url: i.jwksURL}, nil
 	}
-	hasLast := previous != nil && time.Since(previous.named) < i.ttl+i.maxStale
+	hasLast := previous != nil && !hasCome(previous.named.Add(i.ttl+i.maxStale), time.Now())
 	if hasLast {
 		// Metadata that hang must leave time to ask at that place.
 		var cancel context.CancelFunc

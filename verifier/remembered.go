@@ -57,7 +57,7 @@ func newTokenCache(size int) tokenCache {
 	}
 	cache := make(tokenCache, shards)
 	for i := range cache {
-		cache[i].start((size + shards - 1) / shards)
+		cache[i].start(size / shards)
 	}
 	return cache
 }

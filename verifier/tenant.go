@@ -1,7 +1,6 @@
 package verifier
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -190,7 +189,6 @@ func (t *Tenants) configured(ctx context.Context, issuer string, known *tenant) 
 		return nil, fmt.Errorf("issuer %q: Config.Issuer is not the one that was asked for", config.Issuer)
 	}
 	config = config.withDefaults() // a copy
-	config.JWKS = bytes.Clone(config.JWKS)
 	if known.verifier != nil && known.config.equal(config) {
 		return &tenant{verifier: known.verifier, config: config}, nil
 	}
