@@ -13,8 +13,9 @@ import (
 // [*verifier.Issuers] and [*verifier.Tenants] do.
 //
 // An error that is a [*verifier.AuthError] refuses the caller, a
-// [*verifier.KeysError] becomes Unavailable, and any other one Internal. So do nil
-// claims without an error. Verify must be safe for concurrent use.
+// [*verifier.KeysError] becomes Unavailable, and any other one Internal, unless the
+// call's own context has ended: then Canceled or DeadlineExceeded. Nil claims without an
+// error are Internal, too. Verify must be safe for concurrent use.
 type TokenVerifier interface {
 	Verify(ctx context.Context, token string) (*verifier.Claims, error)
 }

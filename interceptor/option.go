@@ -57,7 +57,8 @@ func WithPolicy(p Policy) Option {
 }
 
 // WithObserver has observe called with every [Decision], in the call's goroutine:
-// before the handler with the first, and once more if the call does not stay admitted.
+// before the handler with the first, and again for each [Refuse] and for the expiry of
+// a stream.
 // It should be quick, and safe for concurrent use. Without it nothing is reported, and
 // the library logs nothing by itself.
 func WithObserver(observe func(context.Context, Decision)) Option {

@@ -20,7 +20,8 @@ type ResourceMetadata struct {
 	// own URL is made from it, and never from a request.
 	Resource string
 
-	// AuthorizationServers are the issuers whose tokens the service accepts.
+	// AuthorizationServers are the issuers whose tokens the service accepts: https URLs
+	// (RFC 8414, section 2).
 	AuthorizationServers []string
 
 	// Scopes are those that clients may have to ask for. Nil tells of none.
@@ -43,7 +44,7 @@ func (m ResourceMetadata) compile() (*resource, error) {
 		return nil, err
 	}
 	for _, issuer := range m.AuthorizationServers {
-		if !strings.HasPrefix(issuer, "https://") {
+		if u, err := url.Parse(issuer); err != nil || u.Scheme != "https" || u.Hostname() == "" {
 			return nil, fmt.Errorf("ResourceMetadata.AuthorizationServers: %q is not an https URL", issuer)
 		}
 	}

@@ -135,7 +135,7 @@ func TestNewRefusesMetadataOfNoResource(t *testing.T) {
 			t.Errorf("the error %q does not name the field", err)
 		}
 	}
-	for _, issuer := range []string{"", "issuer.test", "http://issuer.test"} {
+	for _, issuer := range []string{"", "issuer.test", "http://issuer.test", "https://"} {
 		_, err := interceptor.New(acceptAll{}, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
 			Resource: "https://api.test", AuthorizationServers: []string{issuer},
 		}))

@@ -30,7 +30,8 @@ func (c Challenge) Param(name string) string {
 
 // String returns the challenge as it stands in the field. Values are written as
 // quoted-strings. What a field or a gRPC trailer cannot carry (control and
-// non-ASCII characters) is replaced by question marks, whatever c holds.
+// non-ASCII characters) is replaced, by question marks in values and by underscores
+// elsewhere, whatever c holds.
 func (c Challenge) String() string {
 	var b strings.Builder
 	b.WriteString(strings.Map(tokenRune, c.Scheme))

@@ -18,7 +18,8 @@
 // Keys are fetched when a token first needs them and refreshed in the background while
 // tokens come in. When an issuer is out, those that are known are used for
 // [Config].KeysMaxStale more, without any call having to wait. A new key is found when
-// its first token arrives, and made-up keys can cost no more than a few fetches.
+// its first token arrives, and made-up key IDs cost four fetches, and then one in ten
+// seconds at most.
 //
 // [NewIssuers] accepts several issuers and [NewTenants] those that a function of yours
 // knows; both judge a token by the configuration of the issuer that it names.

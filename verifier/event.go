@@ -17,8 +17,9 @@ type FetchEvent struct {
 	// failed, and before it when it did not.
 	Failures int
 
-	// Err is why the fetch failed, mostly a [*KeysError]. When it did not fail, Err is
-	// why the metadata could not be used, so that their last good jwks_uri was.
+	// Err is a [*KeysError]: why the fetch failed or, when it did not, why the metadata
+	// could not be used, so that their last good jwks_uri was. Its RetryAfter is set only
+	// when the fetch failed.
 	Err error
 }
 
