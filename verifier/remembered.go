@@ -142,6 +142,6 @@ func (s *tokenShard) remove(token string) {
 // decoded, the lists of its claims, and the rest.
 func (r *remembered) size() int {
 	const wordBytes = 16
-	words := len(r.claims.audience) + len(r.claims.scopes) + len(r.claims.permissions)
+	words := cap(r.claims.audience) + cap(r.claims.scopes) + cap(r.claims.permissions)
 	return len(r.token) + len(r.token)*3/4 + words*wordBytes + tokenOverhead
 }
