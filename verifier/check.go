@@ -27,7 +27,7 @@ func (v *Verifier) checkClaims(c *Claims, now time.Time) *AuthError {
 	}
 	switch {
 	case c.issuer != v.issuer:
-		return refuse(CodeInvalidIssuer, "the token is from another issuer")
+		return anotherIssuer()
 	case !v.isAudience(c):
 		return refuse(CodeInvalidAudience, "the token is for another audience")
 	}
@@ -51,6 +51,10 @@ func (v *Verifier) checkTimes(c *Claims, now time.Time) *AuthError {
 		return refuse(CodeTokenNotYetValid, "the token is not valid yet")
 	}
 	return nil
+}
+
+func anotherIssuer() *AuthError {
+	return refuse(CodeInvalidIssuer, "the token is from another issuer")
 }
 
 func (v *Verifier) checkPresent(c *Claims) *AuthError {

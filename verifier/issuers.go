@@ -60,7 +60,7 @@ func (i *Issuers) Verify(ctx context.Context, token string) (*Claims, error) {
 	}
 	v, ok := i.byName[name]
 	if !ok {
-		return nil, refuse(CodeInvalidIssuer, "the token is from another issuer")
+		return nil, anotherIssuer()
 	}
 	return v.Verify(ctx, token)
 }
@@ -105,7 +105,7 @@ func claimedIssuer(token string) (string, *AuthError) {
 	segment, _, _ := strings.Cut(rest, ".")
 	payload, err := segmentEncoding.DecodeString(segment)
 	if err != nil || len(payload) == 0 {
-		return "", refuse(CodeMalformedToken, "the token is not a compact JWS")
+		return "", notCompact()
 	}
 	var name string
 	isText := true

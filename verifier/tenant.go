@@ -78,7 +78,7 @@ func (t *Tenants) find(issuer string, failure error) (*Verifier, *lookup, error)
 	case underWay != nil:
 		return nil, underWay, nil
 	case now.Before(known.refused):
-		return nil, nil, refuseStranger()
+		return nil, nil, anotherIssuer()
 	case known.outage.lastsAt(now):
 		return nil, nil, known.outage.error(now)
 	}
@@ -133,7 +133,7 @@ func (t *Tenants) run(l *lookup, issuer string, known *tenant) {
 		found.found = now
 		t.keep(issuer, found)
 	case errors.Is(err, ErrUnknownIssuer):
-		l.err = refuseStranger()
+		l.err = anotherIssuer()
 		t.tenants.Remove(issuer)
 		t.strangers.Add(issuer, &tenant{refused: now.Add(strangerMemory)})
 	default:

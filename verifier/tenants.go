@@ -98,7 +98,7 @@ func (t *Tenants) Verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, refusal
 	}
 	if len(issuer) > maxIssuerBytes {
-		return nil, refuseStranger()
+		return nil, anotherIssuer()
 	}
 	v, err := t.verifier(ctx, issuer)
 	if err != nil {
@@ -135,8 +135,4 @@ func (t *Tenants) Forget(issuer string) {
 	t.tenants.Remove(issuer)
 	t.strangers.Remove(issuer)
 	delete(t.lookups, issuer) // what is under way may have been answered before
-}
-
-func refuseStranger() *AuthError {
-	return refuse(CodeInvalidIssuer, "the token is from another issuer")
 }
