@@ -3,8 +3,9 @@ package interceptor
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -62,64 +63,98 @@ func isNil(tokens TokenVerifier) bool {
 	}
 }
 
-// A Call is what an adapter knows of a call before it is admitted.
-type Call struct {
-	// Procedure is "/package.Service/Method", as the framework names it. Any other
-	// shape is refused.
-	Procedure string
+// An Option changes what [New] makes.
+type Option interface{ apply(*Authenticator) error }
 
-	// Authorization holds every value of the call's authorization metadata.
-	Authorization []string
+type option func(*Authenticator) error
+
+func (o option) apply(a *Authenticator) error { return o(a) }
+
+// WithRealm names the realm of challenges (RFC 9110, section 11.5). The default,
+// also for "", is [verifier.DefaultRealm].
+func WithRealm(realm string) Option {
+	return option(func(a *Authenticator) error {
+		for _, r := range realm {
+			if r < 0x20 || r > 0x7E {
+				return errors.New("interceptor: WithRealm takes printable ASCII characters only")
+			}
+		}
+		if realm != "" {
+			a.realm = realm
+		}
+		return nil
+	})
 }
 
-// Authenticate judges a call. It returns the context to handle it with, or else
-// how to refuse it. It is for adapters: servers use those of packages grpcauth and
-// connectauth. A stream is better judged by [Authenticator.AuthenticateStream].
-func (a *Authenticator) Authenticate(ctx context.Context, call Call) (context.Context, *Refusal) {
-	admitted, refusal := a.admit(ctx, call)
-	if refusal != nil {
-		return nil, refusal
-	}
-	return admitted, nil
+// WithResourceMetadata names the service's metadata in every challenge, those
+// without an error code too (RFC 9728, section 5.1). [Authenticator.ResourceMetadata]
+// serves them. By default challenges name none.
+func WithResourceMetadata(m ResourceMetadata) Option {
+	return option(func(a *Authenticator) error {
+		compiled, err := m.compile()
+		if err != nil {
+			return fmt.Errorf("interceptor: %w", err)
+		}
+		a.resource = compiled
+		return nil
+	})
 }
 
-// Preauthenticate judges a call ahead of [Authenticator.Authenticate], where it
-// saves work to do so but where the procedure is not yet certain, as it is not in
-// HTTP middleware. The context it returns lets Authenticate do without verifying
-// the same token again. It holds no claims, and the rule will be evaluated anew.
-func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) (context.Context, *Refusal) {
-	decision, refusal := a.decide(ctx, call, time.Now())
-	if refusal != nil {
-		a.report(ctx, decision)
-		return nil, refusal
-	}
-	return a.rememberVerified(ctx, call, decision.Claims), nil
+// WithPolicy sets the rules. Without it every procedure needs a valid token, and
+// nothing more. It may be given once. [New] keeps a copy.
+func WithPolicy(p Policy) Option {
+	return option(func(a *Authenticator) error {
+		if a.policy.procedures != nil {
+			return errors.New("interceptor: WithPolicy was given twice")
+		}
+		compiled, err := p.compile()
+		a.policy = compiled
+		return err
+	})
 }
 
-// admit judges a call, and reports what it decided.
-func (a *Authenticator) admit(ctx context.Context, call Call) (*admission, *Refusal) {
-	start := time.Now()
-	decision, refusal := a.decide(ctx, call, start)
-	a.report(ctx, decision)
-	if refusal != nil {
-		return nil, refusal
-	}
-	return &admission{Context: ctx, auth: a, decision: decision, start: start}, nil
+// WithObserver has observe called with every [Decision], in the call's goroutine:
+// before the handler with the first, and again for each [Refuse] and for the expiry of
+// a stream.
+// It should be quick, and safe for concurrent use. Without it nothing is reported, and
+// the library logs nothing by itself.
+func WithObserver(observe func(context.Context, Decision)) Option {
+	return option(func(a *Authenticator) error {
+		a.observe = observe
+		return nil
+	})
 }
 
-func (a *Authenticator) decide(ctx context.Context, call Call, start time.Time) (Decision, *Refusal) {
-	rule, ok := a.policy.rule(call.Procedure)
-	decision := Decision{Procedure: call.Procedure, Rule: rule.key, Err: errProcedure}
-	if ok {
-		decision.Claims, decision.Err = a.judge(ctx, call, rule)
-	}
-	var refusal *Refusal
-	if decision.Err != nil {
-		refusal = a.refuse(ctx, decision.Err)
-		decision.Claims, decision.Code = nil, refusal.Code
-	}
-	decision.Duration = time.Since(start)
-	return decision, refusal
+// WithoutStreamExpiry lets a stream outlive its token. By default it ends when the
+// token does.
+func WithoutStreamExpiry() Option {
+	return option(func(a *Authenticator) error {
+		a.streamExpiry = false
+		return nil
+	})
 }
 
-var errProcedure = errors.New("interceptor: the procedure is not of the form /service/method")
+// CheckPolicy returns an error that names every one of the procedures that has no
+// rule of its own, and every rule that is of none of them: a procedure was forgotten,
+// or a key misspelt. Wildcards do not count as a rule of one's own, and "/*" is of any
+// procedure.
+//
+// It belongs into a test, with the procedures of all servers that a has: those that
+// packages grpcauth and connectauth list.
+func (a *Authenticator) CheckPolicy(procedures []string) error { return a.policy.check(procedures) }
+
+// ResourceMetadata returns the well-known path of the document that
+// [WithResourceMetadata] describes, and a handler that serves it, for
+// [http.ServeMux.Handle]. It needs no token. The middleware of package connectauth
+// serves it by itself. Without that option it serves 404.
+//
+// Strictly, a client that follows a challenge uses the document only if its resource
+// is the very URL that was requested (RFC 9728, section 3.3). A service has one
+// document, while each of its procedures has a URL of its own: only clients that
+// take the resource for a prefix, or are told it, profit from the challenge.
+func (a *Authenticator) ResourceMetadata() (path string, handler http.Handler) {
+	if a.resource == nil {
+		return resourcePath, http.NotFoundHandler()
+	}
+	return a.resource.path, a.resource
+}

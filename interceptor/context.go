@@ -23,33 +23,26 @@ func ContextWithClaims(ctx context.Context, claims *verifier.Claims) context.Con
 	return context.WithValue(ctx, claimsKey{}, claims)
 }
 
-type verifiedKey struct{}
+// An admission is the context of an admitted call. It hides whatever an outer call
+// has left in its parent.
+type admission struct {
+	context.Context
 
-// verified remembers what Preauthenticate found: these claims, by this
-// authenticator, of exactly this token.
-type verified struct {
-	by     *Authenticator
-	token  string
-	claims *verifier.Claims
+	auth     *Authenticator
+	decision Decision
+	start    time.Time
 }
 
-func (a *Authenticator) rememberVerified(ctx context.Context, call Call, claims *verifier.Claims) context.Context {
-	if claims == nil {
-		return ctx
-	}
-	token, err := bearerToken(call.Authorization)
-	if err != nil {
-		return ctx
-	}
-	return context.WithValue(ctx, verifiedKey{}, verified{by: a, token: token, claims: claims})
-}
+type admissionKey struct{}
 
-// verified returns the remembered claims of token, or nil. They are good only as
-// long as the token is: a caller can take its time to send the rest of the call.
-func (a *Authenticator) verified(ctx context.Context, token string) *verifier.Claims {
-	v, ok := ctx.Value(verifiedKey{}).(verified)
-	if !ok || v.by != a || v.token != token || !time.Now().Before(v.claims.ValidUntil()) {
-		return nil
+// Value implements [context.Context].
+func (a *admission) Value(key any) any {
+	switch key {
+	case claimsKey{}:
+		return a.decision.Claims
+	case admissionKey{}:
+		return a
+	default:
+		return a.Context.Value(key)
 	}
-	return v.claims
 }

@@ -1,7 +1,6 @@
 package interceptor
 
 import (
-	"context"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -21,12 +20,4 @@ type Decision struct {
 	Duration  time.Duration    // of the decision; of the call, when Expired or Late
 	Expired   bool             // the token expired while the stream was open
 	Late      bool             // the handler refused the call: see [Refuse]
-}
-
-// report shows the observer no claims but those of the decision: ctx may hold those of
-// an outer call.
-func (a *Authenticator) report(ctx context.Context, d Decision) {
-	if a.observe != nil {
-		a.observe(ContextWithClaims(ctx, d.Claims), d)
-	}
 }

@@ -65,3 +65,15 @@ func reasonOf(tb testing.TB, refusal *interceptor.Refusal) string {
 	tb.Helper()
 	return infoOf(tb, refusal).GetReason()
 }
+
+// verifierThatRequires returns a verifier that itself asks for require.
+func verifierThatRequires(t *testing.T, issuer *verifiertest.Issuer, require verifier.Requirement) *verifier.Verifier {
+	t.Helper()
+	config := issuer.Config()
+	config.Require = require
+	tokens, err := verifier.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
+}

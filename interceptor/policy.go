@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -145,4 +147,33 @@ func (p policy) rule(procedure string) (rule *keyedRule, ok bool) {
 		return p.others, true
 	}
 	return noRule, true
+}
+
+// check is [Authenticator.CheckPolicy].
+func (p policy) check(procedures []string) error {
+	if len(procedures) == 0 {
+		return errors.New("interceptor: there are no procedures to check the policy for")
+	}
+	var problems []error
+	known, services := make(map[string]bool), make(map[string]bool)
+	for _, procedure := range slices.Compact(slices.Sorted(slices.Values(procedures))) {
+		known[procedure] = true
+		if service, ok := serviceOf(procedure); ok {
+			services[service] = true
+		}
+		if p.procedures[procedure] == nil {
+			problems = append(problems, fmt.Errorf("interceptor: Policy has no rule %q", procedure))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.procedures)) {
+		if !known[key] {
+			problems = append(problems, fmt.Errorf("interceptor: Policy[%q] is of no procedure", key))
+		}
+	}
+	for _, service := range slices.Sorted(maps.Keys(p.services)) {
+		if !services[service] {
+			problems = append(problems, fmt.Errorf("interceptor: Policy[%q] is of no procedure", service+"/*"))
+		}
+	}
+	return errors.Join(problems...)
 }

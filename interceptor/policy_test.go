@@ -169,6 +169,49 @@ func TestAnonymousCallerIsNotAskedForGrants(t *testing.T) {
 	}
 }
 
+func TestDeniedProcedureIsToldToThoseWithAGoodTokenAlone(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	var decided interceptor.Decision
+	auth := mustNew(t, verifierThatRequires(t, issuer, verifier.Requirement{}),
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { decided = d }),
+		interceptor.WithPolicy(interceptor.Policy{
+			"/*":     {Access: interceptor.Denied},
+			"/a.S/M": {},
+		}))
+	good, expired := issuer.Token(nil), issuer.Token(map[string]any{"exp": 1})
+	tests := []struct {
+		procedure string
+		sent      []string
+		reason    string
+		challenge string
+	}{
+		{"/a.S/M", []string{"Bearer " + good}, "", ""},
+		{"/a.S/Forgotten", nil, "MISSING_TOKEN", `Bearer realm="api"`},
+		{"/a.S/Forgotten", []string{"Bearer " + expired}, "TOKEN_EXPIRED",
+			`Bearer realm="api", error="invalid_token", error_description="the token has expired"`},
+		{"/a.S/Forgotten", []string{"Bearer " + good}, "INSUFFICIENT_PERMISSIONS",
+			`Bearer realm="api", error="insufficient_scope", error_description="the token lacks a required permission"`},
+	}
+	for _, test := range tests {
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: test.procedure, Authorization: test.sent})
+		if test.reason == "" {
+			if refusal != nil {
+				t.Errorf("%s: %v", test.procedure, refusal)
+			}
+			continue
+		}
+		if reasonOf(t, refusal) != test.reason || refusal.Challenge != test.challenge {
+			t.Errorf("%s: %s %s, want %s %s", test.procedure, reasonOf(t, refusal), refusal.Challenge, test.reason, test.challenge)
+		}
+		if decided.Rule != "/*" {
+			t.Errorf("decided by %q", decided.Rule)
+		}
+	}
+	if decided.Err == nil || !strings.Contains(errors.Unwrap(decided.Err).Error(), "denied") {
+		t.Errorf("the observer hears %v", decided.Err)
+	}
+}
+
 func TestAllowHasTheLastWord(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -373,46 +416,70 @@ func FuzzPolicyKey(f *testing.F) {
 	})
 }
 
-func TestDeniedProcedureIsToldToThoseWithAGoodTokenAlone(t *testing.T) {
-	issuer := verifiertest.NewIssuer()
-	var decided interceptor.Decision
-	auth := mustNew(t, verifierThatRequires(t, issuer, verifier.Requirement{}),
-		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { decided = d }),
-		interceptor.WithPolicy(interceptor.Policy{
-			"/*":     {Access: interceptor.Denied},
-			"/a.S/M": {},
-		}))
-	good, expired := issuer.Token(nil), issuer.Token(map[string]any{"exp": 1})
+func TestCheckPolicyNamesWhatIsForgottenAndWhatIsMisspelt(t *testing.T) {
+	procedures := []string{"/a.S/List", "/a.S/Delete", "/b.S/Get", "/b.S/Get"}
+	complete := func(change func(interceptor.Policy)) interceptor.Policy {
+		policy := interceptor.Policy{"/a.S/List": {}, "/a.S/Delete": {}, "/b.S/Get": {Access: interceptor.Public}}
+		change(policy)
+		return policy
+	}
 	tests := []struct {
-		procedure string
-		sent      []string
-		reason    string
-		challenge string
+		name   string
+		change func(interceptor.Policy)
+		want   []string
 	}{
-		{"/a.S/M", []string{"Bearer " + good}, "", ""},
-		{"/a.S/Forgotten", nil, "MISSING_TOKEN", `Bearer realm="api"`},
-		{"/a.S/Forgotten", []string{"Bearer " + expired}, "TOKEN_EXPIRED",
-			`Bearer realm="api", error="invalid_token", error_description="the token has expired"`},
-		{"/a.S/Forgotten", []string{"Bearer " + good}, "INSUFFICIENT_PERMISSIONS",
-			`Bearer realm="api", error="insufficient_scope", error_description="the token lacks a required permission"`},
+		{"complete", func(interceptor.Policy) {}, nil},
+		{"complete, with wildcards", func(p interceptor.Policy) {
+			p["/*"], p["/a.S/*"] = interceptor.Rule{Access: interceptor.Denied}, interceptor.Rule{}
+		}, nil},
+		{"a rule is missing", func(p interceptor.Policy) { delete(p, "/a.S/Delete") },
+			[]string{`interceptor: Policy has no rule "/a.S/Delete"`}},
+		{"a wildcard is no rule of one's own", func(p interceptor.Policy) {
+			delete(p, "/a.S/Delete")
+			p["/*"], p["/a.S/*"] = interceptor.Rule{}, interceptor.Rule{}
+		}, []string{`interceptor: Policy has no rule "/a.S/Delete"`}},
+		{"a procedure is misspelt", func(p interceptor.Policy) {
+			delete(p, "/a.S/Delete")
+			p["/a.S/delete"] = interceptor.Rule{}
+		}, []string{`interceptor: Policy has no rule "/a.S/Delete"`, `interceptor: Policy["/a.S/delete"] is of no procedure`}},
+		{"a service is misspelt", func(p interceptor.Policy) { p["/a.s/*"] = interceptor.Rule{} },
+			[]string{`interceptor: Policy["/a.s/*"] is of no procedure`}},
+		{"several at once, in order", func(p interceptor.Policy) {
+			clear(p)
+			p["/z.S/*"], p["/z.S/M"], p["/y.S/M"] = interceptor.Rule{}, interceptor.Rule{}, interceptor.Rule{}
+		}, []string{
+			`interceptor: Policy has no rule "/a.S/Delete"`,
+			`interceptor: Policy has no rule "/a.S/List"`,
+			`interceptor: Policy has no rule "/b.S/Get"`,
+			`interceptor: Policy["/y.S/M"] is of no procedure`,
+			`interceptor: Policy["/z.S/M"] is of no procedure`,
+			`interceptor: Policy["/z.S/*"] is of no procedure`,
+		}},
 	}
 	for _, test := range tests {
-		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: test.procedure, Authorization: test.sent})
-		if test.reason == "" {
-			if refusal != nil {
-				t.Errorf("%s: %v", test.procedure, refusal)
+		t.Run(test.name, func(t *testing.T) {
+			auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(complete(test.change)))
+			got := ""
+			if err := auth.CheckPolicy(procedures); err != nil {
+				got = err.Error()
 			}
-			continue
-		}
-		if reasonOf(t, refusal) != test.reason || refusal.Challenge != test.challenge {
-			t.Errorf("%s: %s %s, want %s %s", test.procedure, reasonOf(t, refusal), refusal.Challenge, test.reason, test.challenge)
-		}
-		if decided.Rule != "/*" {
-			t.Errorf("decided by %q", decided.Rule)
-		}
+			if want := strings.Join(test.want, "\n"); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
 	}
-	if decided.Err == nil || !strings.Contains(errors.Unwrap(decided.Err).Error(), "denied") {
-		t.Errorf("the observer hears %v", decided.Err)
+}
+
+func TestCheckPolicyFindsFaultWithNothing(t *testing.T) {
+	auth := mustNew(t, acceptAll{})
+	if err := auth.CheckPolicy(nil); err == nil {
+		t.Error("a server without procedures passes the check")
+	}
+	if err := auth.CheckPolicy([]string{"/a.S/M"}); err == nil {
+		t.Error("an Authenticator without a policy passes the check")
+	}
+	if err := auth.CheckPolicy([]string{"nonsense"}); err == nil {
+		t.Error("what names no procedure passes the check")
 	}
 }
 
@@ -438,5 +505,47 @@ func TestRuleAllocatesNothing(t *testing.T) {
 		if with := allocations(interceptor.Policy{key: rule}); with != without {
 			t.Errorf("%s: %v allocations, want the %v of no rule", key, with, without)
 		}
+	}
+}
+
+// The cost of a rule on top of verification, which is nothing here: compare with "no
+// policy".
+func BenchmarkRule(b *testing.B) {
+	const procedure = "/orders.v1.OrderService/DeleteOrder"
+	claims := claimsOf(map[string]any{
+		"scope": "openid orders:read orders:write", "permissions": []string{"a", "b", "delete"}, "acr": "mfa", "auth_time": time.Now().Unix(),
+	})
+	tokens := verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil })
+	full := verifier.Requirement{
+		Scopes: []string{"orders:read", "orders:write"}, AnyScopes: []string{"admin", "orders:write"},
+		Permissions: []string{"delete"}, ACRValues: []string{"key", "mfa"},
+	}
+	withMaxAge := full
+	withMaxAge.MaxAge = time.Hour
+	for _, bench := range []struct {
+		name   string
+		policy interceptor.Policy
+	}{
+		{"no policy", nil},
+		{"its own rule", interceptor.Policy{procedure: {}}},
+		{"the rule of its service", interceptor.Policy{"/orders.v1.OrderService/*": {}}},
+		{"the rule of every procedure", interceptor.Policy{"/*": {}}},
+		{"no rule", interceptor.Policy{"/orders.v1.OrderService/Other": {}}},
+		{"one scope", interceptor.Policy{procedure: {Require: verifier.Requirement{Scopes: []string{"orders:write"}}}}},
+		{"all requirements but MaxAge", interceptor.Policy{procedure: {Require: full}}},
+		{"all requirements", interceptor.Policy{procedure: {Require: withMaxAge}}},
+		{"Allow", interceptor.Policy{procedure: {Allow: func(context.Context, *verifier.Claims) error { return nil }}}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			auth := mustNew(b, tokens, interceptor.WithPolicy(bench.policy))
+			call := withToken(procedure)
+			ctx := b.Context()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, refusal := auth.Authenticate(ctx, call); refusal != nil {
+					b.Fatal(refusal)
+				}
+			}
+		})
 	}
 }

@@ -30,6 +30,39 @@ type Refusal struct {
 // String returns the code and the message.
 func (r *Refusal) String() string { return r.Code.String() + ": " + r.Message }
 
+// Refuse returns how to refuse a call that was admitted, for what its handler has
+// found out: see [Rule].Allow for what becomes of err. Ctx is that of the handler. It
+// is for adapters: handlers use the functions of that name in packages grpcauth and
+// connectauth.
+//
+// In a context that no Authenticator has admitted, as in tests of handlers, the
+// challenge has the default realm and no observer hears of the refusal.
+func Refuse(ctx context.Context, err error) *Refusal {
+	err = notAllowed(err)
+	call, ok := ctx.Value(admissionKey{}).(*admission)
+	if !ok {
+		return new(Authenticator).refuse(ctx, err)
+	}
+	refusal := call.auth.refuse(ctx, err)
+	decision := call.decision
+	decision.Code, decision.Err, decision.Late = refusal.Code, err, true
+	call.end(ctx, decision)
+	return refusal
+}
+
+// notAllowed returns the refusal that err is the reason for. An AuthError stands as
+// it is; any other error says no more to the caller than no.
+func notAllowed(err error) error {
+	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok && authErr != nil {
+		return err
+	}
+	return &verifier.AuthError{
+		Code:    verifier.CodeInsufficientPermissions,
+		Message: "the call is not allowed",
+		Err:     err,
+	}
+}
+
 func (a *Authenticator) refuse(ctx context.Context, err error) *Refusal {
 	// A nil pointer among them is no refusal, but somebody's mistake.
 	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok && authErr != nil {

@@ -87,22 +87,6 @@ func parseResource(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// ResourceMetadata returns the well-known path of the document that
-// [WithResourceMetadata] describes, and a handler that serves it, for
-// [http.ServeMux.Handle]. It needs no token. The middleware of package connectauth
-// serves it by itself. Without that option it serves 404.
-//
-// Strictly, a client that follows a challenge uses the document only if its resource
-// is the very URL that was requested (RFC 9728, section 3.3). A service has one
-// document, while each of its procedures has a URL of its own: only clients that
-// take the resource for a prefix, or are told it, profit from the challenge.
-func (a *Authenticator) ResourceMetadata() (path string, handler http.Handler) {
-	if a.resource == nil {
-		return resourcePath, http.NotFoundHandler()
-	}
-	return a.resource.path, a.resource
-}
-
 // ServeHTTP implements [http.Handler].
 func (r *resource) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	switch {

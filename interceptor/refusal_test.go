@@ -1,0 +1,261 @@
+package interceptor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
+)
+
+func TestWhatEachErrorBecomes(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancelLate := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancelLate()
+	tests := []struct {
+		name   string
+		ctx    context.Context
+		err    error
+		code   code.Code
+		reason string
+	}{
+		{"401", t.Context(), &verifier.AuthError{Code: verifier.CodeTokenExpired}, code.Code_UNAUTHENTICATED, "TOKEN_EXPIRED"},
+		{"403", t.Context(), &verifier.AuthError{Code: verifier.CodeInsufficientScope}, code.Code_PERMISSION_DENIED, "INSUFFICIENT_SCOPE"},
+		{"an unknown code is 401", t.Context(), &verifier.AuthError{Code: "step-up"}, code.Code_UNAUTHENTICATED, "STEP_UP"},
+		{"keys", t.Context(), &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed}, code.Code_UNAVAILABLE, "JWKS_FETCH_FAILED"},
+		{"keys, whatever ended inside", t.Context(),
+			&verifier.KeysError{Code: verifier.CodeJWKSError, Err: context.DeadlineExceeded}, code.Code_UNAVAILABLE, "JWKS_ERROR"},
+		{"the call was canceled", ended, context.Canceled, code.Code_CANCELLED, ""},
+		{"the call is late", late, context.DeadlineExceeded, code.Code_DEADLINE_EXCEEDED, ""},
+		{"something else ended", t.Context(), context.Canceled, code.Code_INTERNAL, ""},
+		{"anything else", t.Context(), errors.New("secret"), code.Code_INTERNAL, ""},
+		{"neither claims nor an error", t.Context(), nil, code.Code_INTERNAL, ""},
+		{"a nil AuthError", t.Context(), (*verifier.AuthError)(nil), code.Code_INTERNAL, ""},
+		{"a nil KeysError", t.Context(), (*verifier.KeysError)(nil), code.Code_INTERNAL, ""},
+		{"a nil AuthError among others", t.Context(), errors.Join(errors.New("x"), (*verifier.AuthError)(nil)), code.Code_INTERNAL, ""},
+		{"a nil KeysError among others", t.Context(), errors.Join((*verifier.KeysError)(nil), errors.New("x")), code.Code_INTERNAL, ""},
+		{"keys that cost another's token", t.Context(),
+			&verifier.KeysError{Code: verifier.CodeJWKSError, Err: &verifier.AuthError{Code: verifier.CodeTokenExpired}},
+			code.Code_UNAVAILABLE, "JWKS_ERROR"},
+		{"401 in a call that ended", ended, &verifier.AuthError{Code: verifier.CodeTokenExpired},
+			code.Code_UNAUTHENTICATED, "TOKEN_EXPIRED"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) { return nil, test.err }))
+			_, refusal := auth.Authenticate(test.ctx, withToken("/a.S/M"))
+			if refusal == nil {
+				t.Fatal("the call was admitted")
+			}
+			if refusal.Code != test.code || reasonOf(t, refusal) != test.reason {
+				t.Errorf("got %v %q, want %v %q", refusal.Code, reasonOf(t, refusal), test.code, test.reason)
+			}
+			if test.reason != "" && infoOf(t, refusal).GetDomain() != interceptor.ErrorDomain {
+				t.Errorf("domain = %q", infoOf(t, refusal).GetDomain())
+			}
+			challenged := test.code == code.Code_UNAUTHENTICATED || test.code == code.Code_PERMISSION_DENIED
+			if (refusal.Challenge != "") != challenged {
+				t.Errorf("challenge = %q", refusal.Challenge)
+			}
+			if infoOf(t, refusal).GetMetadata()["challenge"] != refusal.Challenge {
+				t.Errorf("ErrorInfo has another challenge: %v", infoOf(t, refusal))
+			}
+			if strings.Contains(refusal.String(), "secret") {
+				t.Errorf("the cause reaches the caller: %v", refusal)
+			}
+		})
+	}
+}
+
+func TestOutageSaysWhenToRetry(t *testing.T) {
+	for after, want := range map[time.Duration]time.Duration{3 * time.Second: 3 * time.Second, -time.Second: 0} {
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+			return nil, &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed, RetryAfter: after}
+		}))
+		_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+		if got := retryDelayOf(t, refusal); got != want {
+			t.Errorf("retry delay = %v, want %v", got, want)
+		}
+	}
+}
+
+func retryDelayOf(t *testing.T, refusal *interceptor.Refusal) time.Duration {
+	t.Helper()
+	for _, detail := range refusal.Details {
+		message, err := detail.UnmarshalNew()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if retry, ok := message.(*errdetails.RetryInfo); ok {
+			return retry.GetRetryDelay().AsDuration()
+		}
+	}
+	t.Fatal("no RetryInfo")
+	return 0
+}
+
+// A status with other bytes makes grpc-go panic.
+func TestMessageIsValidUTF8WhateverTheVerifierSays(t *testing.T) {
+	auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+		return nil, &verifier.AuthError{Code: verifier.CodeInvalidToken, Message: "bad \xff"}
+	}))
+	if _, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M")); refusal.Message != "bad ?" {
+		t.Errorf("message = %q", refusal.Message)
+	}
+}
+
+func TestChallengeNamesAllThatTheCallNeeds(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	tokens := verifierThatRequires(t, issuer, verifier.Requirement{
+		Scopes: []string{"base", "both"}, ACRValues: []string{"pwd", "mfa"}, MaxAge: time.Hour,
+	})
+	auth := mustNew(t, tokens, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Require: verifier.Requirement{
+			Scopes: []string{"both", "rule"}, AnyScopes: []string{"one", "other"},
+			ACRValues: []string{"key", "mfa"}, MaxAge: 5 * time.Minute,
+		}},
+	}))
+	const (
+		scope  = `Bearer realm="api", error="insufficient_scope", scope="base both rule one"`
+		stepUp = `Bearer realm="api", error="insufficient_user_authentication", ` +
+			`error_description="the user must authenticate %s", acr_values="mfa", max_age="300", scope="base both rule one"`
+		again   = "again"
+		another = "in another way"
+	)
+	now := time.Now().Unix()
+	tests := []struct {
+		name       string
+		scope, acr string
+		ago        int64
+		want       string
+	}{
+		{"no scope", "none", "mfa", 0, scope},
+		{"the scopes of the baseline", "base both", "mfa", 0, scope},
+		{"the scopes of the rule", "both rule one", "mfa", 0, scope},
+		{"no alternative", "base both rule", "mfa", 0, scope},
+		{"the acr of the baseline", "base both rule other", "pwd", 0, fmt.Sprintf(stepUp, another)},
+		{"the acr of the rule", "base both rule other", "key", 0, fmt.Sprintf(stepUp, another)},
+		{"too old for the rule", "base both rule other", "mfa", 600, fmt.Sprintf(stepUp, again)},
+		{"too old for the baseline", "base both rule other", "mfa", 7200, fmt.Sprintf(stepUp, again)},
+		{"enough", "base both rule other", "mfa", 0, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
+				Procedure: "/a.S/M",
+				Authorization: []string{"Bearer " + issuer.Token(map[string]any{
+					"scope": test.scope, "acr": test.acr, "auth_time": now - test.ago,
+				})},
+			})
+			got := ""
+			if refusal != nil {
+				got = refusal.Challenge
+			}
+			if got != test.want {
+				t.Errorf("challenge = %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestRefuseAnswersAsAllowDoes(t *testing.T) {
+	auth := mustNew(t, acceptAll{}, interceptor.WithRealm("orders"),
+		interceptor.WithResourceMetadata(interceptor.ResourceMetadata{Resource: "https://api.test"}))
+	ctx, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	const notAllowed = `error="insufficient_scope", error_description="the token lacks a required permission"`
+	tests := []struct {
+		name      string
+		err       error
+		code      code.Code
+		reason    string
+		challenge string
+	}{
+		{"an AuthError", &verifier.AuthError{Code: verifier.CodeInsufficientScope, Scopes: []string{"own"}},
+			code.Code_PERMISSION_DENIED, "INSUFFICIENT_SCOPE", `error="insufficient_scope", scope="own"`},
+		{"one that asks for another token", &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: "m"},
+			code.Code_UNAUTHENTICATED, "TOKEN_EXPIRED", `error="invalid_token", error_description="m"`},
+		{"any other error", errors.New("secret"), code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS", notAllowed},
+		{"the end of the call", context.Canceled, code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS", notAllowed},
+		{"an outage of another issuer", &verifier.KeysError{Code: verifier.CodeJWKSError},
+			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS", notAllowed},
+		{"nil", nil, code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS", notAllowed},
+	}
+	for _, test := range tests {
+		refusal := interceptor.Refuse(ctx, test.err)
+		if refusal.Code != test.code || reasonOf(t, refusal) != test.reason {
+			t.Errorf("%s: %v %s, want %v %s", test.name, refusal.Code, reasonOf(t, refusal), test.code, test.reason)
+		}
+		want := `Bearer realm="orders", ` + test.challenge +
+			`, resource_metadata="https://api.test/.well-known/oauth-protected-resource"`
+		if refusal.Challenge != want {
+			t.Errorf("%s: challenge = %s, want %s", test.name, refusal.Challenge, want)
+		}
+	}
+}
+
+func TestRefuseKnowsTheCallWhoeverMadeIt(t *testing.T) {
+	auth := mustNew(t, acceptAll{}, interceptor.WithRealm("orders"), interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/Public":   {Access: interceptor.Public},
+		"/a.S/Optional": {Access: interceptor.Optional},
+	}))
+	for _, procedure := range []string{"/a.S/Public", "/a.S/Optional"} {
+		ctx, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: procedure})
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		claims, _ := interceptor.ClaimsFromContext(ctx)
+		refusal = interceptor.Refuse(ctx, verifier.Requirement{}.Check(claims))
+		if refusal.Code != code.Code_UNAUTHENTICATED || refusal.Challenge != `Bearer realm="orders"` {
+			t.Errorf("%s: %v %s, want a request for a token", procedure, refusal.Code, refusal.Challenge)
+		}
+	}
+	stream, refusal := auth.AuthenticateStream(t.Context(), withToken("/a.S/M"), nil)
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	defer stream.End()
+	derived, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	if refusal := interceptor.Refuse(derived, nil); refusal.Code != code.Code_PERMISSION_DENIED {
+		t.Errorf("in a stream: %v", refusal)
+	}
+}
+
+func TestRefuseOutsideOfACallHasTheDefaultRealm(t *testing.T) {
+	ctx := interceptor.ContextWithClaims(t.Context(), claimsOf(nil))
+	refusal := interceptor.Refuse(ctx, nil)
+	const want = `Bearer realm="api", error="insufficient_scope", error_description="the token lacks a required permission"`
+	if refusal.Code != code.Code_PERMISSION_DENIED || refusal.Challenge != want {
+		t.Errorf("%v %s, want %s", refusal.Code, refusal.Challenge, want)
+	}
+}
+
+func TestInnermostCallIsTheOneThatIsRefused(t *testing.T) {
+	outer, refusal := mustNew(t, acceptAll{}, interceptor.WithRealm("outer")).Authenticate(t.Context(), withToken("/a.S/M"))
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	inner, refusal := mustNew(t, acceptAll{}, interceptor.WithRealm("inner")).Authenticate(outer, withToken("/b.S/M"))
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	err := &verifier.AuthError{Code: verifier.CodeMissingToken}
+	if got := interceptor.Refuse(inner, err).Challenge; got != `Bearer realm="inner"` {
+		t.Errorf("challenge = %s", got)
+	}
+	if got := interceptor.Refuse(outer, err).Challenge; got != `Bearer realm="outer"` {
+		t.Errorf("challenge = %s", got)
+	}
+}
