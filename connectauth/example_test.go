@@ -51,7 +51,7 @@ func ExampleNewMiddleware() {
 		greetv1connect.UnimplementedGreetServiceHandler{},
 		connect.WithInterceptors(connectauth.NewInterceptor(auth)),
 	))
-	handler := connectauth.NewMiddleware(auth)(mux)
+	handler := connectauth.NewMiddleware(auth).Wrap(mux)
 
 	res := httptest.NewRecorder()
 	handler.ServeHTTP(res, httptest.NewRequest(http.MethodPost, "/greet.v1.GreetService/Greet", nil))
@@ -63,7 +63,7 @@ func ExampleWithSkip() {
 	middleware := connectauth.NewMiddleware(exampleAuth(), connectauth.WithSkip(func(r *http.Request) bool {
 		return r.URL.Path == "/healthz"
 	}))
-	handler := middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	handler := middleware.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "fine")
 	}))
 

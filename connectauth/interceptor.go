@@ -1,7 +1,6 @@
 package connectauth
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 
@@ -25,12 +24,12 @@ func (i *authInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if req.Spec().IsClient {
 			return next(ctx, req)
 		}
-		admitted, refusal := i.auth.Authenticate(ctx, call(req.Spec().Procedure, req.Header()))
+		admission, refusal := i.auth.Authenticate(ctx, call(req.Spec().Procedure, req.Header()))
 		if refusal != nil {
 			return nil, refuseUnary(ctx, req, refusal)
 		}
-		res, err := next(admitted, req)
-		if refusal := refusalOf(err); refusal != nil {
+		res, err := next(admission.Context(), req)
+		if refusal := admission.End(refusalOf(err)); refusal != nil {
 			return nil, refuseUnary(ctx, req, refusal)
 		}
 		return res, err
@@ -46,7 +45,7 @@ func (i *authInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc
 		}
 		guarded := &handlerConn{StreamingHandlerConn: conn, stream: stream}
 		defer func() {
-			if refusal := cmp.Or(stream.End(), refusalOf(err)); refusal != nil {
+			if refusal := stream.End(refusalOf(err)); refusal != nil {
 				err = refuseStream(ctx, conn, refusal, guarded.sent.Load())
 			}
 		}()

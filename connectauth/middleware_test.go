@@ -46,7 +46,7 @@ func TestMiddlewareRefusesBeforeTheBodyIsDecoded(t *testing.T) {
 		want    int
 	}{
 		"the interceptor alone decodes first": {handler, http.StatusBadRequest},
-		"the middleware does not":             {connectauth.NewMiddleware(auth)(handler), http.StatusUnauthorized},
+		"the middleware does not":             {connectauth.NewMiddleware(auth).Wrap(handler), http.StatusUnauthorized},
 	} {
 		server := serve(t, test.handler)
 		res := post(t, server.Client(), server.URL+greetv1connect.GreetServiceGreetProcedure, "", "malformed")
@@ -59,7 +59,7 @@ func TestMiddlewareRefusesBeforeTheBodyIsDecoded(t *testing.T) {
 func TestMiddlewareKeepsConnectionsOfHTTP2(t *testing.T) {
 	auth := newAuth(t, verifiertest.NewIssuer())
 	_, handler := greetv1connect.NewGreetServiceHandler(echo{}, secured(auth))
-	server := serve(t, connectauth.NewMiddleware(auth)(handler))
+	server := serve(t, connectauth.NewMiddleware(auth).Wrap(handler))
 	var connections []string
 	for range 3 {
 		trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
@@ -97,7 +97,7 @@ func TestMiddlewareVerifiesATokenOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, handler := greetv1connect.NewGreetServiceHandler(echo{}, secured(auth))
-	client := newClient(serve(t, connectauth.NewMiddleware(auth)(handler)))
+	client := newClient(serve(t, connectauth.NewMiddleware(auth).Wrap(handler)))
 	res, err := client.Greet(t.Context(), withToken(&greetv1.GreetRequest{}, issuer.Token(nil)))
 	if err != nil || res.Msg.GetGreeting() != "user" {
 		t.Errorf("got %v, %v", res, err)
@@ -122,14 +122,14 @@ func (c countingVerifier) Verify(ctx context.Context, token string) (*verifier.C
 func TestRuleOfTheRealProcedureDecidesWhateverThePath(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	auth := newAuth(t, issuer, interceptor.WithPolicy(interceptor.Policy{
-		"/open.S/Public": {Access: interceptor.Public},
+		"/open.S/Public": {Access: interceptor.AccessPublic},
 		"/open.S/Token":  {},
 		greetv1connect.GreetServiceGreetProcedure: {
 			Require: verifier.Requirement{Scopes: []string{"greet"}},
 		},
 	}))
 	handler := connect.NewUnaryHandler(greetv1connect.GreetServiceGreetProcedure, echo{}.Greet, secured(auth))
-	server := serve(t, connectauth.NewMiddleware(auth)(handler))
+	server := serve(t, connectauth.NewMiddleware(auth).Wrap(handler))
 	weak, strong := issuer.Token(nil), issuer.Token(map[string]any{"scope": "greet"})
 	tests := []struct {
 		path, token string
@@ -150,10 +150,10 @@ func TestRuleOfTheRealProcedureDecidesWhateverThePath(t *testing.T) {
 
 func TestPathThatNamesNoProcedureIsNotServed(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
-	auth := newAuth(t, issuer, interceptor.WithPolicy(interceptor.Policy{"/*": {Access: interceptor.Public}}))
+	auth := newAuth(t, issuer, interceptor.WithPolicy(interceptor.Policy{"/*": {Access: interceptor.AccessPublic}}))
 	reached := false
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true })
-	server := serve(t, connectauth.NewMiddleware(auth)(handler))
+	server := serve(t, connectauth.NewMiddleware(auth).Wrap(handler))
 	for _, path := range []string{"/", "/healthz", "/api/a.S/M", "//a.S/M", "/a.S//M", "/a.S/M/", "/a.S/%2e%2e/M", "/a.S/%4d%20"} {
 		if res := post(t, server.Client(), server.URL+path, issuer.Token(nil), ""); res.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: status %d, want 404", path, res.StatusCode)
@@ -168,7 +168,7 @@ func TestMiddlewareServesTheResourceMetadata(t *testing.T) {
 	auth := newAuth(t, verifiertest.NewIssuer(), interceptor.WithResourceMetadata(
 		interceptor.ResourceMetadata{Resource: "https://api.example/orders"}))
 	path, _ := auth.ResourceMetadata()
-	server := serve(t, connectauth.NewMiddleware(auth)(http.NotFoundHandler()))
+	server := serve(t, connectauth.NewMiddleware(auth).Wrap(http.NotFoundHandler()))
 	for path, want := range map[string]int{
 		path:                                    http.StatusOK,
 		path + "/":                              http.StatusNotFound,
@@ -193,7 +193,7 @@ func TestSkippedRequestsAreLeftAlone(t *testing.T) {
 	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
 	server := serve(t, connectauth.NewMiddleware(auth, connectauth.WithSkip(func(*http.Request) bool {
 		return true
-	}))(mux))
+	})).Wrap(mux))
 	if res := post(t, server.Client(), server.URL+"/healthz", "", ""); res.StatusCode != http.StatusOK {
 		t.Errorf("/healthz: status %d", res.StatusCode)
 	}

@@ -6,10 +6,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Procedures returns those of all services in files, for
+// Procedures returns everything that the services in files declare, for
 // [interceptor.Authenticator.CheckPolicy]: "/package.Service/Method", sorted. The
-// generated code of each .proto file has its descriptor, such as
-// greetv1.File_greet_v1_greet_proto: a mux cannot be asked what it serves.
+// generated code for each .proto file has its descriptor, such as
+// greetv1.File_greet_v1_greet_proto. A mux can't list what it serves.
 func Procedures(files ...protoreflect.FileDescriptor) []string {
 	var procedures []string
 	for _, file := range files {

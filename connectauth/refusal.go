@@ -3,42 +3,44 @@ package connectauth
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 
 	"connectrpc.com/connect"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-const wwwAuthenticate = "Www-Authenticate"
-
-// Refuse returns the error for a handler to return, unchanged, when it finds out that
-// its caller may not have what it asks for:
+// Refuse returns the error for a handler to return when it finds out that its caller
+// may not have what it asks for:
 //
 //	claims, ok := interceptor.ClaimsFromContext(ctx)
 //	if !ok || order.Customer != claims.Subject() {
 //		return nil, connectauth.Refuse(ctx, errors.New("the order is another customer's"))
 //	}
 //
-// The caller is answered as if a policy had refused the call, also after messages of
-// a stream: code, challenge and details are made of err as [interceptor.Rule].Allow
-// says, so that an AuthError stands as it is, such as the one that a Requirement's
-// Check returns, and any other error is PermissionDenied. A nil err refuses, too.
+// The caller gets the same answer as if a policy had refused the call, also in the
+// middle of a stream. Code, challenge and details come from err as they do for
+// [interceptor.Rule].Allow. An *AuthError is used as is: to ask the caller for
+// something specific, pass the error of a Requirement's Check. Any other error, even a
+// nil one, becomes PermissionDenied.
 //
-// Ctx is that of the handler, whoever called it, or one made from it. An AuthError
-// that is merely returned is an error like any other: the handler may have it from
-// elsewhere.
+// Pass the handler's own ctx, or one derived from it: the refusal belongs to that call,
+// and counts once the error returns through its interceptor, wrapped or not. An
+// AuthError that's returned without Refuse is an error like any other, since the
+// handler may have it from elsewhere.
 func Refuse(ctx context.Context, err error) error {
-	refusal := interceptor.Refuse(ctx, err)
+	refusal := interceptor.NewRefusal(ctx, err)
 	return newErrorOf(refusal, &refusedError{refusal})
 }
 
-// refusedError tells the interceptor that the handler has refused the call. It stands
-// within the *connect.Error that everything between them sees.
+// refusedError tells the interceptor that the handler has refused the call. Everything
+// in between sees the *connect.Error around it.
 type refusedError struct{ refusal *interceptor.Refusal }
 
 func (e *refusedError) Error() string { return e.refusal.Message }
 
-// refusalOf returns the refusal of a handler that returned err, or nil.
+// refusalOf returns the refusal in a handler's error, or nil.
 func refusalOf(err error) *interceptor.Refusal {
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		return refused.refusal
@@ -46,12 +48,15 @@ func refusalOf(err error) *interceptor.Refusal {
 	return nil
 }
 
-// refuseUnary returns the error for a refused unary call, and sends the challenge by
-// the road that is open.
+// refuseUnary returns the error for a refused unary call, and sends the challenge
+// wherever it can travel.
 func refuseUnary(ctx context.Context, req connect.AnyRequest, refusal *interceptor.Refusal) error {
 	err := newError(refusal)
 	info, ok := connect.CallInfoForHandlerContext(ctx)
 	switch {
+	case ok && info.Spec().Procedure != req.Spec().Procedure:
+		// The call is made within this process, with an outer call's ctx. That call's
+		// header isn't ours to set.
 	case ok:
 		setChallenge(info.ResponseHeader(), refusal)
 		closeConnection(ctx, info.ResponseHeader())
@@ -63,8 +68,8 @@ func refuseUnary(ctx context.Context, req connect.AnyRequest, refusal *intercept
 	return err
 }
 
-// refuseStream returns the error for a refused stream, and sends the challenge by
-// the road that is open.
+// refuseStream returns the error for a refused stream, and sends the challenge
+// wherever it can travel.
 func refuseStream(
 	ctx context.Context, conn connect.StreamingHandlerConn, refusal *interceptor.Refusal, sent bool,
 ) error {
@@ -74,11 +79,17 @@ func refuseStream(
 		setChallenge(conn.ResponseHeader(), refusal)
 		closeConnection(ctx, conn.ResponseHeader())
 	case conn.Peer().Protocol == connect.ProtocolGRPC:
-		// No road is left: net/http would drop the trailer and log a line for it.
+		// The challenge can't travel: net/http would drop the trailer and log a line for it.
 	default:
 		setChallenge(err.Meta(), refusal)
 	}
 	return err
+}
+
+func setChallenge(header map[string][]string, refusal *interceptor.Refusal) {
+	if refusal.Challenge != "" {
+		header["Www-Authenticate"] = []string{refusal.Challenge}
+	}
 }
 
 func newError(refusal *interceptor.Refusal) *connect.Error {
@@ -95,8 +106,28 @@ func newErrorOf(refusal *interceptor.Refusal, underlying error) *connect.Error {
 	return err
 }
 
-func setChallenge(header map[string][]string, refusal *interceptor.Refusal) {
-	if refusal.Challenge != "" {
-		header[wwwAuthenticate] = []string{refusal.Challenge}
+type http1Key struct{}
+
+// contextOf returns the request's context, marked if it came over HTTP/1.1.
+func contextOf(r *http.Request) context.Context {
+	if r.ProtoMajor != 1 {
+		return r.Context()
+	}
+	return context.WithValue(r.Context(), http1Key{}, true)
+}
+
+// closeConnection marks a refusal over HTTP/1.1 as the last response on its connection.
+// Then net/http sends it without waiting for the rest of the request, which couldn't be
+// told from the next one.
+func closeConnection(ctx context.Context, header http.Header) {
+	if ctx.Value(http1Key{}) != nil {
+		header.Set("Connection", "close")
 	}
 }
+
+// undrained is a request body that stays open when connect-go closes it. Over HTTP/1.1
+// closing waits for the rest of the request, and the response waits with it. The server
+// closes the real body in the end.
+type undrained struct{ io.ReadCloser }
+
+func (undrained) Close() error { return nil }

@@ -25,9 +25,9 @@ func (c *handlerConn) Receive(m any) error {
 }
 
 func (c *handlerConn) Send(m any) error {
-	if refusal := c.stream.Expired(); refusal != nil {
+	if refusal := c.stream.Check(); refusal != nil {
 		return newError(refusal)
 	}
-	c.sent.Store(true) // of any call, Send(nil) too: the headers leave with it
+	c.sent.Store(true) // even for Send(nil): the headers leave with it
 	return c.StreamingHandlerConn.Send(m)
 }

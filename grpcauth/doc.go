@@ -5,16 +5,16 @@
 //		grpc.ChainStreamInterceptor(grpcauth.StreamServerInterceptor(auth)),
 //	)
 //
-// or, so that neither can be forgotten, grpc.NewServer(grpcauth.ServerOptions(auth)...).
-// The auth is an [interceptor.Authenticator], whose package documents what callers
-// get. A handler reads its caller with [interceptor.ClaimsFromContext].
+// or, so you can forget neither, grpc.NewServer(grpcauth.ServerOptions(auth)...).
+// The auth is an [interceptor.Authenticator]; its package documents what callers get.
+// A handler reads its caller with [interceptor.ClaimsFromContext].
 //
-// A refusal's challenge travels as www-authenticate, in the trailer. On a server
-// that is run by net/http ([grpc.Server.ServeHTTP]) it travels in the header, since
-// net/http drops that trailer; there, once a message has been sent, it is left to
-// the google.rpc.ErrorInfo detail, which holds it in every case.
+// A refusal's challenge travels as www-authenticate, in the trailer. On a server run by
+// net/http ([grpc.Server.ServeHTTP]) it travels in the header, since net/http drops
+// that trailer. There, once a message was sent, only the google.rpc.ErrorInfo detail
+// holds it, as it does in every case.
 //
-// Interceptors run after grpc-go has read and decoded the request of a unary call,
-// and not at all for calls that do not pass a [grpc.Server]. Put them first, after
+// Interceptors run after grpc-go has read and decoded the request of a unary call. They
+// don't run for calls that bypass the [grpc.Server]. Put them first, right after
 // recovery and logging.
 package grpcauth

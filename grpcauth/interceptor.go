@@ -1,7 +1,6 @@
 package grpcauth
 
 import (
-	"cmp"
 	"context"
 
 	"google.golang.org/grpc"
@@ -15,13 +14,13 @@ import (
 func UnaryServerInterceptor(auth *interceptor.Authenticator) grpc.UnaryServerInterceptor {
 	mustHave(auth)
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		admitted, refusal := auth.Authenticate(ctx, call(ctx, info.FullMethod))
+		admission, refusal := auth.Authenticate(ctx, call(ctx, info.FullMethod))
 		if refusal != nil {
-			return nil, refuse(ctx, refusal)
+			return nil, refuseUnary(ctx, info, refusal)
 		}
-		res, err := handler(admitted, req)
-		if refusal := refusalOf(err); refusal != nil {
-			return nil, refuse(ctx, refusal)
+		res, err := handler(admission.Context(), req)
+		if refusal := admission.End(refusalOf(err)); refusal != nil {
+			return nil, refuseUnary(ctx, info, refusal)
 		}
 		return res, err
 	}
@@ -33,14 +32,13 @@ func UnaryServerInterceptor(auth *interceptor.Authenticator) grpc.UnaryServerInt
 func StreamServerInterceptor(auth *interceptor.Authenticator) grpc.StreamServerInterceptor {
 	mustHave(auth)
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-		ctx := ss.Context()
-		stream, refusal := auth.AuthenticateStream(ctx, call(ctx, info.FullMethod), ss.RecvMsg)
+		stream, refusal := auth.AuthenticateStream(ss.Context(), call(ss.Context(), info.FullMethod), ss.RecvMsg)
 		if refusal != nil {
-			return refuse(ctx, refusal)
+			return refuseStream(ss, refusal)
 		}
 		defer func() {
-			if refusal := cmp.Or(stream.End(), refusalOf(err)); refusal != nil {
-				err = refuse(ctx, refusal)
+			if refusal := stream.End(refusalOf(err)); refusal != nil {
+				err = refuseStream(ss, refusal)
 			}
 		}()
 		return handler(srv, &serverStream{ServerStream: ss, stream: stream})

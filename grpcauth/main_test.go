@@ -18,13 +18,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newAuth(tb testing.TB, issuer *verifiertest.Issuer) *interceptor.Authenticator {
+func newAuth(tb testing.TB, issuer *verifiertest.Issuer, options ...interceptor.Option) *interceptor.Authenticator {
 	tb.Helper()
-	tokens, err := verifier.New(issuer.Config())
+	v, err := verifier.New(issuer.Config())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	auth, err := interceptor.New(tokens)
+	auth, err := interceptor.New(v, options...)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -6,9 +6,12 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Procedures returns all that server serves, for
-// [interceptor.Authenticator.CheckPolicy]: "/package.Service/Method", sorted.
-func Procedures(server *grpc.Server) []string {
+// Procedures returns everything that server serves, for
+// [interceptor.Authenticator.CheckPolicy]: "/package.Service/Method", sorted. A server
+// is a [*grpc.Server] or anything that lists its services like one.
+func Procedures(server interface {
+	GetServiceInfo() map[string]grpc.ServiceInfo
+}) []string {
 	var procedures []string
 	for service, info := range server.GetServiceInfo() {
 		for _, method := range info.Methods {

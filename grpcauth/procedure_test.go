@@ -47,3 +47,18 @@ func TestProceduresAreAllThatAServerServes(t *testing.T) {
 		}
 	}
 }
+
+// An xDS server, for one, isn't a *grpc.Server but wraps one.
+func TestProceduresTakesAnythingThatListsServices(t *testing.T) {
+	got := grpcauth.Procedures(wrapper{services: map[string]grpc.ServiceInfo{
+		"b.S": {Methods: []grpc.MethodInfo{{Name: "M"}}},
+		"a.S": {Methods: []grpc.MethodInfo{{Name: "N"}, {Name: "M"}}},
+	}})
+	if want := []string{"/a.S/M", "/a.S/N", "/b.S/M"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+type wrapper struct{ services map[string]grpc.ServiceInfo }
+
+func (w wrapper) GetServiceInfo() map[string]grpc.ServiceInfo { return w.services }

@@ -13,29 +13,31 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// Refuse returns the error for a handler to return, unchanged, when it finds out that
-// its caller may not have what it asks for:
+// Refuse returns the error for a handler to return when it finds out that its caller
+// may not have what it asks for:
 //
 //	claims, ok := interceptor.ClaimsFromContext(ctx)
 //	if !ok || order.Customer != claims.Subject() {
 //		return nil, grpcauth.Refuse(ctx, errors.New("the order is another customer's"))
 //	}
 //
-// The caller is answered as if a policy had refused the call, also after messages of
-// a stream: code, challenge and details are made of err as [interceptor.Rule].Allow
-// says, so that an AuthError stands as it is, such as the one that a Requirement's
-// Check returns, and any other error is PermissionDenied. A nil err refuses, too.
+// The caller gets the same answer as if a policy had refused the call, also in the
+// middle of a stream. Code, challenge and details come from err as they do for
+// [interceptor.Rule].Allow. An *AuthError is used as is: to ask the caller for
+// something specific, pass the error of a Requirement's Check. Any other error, even a
+// nil one, becomes PermissionDenied.
 //
-// Ctx is that of the handler, whoever called it, or one made from it. An AuthError
-// that is merely returned is an error like any other: the handler may have it from
-// elsewhere.
+// Pass the handler's own ctx, or one derived from it: the refusal belongs to that call,
+// and counts once the error returns through its interceptor, wrapped or not. An
+// AuthError that's returned without Refuse is an error like any other, since the
+// handler may have it from elsewhere.
 func Refuse(ctx context.Context, err error) error {
-	refusal := interceptor.Refuse(ctx, err)
+	refusal := interceptor.NewRefusal(ctx, err)
 	return &refusedError{refusal: refusal, status: newStatus(refusal)}
 }
 
-// refusedError tells the interceptor that the handler has refused the call, and
-// everything between them what any status error does.
+// refusedError tells the interceptor that the handler has refused the call. To
+// everything in between it's a status error.
 type refusedError struct {
 	refusal *interceptor.Refusal
 	status  *status.Status
@@ -44,7 +46,7 @@ type refusedError struct {
 func (e *refusedError) Error() string              { return e.status.Err().Error() }
 func (e *refusedError) GRPCStatus() *status.Status { return e.status }
 
-// refusalOf returns the refusal of a handler that returned err, or nil.
+// refusalOf returns the refusal in a handler's error, or nil.
 func refusalOf(err error) *interceptor.Refusal {
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		return refused.refusal
@@ -52,19 +54,32 @@ func refusalOf(err error) *interceptor.Refusal {
 	return nil
 }
 
-// refuse returns the error for a refused call, and sends the challenge by the road
-// that is open.
-func refuse(ctx context.Context, refusal *interceptor.Refusal) error {
-	if refusal.Challenge != "" {
-		field := metadata.Pairs("www-authenticate", refusal.Challenge)
-		if isServedByNetHTTP(ctx) {
-			// It fails once a message has been sent. Then no road is left: net/http
-			// would drop the trailer and log a line for it.
-			_ = grpc.SetHeader(ctx, field)
-		} else {
-			// A header would cost the client its Trailers-Only response.
-			_ = grpc.SetTrailer(ctx, field)
-		}
+// refuseUnary returns the error for a refused unary call, and sends the challenge
+// wherever it can travel.
+func refuseUnary(ctx context.Context, info *grpc.UnaryServerInfo, refusal *interceptor.Refusal) error {
+	stream := grpc.ServerTransportStreamFromContext(ctx)
+	switch {
+	case stream == nil || stream.Method() != info.FullMethod:
+		// The call is made within this process, with an outer call's ctx or with none.
+		// An outer call's metadata isn't ours to set.
+	case isServedByNetHTTP(ctx):
+		_ = stream.SetHeader(challengeOf(refusal))
+	default:
+		// A header would cost the client its Trailers-Only response.
+		_ = stream.SetTrailer(challengeOf(refusal))
+	}
+	return newError(refusal)
+}
+
+// refuseStream returns the error for a refused stream, and sends the challenge
+// wherever it can travel.
+func refuseStream(ss grpc.ServerStream, refusal *interceptor.Refusal) error {
+	if isServedByNetHTTP(ss.Context()) {
+		// This fails once a message was sent. Then the challenge can't travel: net/http
+		// would drop the trailer and log a line for it.
+		_ = ss.SetHeader(challengeOf(refusal))
+	} else {
+		ss.SetTrailer(challengeOf(refusal))
 	}
 	return newError(refusal)
 }
@@ -73,11 +88,18 @@ func isServedByNetHTTP(ctx context.Context) bool {
 	return ctx.Value(http.ServerContextKey) != nil
 }
 
+func challengeOf(refusal *interceptor.Refusal) metadata.MD {
+	if refusal.Challenge == "" {
+		return nil
+	}
+	return metadata.Pairs("www-authenticate", refusal.Challenge)
+}
+
 func newError(refusal *interceptor.Refusal) error { return newStatus(refusal).Err() }
 
 func newStatus(refusal *interceptor.Refusal) *status.Status {
 	return status.FromProto(&rpcstatus.Status{
-		Code:    int32(refusal.Code),
+		Code:    int32(refusal.Code), //nolint:gosec // no code passes 16
 		Message: refusal.Message,
 		Details: refusal.Details,
 	})

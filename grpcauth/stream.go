@@ -26,7 +26,7 @@ func (s *serverStream) RecvMsg(m any) error {
 }
 
 func (s *serverStream) SendMsg(m any) error {
-	if refusal := s.stream.Expired(); refusal != nil {
+	if refusal := s.stream.Check(); refusal != nil {
 		return newError(refusal)
 	}
 	return s.ServerStream.SendMsg(m)

@@ -10,35 +10,35 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// A TokenVerifier turns a bearer token into claims. [*verifier.Verifier],
-// [*verifier.Issuers] and [*verifier.Tenants] do.
+// A TokenVerifier turns a bearer token into claims, as [*verifier.Verifier],
+// [*verifier.Issuers] and [*verifier.Tenants] do. Only package verifier makes claims,
+// so your own TokenVerifier can wrap one of these but not replace it.
 //
-// An error that is a [*verifier.AuthError] refuses the caller, a
-// [*verifier.KeysError] becomes Unavailable, and any other one Internal, unless the
-// call's own context has ended: then Canceled or DeadlineExceeded. Nil claims without an
-// error are Internal, too. Verify must be safe for concurrent use.
+// A [*verifier.AuthError] from Verify refuses the caller, and a [*verifier.KeysError]
+// becomes Unavailable. Any other error becomes Internal, as do nil claims without an
+// error. Once the call's own context has ended, it's Canceled or DeadlineExceeded
+// instead. Verify must be safe for concurrent use.
 type TokenVerifier interface {
 	Verify(ctx context.Context, token string) (*verifier.Claims, error)
 }
 
-// An Authenticator admits or refuses calls. Make one with [New]. It is safe for
-// concurrent use by any number of servers; a zero Authenticator refuses every call.
+// An Authenticator admits or refuses calls. Make one with [New]. It's safe for
+// concurrent use by any number of servers. A zero Authenticator refuses every call.
 type Authenticator struct {
 	verifier     TokenVerifier
-	realm        string
+	realm        string    // "" for the verifier's default
 	resource     *resource // nil: challenges name none
 	policy       policy
 	observe      func(context.Context, Decision)
 	streamExpiry bool
 }
 
-// New returns an Authenticator, or an error that names the option or the policy
-// key which is wrong.
-func New(tokens TokenVerifier, options ...Option) (*Authenticator, error) {
-	if isNil(tokens) {
+// New returns an Authenticator. An error names the option or the policy key at fault.
+func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
+	if isNil(v) {
 		return nil, errors.New("interceptor: New needs a TokenVerifier")
 	}
-	a := &Authenticator{verifier: tokens, realm: verifier.DefaultRealm, streamExpiry: true}
+	a := &Authenticator{verifier: v, streamExpiry: true}
 	for _, option := range options {
 		if option == nil {
 			return nil, errors.New("interceptor: New was given a nil Option")
@@ -50,10 +50,10 @@ func New(tokens TokenVerifier, options ...Option) (*Authenticator, error) {
 	return a, nil
 }
 
-// isNil sees through the interface: a constructor whose error was ignored leaves a nil
-// pointer in it.
-func isNil(tokens TokenVerifier) bool {
-	switch value := reflect.ValueOf(tokens); value.Kind() {
+// isNil looks inside the interface: ignoring a constructor's error leaves a nil pointer
+// there.
+func isNil(v TokenVerifier) bool {
+	switch value := reflect.ValueOf(v); value.Kind() {
 	case reflect.Invalid:
 		return true
 	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
@@ -70,8 +70,8 @@ type option func(*Authenticator) error
 
 func (o option) apply(a *Authenticator) error { return o(a) }
 
-// WithRealm names the realm of challenges (RFC 9110, section 11.5). The default,
-// also for "", is [verifier.DefaultRealm].
+// WithRealm names the realm in challenges (RFC 9110, section 11.5). The default is
+// "api", also for an empty realm.
 func WithRealm(realm string) Option {
 	return option(func(a *Authenticator) error {
 		for _, r := range realm {
@@ -79,16 +79,14 @@ func WithRealm(realm string) Option {
 				return errors.New("interceptor: WithRealm takes printable ASCII characters only")
 			}
 		}
-		if realm != "" {
-			a.realm = realm
-		}
+		a.realm = realm
 		return nil
 	})
 }
 
-// WithResourceMetadata names the service's metadata in every challenge, those
-// without an error code too (RFC 9728, section 5.1). [Authenticator.ResourceMetadata]
-// serves them. By default challenges name none.
+// WithResourceMetadata names the service's metadata in every challenge, even in one
+// without an error code (RFC 9728, section 5.1). [Authenticator.ResourceMetadata]
+// serves it. By default challenges name none.
 func WithResourceMetadata(m ResourceMetadata) Option {
 	return option(func(a *Authenticator) error {
 		compiled, err := m.compile()
@@ -113,11 +111,10 @@ func WithPolicy(p Policy) Option {
 	})
 }
 
-// WithObserver has observe called with every [Decision], in the call's goroutine:
-// before the handler with the first, and again for each [Refuse] and for the expiry of
-// a stream.
-// It should be quick, and safe for concurrent use. Without it nothing is reported, and
-// the library logs nothing by itself.
+// WithObserver calls observe with every [Decision], in the call's goroutine: once
+// before the handler, and again if the handler refuses the call or a stream's token
+// expires. It should be quick, and safe for concurrent use. Without it nothing is
+// reported, and the library never logs by itself.
 func WithObserver(observe func(context.Context, Decision)) Option {
 	return option(func(a *Authenticator) error {
 		a.observe = observe
@@ -134,24 +131,23 @@ func WithoutStreamExpiry() Option {
 	})
 }
 
-// CheckPolicy returns an error that names every one of the procedures that has no
-// rule of its own, and every rule that is of none of them: a procedure was forgotten,
-// or a key misspelt. Wildcards do not count as a rule of one's own, and "/*" is of any
-// procedure.
+// CheckPolicy reports procedures without an explicit rule, which were forgotten, and
+// rules that match no procedure, whose keys are misspelt. A wildcard is no explicit
+// rule, and "/*" matches any procedure.
 //
-// It belongs into a test, with the procedures of all servers that a has: those that
-// packages grpcauth and connectauth list.
+// Call it from a test, with the procedures of all servers behind a. Packages grpcauth
+// and connectauth can list them.
 func (a *Authenticator) CheckPolicy(procedures []string) error { return a.policy.check(procedures) }
 
-// ResourceMetadata returns the well-known path of the document that
-// [WithResourceMetadata] describes, and a handler that serves it, for
-// [http.ServeMux.Handle]. It needs no token. The middleware of package connectauth
-// serves it by itself. Without that option it serves 404.
+// ResourceMetadata returns the path and the handler to serve the document from
+// [WithResourceMetadata] with, ready for [http.ServeMux.Handle]. Clients need no token
+// to read it. The middleware in package connectauth serves it by itself. Without the
+// option the handler answers 404.
 //
-// Strictly, a client that follows a challenge uses the document only if its resource
-// is the very URL that was requested (RFC 9728, section 3.3). A service has one
-// document, while each of its procedures has a URL of its own: only clients that
-// take the resource for a prefix, or are told it, profit from the challenge.
+// Strictly, a client must not follow a challenge to the document unless its resource is
+// the very URL of the request (RFC 9728, section 3.3). A service has one document, but
+// each procedure has its own URL. So the challenge only helps clients that take the
+// resource for a prefix, or already know it.
 func (a *Authenticator) ResourceMetadata() (path string, handler http.Handler) {
 	if a.resource == nil {
 		return resourcePath, http.NotFoundHandler()

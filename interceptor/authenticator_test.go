@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
-
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -42,7 +40,7 @@ func TestNewRefusesASecondPolicy(t *testing.T) {
 	}
 }
 
-func TestRealmOfChallenges(t *testing.T) {
+func TestChallengesNameTheRealm(t *testing.T) {
 	for realm, want := range map[string]string{
 		"":        `Bearer realm="api"`,
 		"orders":  `Bearer realm="orders"`,
@@ -60,7 +58,7 @@ func TestRealmOfChallenges(t *testing.T) {
 func TestZeroAuthenticatorRefusesEveryCall(t *testing.T) {
 	var auth interceptor.Authenticator
 	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
-	if refusal == nil || refusal.Code != code.Code_INTERNAL {
+	if refusal == nil || refusal.Code != interceptor.CodeInternal {
 		t.Errorf("got %v, want Internal", refusal)
 	}
 	if _, refusal := auth.AuthenticateStream(t.Context(), withToken("/a.S/M"), nil); refusal == nil {

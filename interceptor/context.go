@@ -9,23 +9,23 @@ import (
 
 type claimsKey struct{}
 
-// ClaimsFromContext returns the claims of the caller. There are none in public and
-// anonymous calls, nor outside of a call.
+// ClaimsFromContext returns the caller's claims. A public or anonymous call has none,
+// and neither has a context outside a call.
 func ClaimsFromContext(ctx context.Context) (*verifier.Claims, bool) {
 	claims, _ := ctx.Value(claimsKey{}).(*verifier.Claims)
 	return claims, claims != nil
 }
 
-// ContextWithClaims returns a context that carries claims, for tests of handlers.
-// Package verifiertest makes them. In a server each decision replaces what an
-// outer context carries.
+// ContextWithClaims returns a context that carries claims, often useful in tests of
+// handlers. Package verifiertest makes claims. In a server each call's own claims
+// replace an outer call's.
 func ContextWithClaims(ctx context.Context, claims *verifier.Claims) context.Context {
 	return context.WithValue(ctx, claimsKey{}, claims)
 }
 
-// An admission is the context of an admitted call. It hides whatever an outer call
-// has left in its parent.
-type admission struct {
+// A callContext is the handler's context in an admitted call. It hides an outer call in
+// its parent.
+type callContext struct {
 	context.Context
 
 	auth     *Authenticator
@@ -33,16 +33,16 @@ type admission struct {
 	start    time.Time
 }
 
-type admissionKey struct{}
+type callKey struct{}
 
 // Value implements [context.Context].
-func (a *admission) Value(key any) any {
+func (c *callContext) Value(key any) any {
 	switch key {
 	case claimsKey{}:
-		return a.decision.Claims
-	case admissionKey{}:
-		return a
+		return c.decision.Claims
+	case callKey{}:
+		return c
 	default:
-		return a.Context.Value(key)
+		return c.Context.Value(key)
 	}
 }

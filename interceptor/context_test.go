@@ -8,36 +8,30 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-func TestClaimsOfAnOuterCallAreHidden(t *testing.T) {
+func TestAdmissionHidesAnOuterCallsClaims(t *testing.T) {
 	outer := interceptor.ContextWithClaims(t.Context(), claimsOf(map[string]any{"sub": "outer"}))
 	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
-		"/a.S/Public":   {Access: interceptor.Public},
-		"/a.S/Optional": {Access: interceptor.Optional},
+		"/a.S/Public":   {Access: interceptor.AccessPublic},
+		"/a.S/Optional": {Access: interceptor.AccessOptional},
 	}))
 	for _, procedure := range []string{"/a.S/Public", "/a.S/Optional"} {
-		ctx, refusal := auth.Authenticate(outer, interceptor.Call{Procedure: procedure})
-		if refusal != nil {
-			t.Fatal(refusal)
-		}
+		ctx := admit(outer, t, auth, interceptor.Call{Procedure: procedure}).Context()
 		if claims, ok := interceptor.ClaimsFromContext(ctx); ok || claims != nil {
-			t.Errorf("%s carries the claims of an outer call", procedure)
+			t.Errorf("%s has an outer call's claims", procedure)
 		}
 	}
-	ctx, refusal := auth.Authenticate(outer, withToken("/a.S/M"))
-	if refusal != nil {
-		t.Fatal(refusal)
-	}
+	ctx := admit(outer, t, auth, withToken("/a.S/M")).Context()
 	if claims, _ := interceptor.ClaimsFromContext(ctx); claims.Subject() != "user" {
 		t.Errorf("subject = %q, want the caller's", claims.Subject())
 	}
 }
 
-func TestAllowAndObserverSeeNoClaimsOfAnOuterCall(t *testing.T) {
+func TestAllowAndObserverSeeNoOuterCallsClaims(t *testing.T) {
 	outer := interceptor.ContextWithClaims(t.Context(), claimsOf(map[string]any{"sub": "outer"}))
 	subject := func(ctx context.Context) string {
 		claims, ok := interceptor.ClaimsFromContext(ctx)
 		if !ok {
-			return "nobody"
+			return "no claims"
 		}
 		return claims.Subject()
 	}
@@ -50,19 +44,17 @@ func TestAllowAndObserverSeeNoClaimsOfAnOuterCall(t *testing.T) {
 			}},
 		}),
 		interceptor.WithObserver(func(ctx context.Context, _ interceptor.Decision) { observed = subject(ctx) }))
-	if _, refusal := auth.Authenticate(outer, withToken("/a.S/M")); refusal != nil {
-		t.Fatal(refusal)
-	}
+	admit(outer, t, auth, withToken("/a.S/M"))
 	if allowed != "user" || observed != "user" {
 		t.Errorf("Allow saw %q and the observer %q, want the caller", allowed, observed)
 	}
 	auth.Authenticate(outer, interceptor.Call{Procedure: "/a.S/M"})
-	if observed != "nobody" {
-		t.Errorf("the observer of a refusal saw %q", observed)
+	if observed != "no claims" {
+		t.Errorf("on a refusal the observer saw %q", observed)
 	}
 }
 
-func TestContextWithoutClaims(t *testing.T) {
+func TestContextWithoutClaimsHasNone(t *testing.T) {
 	if claims, ok := interceptor.ClaimsFromContext(t.Context()); ok || claims != nil {
 		t.Error("an empty context has claims")
 	}
@@ -72,14 +64,10 @@ func TestContextWithoutClaims(t *testing.T) {
 	}
 }
 
-func TestContextOfACallKeepsTheValuesAroundIt(t *testing.T) {
+func TestAdmissionKeepsOtherContextValues(t *testing.T) {
 	type key struct{}
-	around := context.WithValue(t.Context(), key{}, "around")
-	ctx, refusal := mustNew(t, acceptAll{}).Authenticate(around, withToken("/a.S/M"))
-	if refusal != nil {
-		t.Fatal(refusal)
-	}
-	if ctx.Value(key{}) != "around" {
-		t.Error("a value is lost")
+	outer := context.WithValue(t.Context(), key{}, "outer")
+	if admit(outer, t, mustNew(t, acceptAll{}), withToken("/a.S/M")).Context().Value(key{}) != "outer" {
+		t.Error("a value was lost")
 	}
 }

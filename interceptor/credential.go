@@ -7,9 +7,11 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// bearerToken returns the token of exactly one authorization value of the form
+const maxTokenBytes = verifier.MaxTokenBytes
+
+// bearerToken returns the token in exactly one authorization value with the form
 // "Bearer" 1*SP b64token (RFC 6750, section 2.1). Two values are how credentials
-// are smuggled past a proxy that looks at one of them: neither is used.
+// are smuggled past a proxy that looks at only one of them: neither is used.
 func bearerToken(authorization []string) (string, error) {
 	if len(authorization) == 0 {
 		return "", missingToken()
@@ -26,20 +28,35 @@ func bearerToken(authorization []string) (string, error) {
 		return "", invalidRequest()
 	}
 	token = strings.TrimLeft(token, " ")
-	if len(token) > verifier.MaxTokenBytes || !isB64Token(token) {
+	if len(token) > maxTokenBytes || !isB64Token(token) {
 		return "", invalidRequest()
 	}
 	return token, nil
 }
 
-// maxListCommas bounds the work on a credential that is not for us. Of the known
-// schemes, Digest has the most parameters: a dozen.
+func missingToken() error {
+	return &verifier.AuthError{
+		Code:    verifier.CodeMissingToken,
+		Message: "the call carries no access token",
+	}
+}
+
+func invalidRequest() error {
+	return &verifier.AuthError{
+		Code:    verifier.CodeInvalidRequest,
+		Message: "the call must carry exactly one well-formed Bearer token",
+	}
+}
+
+// maxListCommas bounds the work on a credential that is meant for others. Of the known
+// schemes Digest has the most parameters: a dozen.
 const maxListCommas = 32
 
-// isOtherScheme reports whether value is empty or one credential of a scheme that
-// is not ours. Credentials have the grammar of challenges (RFC 9110, section 11.4).
+// isOtherScheme reports whether value is empty, or one credential in a scheme that
+// isn't ours. It can use the parser for challenges: credentials have the same grammar
+// (RFC 9110, section 11.4).
 func isOtherScheme(value string) bool {
-	if len(value) > verifier.MaxTokenBytes || strings.Count(value, ",") > maxListCommas {
+	if len(value) > maxTokenBytes || strings.Count(value, ",") > maxListCommas {
 		return false
 	}
 	credentials, err := verifier.ParseChallenges([]string{value})
@@ -58,18 +75,4 @@ func isB64Token(token string) bool {
 		}
 	}
 	return token != ""
-}
-
-func missingToken() error {
-	return &verifier.AuthError{
-		Code:    verifier.CodeMissingToken,
-		Message: "the call carries no access token",
-	}
-}
-
-func invalidRequest() error {
-	return &verifier.AuthError{
-		Code:    verifier.CodeInvalidRequest,
-		Message: "the call must carry exactly one well-formed Bearer token",
-	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-func TestAuthorizationValuesOfAnotherShapeAreRefused(t *testing.T) {
+func TestOnlyOneWellFormedBearerCredentialIsAccepted(t *testing.T) {
 	const missing, invalid = verifier.CodeMissingToken, verifier.CodeInvalidRequest
 	tests := []struct {
 		name   string
@@ -91,7 +91,7 @@ func TestBearerTokenReachesTheVerifierUnchanged(t *testing.T) {
 	}
 }
 
-func TestHugeAuthorizationValueCostsNothing(t *testing.T) {
+func TestHugeAuthorizationValueAllocatesLittle(t *testing.T) {
 	auth := mustNew(t, acceptAll{})
 	for _, value := range []string{
 		"Bearer " + strings.Repeat("a", 16<<20),

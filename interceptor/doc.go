@@ -1,12 +1,12 @@
-// Package interceptor decides whether a call may proceed. It holds what the
-// adapters for grpc-go (package grpcauth) and connect-go (package connectauth)
-// have in common, so that both enforce one policy in the same way:
+// Package interceptor decides whether a call may proceed. Its adapters for grpc-go
+// (package grpcauth) and connect-go (package connectauth) share it, and so enforce one
+// policy in the same way:
 //
 //	v, err := verifier.New(verifier.Config{ … })
 //	auth, err := interceptor.New(v,
 //		interceptor.WithRealm("api"),
 //		interceptor.WithPolicy(interceptor.Policy{
-//			interceptor.HealthCheck: {Access: interceptor.Public},
+//			interceptor.HealthCheck: {Access: interceptor.AccessPublic},
 //			"/orders.v1.OrderService/Delete": {Require: verifier.Requirement{Scopes: []string{"orders:write"}}},
 //		}),
 //	)
@@ -20,20 +20,28 @@
 //	malformed credentials                Unauthenticated   error="invalid_request"
 //	a bad token                          Unauthenticated   error="invalid_token"
 //	a user who must authenticate again   Unauthenticated   error="insufficient_user_authentication"
-//	a token that does not grant enough   PermissionDenied  error="insufficient_scope"
-//	keys that cannot be had              Unavailable       RetryInfo, no challenge
+//	a token that doesn't grant enough    PermissionDenied  error="insufficient_scope"
+//	keys that are unavailable            Unavailable       RetryInfo, no challenge
 //	the call's own context ended         Canceled or DeadlineExceeded
 //	anything else                        Internal
 //
-// The challenge is that of RFC 6750, section 3, and of RFC 9470, section 3. Every
-// refusal of the first six rows also carries one google.rpc.ErrorInfo, with the
-// verifier's code as its reason and the challenge in its metadata, since there are
-// paths on which a WWW-Authenticate field cannot travel.
+// The challenge follows RFC 6750, section 3, and RFC 9470, section 3. On some paths a
+// WWW-Authenticate field can't travel. So the first six rows also carry one
+// google.rpc.ErrorInfo, with the verifier's code as its reason and the challenge in its
+// metadata.
 //
 // # For adapters
 //
-// A server needs [New] with its options, a [Policy], and the two functions on claims.
-// [Call], [Refusal], [Stream], [IsProcedure], [Refuse] and the methods of Authenticator
-// that judge a call are for whoever adapts another framework, as packages grpcauth and
-// connectauth do.
+// Servers need [New] with its options, a [Policy] and the two functions on claims.
+// The rest is for adapters to other frameworks, and each item says so. It isn't stable
+// before version 1.0. An adapter does this for each call:
+//
+//  1. It passes a [Call] to [Authenticator.Authenticate].
+//  2. It writes the [Refusal] it got, or runs the handler with [Admission.Context].
+//  3. It passes the refusal in the handler's error, or nil, to [Admission.End], and
+//     writes what that returns, or else the handler's own result.
+//
+// A stream's adapter uses [Authenticator.AuthenticateStream] and [Stream] instead, and
+// a handler refuses its caller with a function made from [NewRefusal]. The example
+// named Adapter is a whole adapter.
 package interceptor

@@ -25,11 +25,11 @@ func ExampleNew() {
 	auth, err := interceptor.New(v,
 		interceptor.WithRealm("orders"),
 		interceptor.WithPolicy(interceptor.Policy{
-			interceptor.HealthCheck:          {Access: interceptor.Public},
-			interceptor.HealthList:           {Access: interceptor.Public},
-			interceptor.HealthWatch:          {Access: interceptor.Public},
-			"/orders.v1.OrderService/Prices": {Access: interceptor.Public},
-			"/orders.v1.OrderService/Offers": {Access: interceptor.Optional},
+			interceptor.HealthCheck:          {Access: interceptor.AccessPublic},
+			interceptor.HealthList:           {Access: interceptor.AccessPublic},
+			interceptor.HealthWatch:          {Access: interceptor.AccessPublic},
+			"/orders.v1.OrderService/Prices": {Access: interceptor.AccessPublic},
+			"/orders.v1.OrderService/Offers": {Access: interceptor.AccessOptional},
 			"/orders.v1.OrderService/List": {
 				Require: verifier.Requirement{AnyScopes: []string{"orders:read", "orders:write"}},
 			},
@@ -43,7 +43,7 @@ func ExampleNew() {
 					MaxAge:    5 * time.Minute,
 				},
 			},
-			"/*": {Access: interceptor.Denied},
+			"/*": {Access: interceptor.AccessDenied},
 		}),
 	)
 	if err != nil {
@@ -51,7 +51,7 @@ func ExampleNew() {
 	}
 	_, refusal := auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/orders.v1.OrderService/Delete"})
 	fmt.Println(refusal.Code, refusal.Challenge)
-	// Output: UNAUTHENTICATED Bearer realm="orders"
+	// Output: unauthenticated Bearer realm="orders"
 }
 
 func ExampleClaimsFromContext() {
@@ -73,7 +73,12 @@ func ExampleClaimsFromContext() {
 }
 
 func ExamplePolicy() {
-	policy := interceptor.Policy{
+	issuer := verifiertest.NewIssuer()
+	v, err := verifier.New(issuer.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := interceptor.New(v, interceptor.WithPolicy(interceptor.Policy{
 		"/orders.v1.OrderService/*": {Require: verifier.Requirement{Scopes: []string{"orders"}}},
 		// Replaces the rule above, for this procedure.
 		"/orders.v1.OrderService/Delete": {
@@ -85,9 +90,30 @@ func ExamplePolicy() {
 				return nil
 			},
 		},
+	}))
+	if err != nil {
+		log.Fatal(err)
 	}
-	fmt.Println(len(policy), "rules")
-	// Output: 2 rules
+	call := func(method string, claims map[string]any) {
+		_, refusal := auth.Authenticate(context.Background(), interceptor.Call{
+			Procedure:     "/orders.v1.OrderService/" + method,
+			Authorization: []string{"Bearer " + issuer.Token(claims)},
+		})
+		if refusal != nil {
+			fmt.Println(method, refusal.Code, "-", refusal.Message)
+			return
+		}
+		fmt.Println(method, "ok")
+	}
+	call("List", map[string]any{"scope": "orders"})
+	call("Delete", map[string]any{"scope": "orders"})
+	call("Delete", map[string]any{"scope": "orders orders:write", "client_id": "shop"})
+	call("Delete", map[string]any{"scope": "orders orders:write", "client_id": "batch"})
+	// Output:
+	// List ok
+	// Delete permission_denied - the token lacks a required scope
+	// Delete ok
+	// Delete permission_denied - the call is not allowed
 }
 
 func ExampleAuthenticator_CheckPolicy() {
@@ -99,12 +125,12 @@ func ExampleAuthenticator_CheckPolicy() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Of a server: see Procedures in packages grpcauth and connectauth.
+	// Packages grpcauth and connectauth list the procedures of a server.
 	procedures := []string{"/orders.v1.OrderService/List", "/orders.v1.OrderService/Create", "/orders.v1.OrderService/Delete"}
 	fmt.Println(auth.CheckPolicy(procedures))
 	// Output:
 	// interceptor: Policy has no rule "/orders.v1.OrderService/Create"
-	// interceptor: Policy["/orders.v1.OrderService/Crate"] is of no procedure
+	// interceptor: Policy["/orders.v1.OrderService/Crate"] matches no procedure
 }
 
 func ExampleWithResourceMetadata() {
@@ -131,11 +157,11 @@ func ExampleWithResourceMetadata() {
 }
 
 func exampleVerifier() *verifier.Verifier {
-	tokens, err := verifier.New(verifiertest.NewIssuer().Config())
+	v, err := verifier.New(verifiertest.NewIssuer().Config())
 	if err != nil {
 		log.Fatal(err)
 	}
-	return tokens
+	return v
 }
 
 func ExampleWithObserver() {
@@ -147,5 +173,16 @@ func ExampleWithObserver() {
 		log.Fatal(err)
 	}
 	_, _ = auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/orders.v1.OrderService/List"})
-	// Output: /orders.v1.OrderService/List UNAUTHENTICATED missing_token
+	// Output: /orders.v1.OrderService/List unauthenticated missing_token
+}
+
+func ExampleWithoutStreamExpiry() {
+	auth, err := interceptor.New(exampleVerifier(), interceptor.WithoutStreamExpiry())
+	if err != nil {
+		log.Fatal(err)
+	}
+	// A dashboard's stream now stays open after its token has expired.
+	_, refusal := auth.AuthenticateStream(context.Background(), interceptor.Call{Procedure: "/metrics.v1.Dashboard/Watch"}, nil)
+	fmt.Println(refusal.Code)
+	// Output: unauthenticated
 }

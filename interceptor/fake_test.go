@@ -11,7 +11,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// verifyFunc is a TokenVerifier with a fixed opinion.
+// verifyFunc is a TokenVerifier made from a function.
 type verifyFunc func(token string) (*verifier.Claims, error)
 
 func (f verifyFunc) Verify(_ context.Context, token string) (*verifier.Claims, error) {
@@ -25,9 +25,9 @@ func (acceptAll) Verify(context.Context, string) (*verifier.Claims, error) { ret
 
 func claimsOf(claims map[string]any) *verifier.Claims { return verifiertest.Claims(claims) }
 
-func mustNew(tb testing.TB, tokens interceptor.TokenVerifier, options ...interceptor.Option) *interceptor.Authenticator {
+func mustNew(tb testing.TB, v interceptor.TokenVerifier, options ...interceptor.Option) *interceptor.Authenticator {
 	tb.Helper()
-	auth, err := interceptor.New(tokens, options...)
+	auth, err := interceptor.New(v, options...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -39,7 +39,26 @@ func withToken(procedure string) interceptor.Call {
 	return interceptor.Call{Procedure: procedure, Authorization: []string{"Bearer token"}}
 }
 
-// infoOf returns the refusal's ErrorInfo, of which there must be at most one.
+// admit makes a call that must be admitted.
+func admit(
+	ctx context.Context, tb testing.TB, auth *interceptor.Authenticator, call interceptor.Call,
+) *interceptor.Admission {
+	tb.Helper()
+	admission, refusal := auth.Authenticate(ctx, call)
+	if refusal != nil {
+		tb.Fatalf("%s was refused: %v", call.Procedure, refusal)
+	}
+	return admission
+}
+
+// An auditLog keeps the decisions that its observer sees.
+type auditLog []interceptor.Decision
+
+func (l *auditLog) observer() interceptor.Option {
+	return interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { *l = append(*l, d) })
+}
+
+// infoOf returns the refusal's ErrorInfo. There must be at most one.
 func infoOf(tb testing.TB, refusal *interceptor.Refusal) *errdetails.ErrorInfo {
 	tb.Helper()
 	if refusal == nil {
@@ -66,14 +85,14 @@ func reasonOf(tb testing.TB, refusal *interceptor.Refusal) string {
 	return infoOf(tb, refusal).GetReason()
 }
 
-// verifierThatRequires returns a verifier that itself asks for require.
+// verifierThatRequires returns a verifier with require as its baseline.
 func verifierThatRequires(t *testing.T, issuer *verifiertest.Issuer, require verifier.Requirement) *verifier.Verifier {
 	t.Helper()
 	config := issuer.Config()
 	config.Require = require
-	tokens, err := verifier.New(config)
+	v, err := verifier.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tokens
+	return v
 }

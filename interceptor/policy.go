@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -17,18 +18,17 @@ import (
 //	"/pkg.Service/*"       every other procedure of a service
 //	"/*"                   every other procedure
 //
-// and names are compared exactly, in their case. The most specific key wins, and
-// it alone counts: rules replace each other and never merge, so that
-// "/pkg.Service/Method": {} drops what "/pkg.Service/*" asked. What every token must
-// grant stands in [verifier.Config].Require: it is checked first, and one challenge
-// names the needs of both.
+// and names are compared exactly, in their case. Only the most specific rule applies.
+// Rules replace each other and never merge: "/pkg.Service/Method": {} drops what
+// "/pkg.Service/*" asked. What every token must grant stands in
+// [verifier.Config].Require. It's checked first, and one challenge names the needs of
+// both.
 //
-// A procedure without a rule needs a valid token, and nothing more; "/*": {Access:
-// Denied} closes what no other rule opens. Health checks and reflection are
-// procedures like any others, and as closed: see [HealthCheck].
+// A procedure without a rule needs a valid token, and nothing more. To close all
+// that no other rule opens, add "/*": {Access: AccessDenied}. Health checks and
+// reflection are procedures like any others, and as closed: see [HealthCheck].
 //
-// [Authenticator.CheckPolicy] finds procedures that were forgotten, and keys that
-// are misspelt.
+// [Authenticator.CheckPolicy] finds procedures that were forgotten, and misspelt keys.
 type Policy map[string]Rule
 
 // A Rule is what one procedure asks of its callers. The zero Rule asks for a valid
@@ -37,57 +37,74 @@ type Rule struct {
 	// Access says whether the caller needs a token at all.
 	Access Access
 
-	// Require is what the token must grant, and how its user must have
-	// authenticated: asked at the start of a stream, and not of an anonymous caller.
-	// A token that grants too little is answered with PermissionDenied, and one whose
-	// user must authenticate again with Unauthenticated; the challenge names all that
-	// the call needs.
+	// Require is what the token must grant, and how its user must have authenticated.
+	// A stream is checked at its start, and an anonymous caller isn't. A token
+	// that grants too little gets PermissionDenied, and a user who must authenticate
+	// again gets Unauthenticated. The challenge names everything the call needs.
 	Require verifier.Requirement
 
-	// Allow decides what scopes and permissions cannot express. It runs last, and
-	// not for anonymous callers. An [*verifier.AuthError] is answered as it stands,
-	// with its own needs alone; any other error becomes PermissionDenied, and its
-	// text reaches the observer only. A panic propagates. It must be safe for
-	// concurrent use. What only the handler can find out, such as whose an order is,
-	// the Refuse functions of packages grpcauth and connectauth answer in the same way.
+	// Allow decides what scopes and permissions can't express. It runs last, and not
+	// for anonymous callers. An [*verifier.AuthError] is used as is, and names its own
+	// needs alone. Any other error becomes PermissionDenied, and only the observer sees
+	// its text. A panic propagates. Allow must be safe for concurrent use.
+	//
+	// There are things that only the handler can find out, such as who owns an order. It
+	// refuses the caller in the same way, with the Refuse functions in packages grpcauth
+	// and connectauth.
 	Allow func(ctx context.Context, claims *verifier.Claims) error
 }
 
-// Access says whether the callers of a procedure need a token.
+// Access says whether a procedure's callers need a token.
 type Access int
 
 const (
-	// Required refuses a call without a valid token. It is the zero value.
-	Required Access = iota
+	// AccessRequired refuses a call without a valid token. It's the zero value.
+	AccessRequired Access = iota
 
-	// Optional admits a call without any authorization value anonymously: it
-	// carries no claims, and Require and Allow are not asked. A token that was sent
-	// is judged as if it were required.
-	Optional
+	// AccessOptional admits a call without any authorization value as anonymous: it
+	// carries no claims, and Require and Allow don't run. A token that was sent is
+	// treated as if it were required.
+	AccessOptional
 
-	// Public admits every call without looking at its token. It carries no claims.
-	Public
+	// AccessPublic admits every call without looking at its token. It carries no claims.
+	AccessPublic
 
-	// Denied admits nobody. The caller's token is judged first, as if it were
-	// required, so that only those who have a good one are told: PermissionDenied.
-	Denied
+	// AccessDenied admits no caller. The token is verified first, as if it were
+	// required, so only a caller with a valid one gets to hear PermissionDenied.
+	AccessDenied
 )
 
-// policy is a checked copy of a Policy, laid out to be looked up.
+// String returns "required", "optional", "public" or "denied".
+func (a Access) String() string {
+	switch a {
+	case AccessRequired:
+		return "required"
+	case AccessOptional:
+		return "optional"
+	case AccessPublic:
+		return "public"
+	case AccessDenied:
+		return "denied"
+	default:
+		return "access_" + strconv.Itoa(int(a))
+	}
+}
+
+// policy is a checked copy of a Policy, laid out for look-ups.
 type policy struct {
 	procedures map[string]*keyedRule // by procedure
 	services   map[string]*keyedRule // by "/pkg.Service"
-	others     *keyedRule            // of "/*", or nil
+	others     *keyedRule            // under "/*", or nil
 }
 
-// keyedRule is a rule and the key that it stands under.
+// keyedRule is a rule and its key.
 type keyedRule struct {
 	Rule
 
 	key string
 }
 
-// noRule is that of a procedure without one.
+// noRule applies to a procedure without one.
 var noRule = &keyedRule{}
 
 func (p Policy) compile() (policy, error) {
@@ -117,12 +134,12 @@ func (r Rule) validate(key string) error {
 	}
 	asks := !r.Require.IsZero() || r.Allow != nil
 	switch {
-	case r.Access < Required || r.Access > Denied:
-		return fmt.Errorf("unknown Access %d", r.Access)
-	case r.Access == Public && asks:
-		return errors.New("a Public procedure cannot have Require or Allow")
-	case r.Access == Denied && asks:
-		return errors.New("a Denied procedure cannot have Require or Allow")
+	case r.Access < AccessRequired || r.Access > AccessDenied:
+		return fmt.Errorf("unknown Access %d", int(r.Access))
+	case r.Access == AccessPublic && asks:
+		return errors.New("AccessPublic excludes Require and Allow")
+	case r.Access == AccessDenied && asks:
+		return errors.New("AccessDenied excludes Require and Allow")
 	}
 	if err := r.Require.Validate(); err != nil {
 		return fmt.Errorf("its Require: %w", err)
@@ -130,8 +147,8 @@ func (r Rule) validate(key string) error {
 	return nil
 }
 
-// rule returns the rule for a procedure. It is not ok for a string that names no
-// procedure, which must not fall under any rule.
+// rule returns the rule for a procedure. A string that names no procedure isn't ok: no
+// rule may apply to it.
 func (p policy) rule(procedure string) (rule *keyedRule, ok bool) {
 	if rule := p.procedures[procedure]; rule != nil {
 		return rule, true
@@ -152,7 +169,7 @@ func (p policy) rule(procedure string) (rule *keyedRule, ok bool) {
 // check is [Authenticator.CheckPolicy].
 func (p policy) check(procedures []string) error {
 	if len(procedures) == 0 {
-		return errors.New("interceptor: there are no procedures to check the policy for")
+		return errors.New("interceptor: CheckPolicy needs the procedures of a server")
 	}
 	var problems []error
 	known, services := make(map[string]bool), make(map[string]bool)
@@ -167,12 +184,12 @@ func (p policy) check(procedures []string) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.procedures)) {
 		if !known[key] {
-			problems = append(problems, fmt.Errorf("interceptor: Policy[%q] is of no procedure", key))
+			problems = append(problems, fmt.Errorf("interceptor: Policy[%q] matches no procedure", key))
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(p.services)) {
 		if !services[service] {
-			problems = append(problems, fmt.Errorf("interceptor: Policy[%q] is of no procedure", service+"/*"))
+			problems = append(problems, fmt.Errorf("interceptor: Policy[%q] matches no procedure", service+"/*"))
 		}
 	}
 	return errors.Join(problems...)

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
-
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
@@ -56,7 +54,7 @@ func TestMostSpecificRuleReplacesTheOthers(t *testing.T) {
 
 func TestProcedureWithoutARuleNeedsAToken(t *testing.T) {
 	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
-		"/a.S/M": {Access: interceptor.Public},
+		"/a.S/M": {Access: interceptor.AccessPublic},
 	}))
 	for _, procedure := range []string{
 		"/a.S/N", "/grpc.health.v1.Health/Check", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -67,9 +65,9 @@ func TestProcedureWithoutARuleNeedsAToken(t *testing.T) {
 	}
 }
 
-func TestStringThatNamesNoProcedureIsRefusedWhateverThePolicy(t *testing.T) {
+func TestStringThatNamesNoProcedureIsAlwaysRefused(t *testing.T) {
 	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
-		"/*": {Access: interceptor.Public},
+		"/*": {Access: interceptor.AccessPublic},
 	}))
 	for _, procedure := range []string{
 		"", "/", "//", "a.S/M", "pkg.S/M", "/a.S", "/a.S/", "//M", "//a.S/M", "/a.S//M", "/a.S/M/", "/x/a.S/M", "/a.S/*", "/*", "*",
@@ -78,7 +76,7 @@ func TestStringThatNamesNoProcedureIsRefusedWhateverThePolicy(t *testing.T) {
 		_, refusal := auth.Authenticate(t.Context(), withToken(procedure))
 		if refusal == nil {
 			t.Errorf("%q was admitted", procedure)
-		} else if refusal.Code != code.Code_INTERNAL {
+		} else if refusal.Code != interceptor.CodeInternal {
 			t.Errorf("%q: code = %v, want Internal", procedure, refusal.Code)
 		}
 		if interceptor.IsProcedure(procedure) {
@@ -101,46 +99,46 @@ func TestAccessDecidesWhoNeedsAToken(t *testing.T) {
 		admit   bool
 		claimed bool
 	}{
-		{interceptor.Required, none, false, false},
-		{interceptor.Required, good, true, true},
-		{interceptor.Required, bad, false, false},
-		{interceptor.Optional, none, true, false},
-		{interceptor.Optional, good, true, true},
-		{interceptor.Optional, bad, false, false},
-		{interceptor.Public, none, true, false},
-		{interceptor.Public, good, true, false},
-		{interceptor.Public, bad, true, false},
-		{interceptor.Denied, none, false, false},
-		{interceptor.Denied, good, false, false},
-		{interceptor.Denied, bad, false, false},
+		{interceptor.AccessRequired, none, false, false},
+		{interceptor.AccessRequired, good, true, true},
+		{interceptor.AccessRequired, bad, false, false},
+		{interceptor.AccessOptional, none, true, false},
+		{interceptor.AccessOptional, good, true, true},
+		{interceptor.AccessOptional, bad, false, false},
+		{interceptor.AccessPublic, none, true, false},
+		{interceptor.AccessPublic, good, true, false},
+		{interceptor.AccessPublic, bad, true, false},
+		{interceptor.AccessDenied, none, false, false},
+		{interceptor.AccessDenied, good, false, false},
+		{interceptor.AccessDenied, bad, false, false},
 	}
 	for _, test := range tests {
-		var tokens interceptor.TokenVerifier = acceptAll{}
+		var v interceptor.TokenVerifier = acceptAll{}
 		call := withToken("/a.S/M")
 		switch test.sent {
 		case none:
 			call.Authorization = nil
 		case bad:
-			tokens = refused
+			v = refused
 		}
-		auth := mustNew(t, tokens, interceptor.WithPolicy(interceptor.Policy{"/a.S/M": {Access: test.access}}))
-		ctx, refusal := auth.Authenticate(t.Context(), call)
+		auth := mustNew(t, v, interceptor.WithPolicy(interceptor.Policy{"/a.S/M": {Access: test.access}}))
+		admission, refusal := auth.Authenticate(t.Context(), call)
 		if admitted := refusal == nil; admitted != test.admit {
-			t.Errorf("access %d, %s token: admitted = %v, want %v", test.access, test.sent, admitted, test.admit)
+			t.Errorf("access %v, %s token: admitted = %v, want %v", test.access, test.sent, admitted, test.admit)
 			continue
 		}
 		if refusal != nil {
 			continue
 		}
-		if _, claimed := interceptor.ClaimsFromContext(ctx); claimed != test.claimed {
-			t.Errorf("access %d, %s token: claims = %v, want %v", test.access, test.sent, claimed, test.claimed)
+		if _, claimed := interceptor.ClaimsFromContext(admission.Context()); claimed != test.claimed {
+			t.Errorf("access %v, %s token: claims = %v, want %v", test.access, test.sent, claimed, test.claimed)
 		}
 	}
 }
 
-func TestOptionalJudgesWhateverWasSent(t *testing.T) {
+func TestOptionalProcedureRefusesBadCredentials(t *testing.T) {
 	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
-		"/a.S/M": {Access: interceptor.Optional},
+		"/a.S/M": {Access: interceptor.AccessOptional},
 	}))
 	for _, values := range [][]string{{""}, {"Basic eA"}, {"Bearer"}, {"Bearer a", "Bearer b"}} {
 		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M", Authorization: values})
@@ -150,32 +148,30 @@ func TestOptionalJudgesWhateverWasSent(t *testing.T) {
 	}
 }
 
-func TestAnonymousCallerIsNotAskedForGrants(t *testing.T) {
+func TestRequireAndAllowSkipAnonymousCallers(t *testing.T) {
 	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
 		"/a.S/M": {
-			Access:  interceptor.Optional,
+			Access:  interceptor.AccessOptional,
 			Require: verifier.Requirement{Scopes: []string{"admin"}},
 			Allow: func(context.Context, *verifier.Claims) error {
-				t.Error("Allow was asked about an anonymous caller")
+				t.Error("Allow ran for an anonymous caller")
 				return nil
 			},
 		},
 	}))
-	if _, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M"}); refusal != nil {
-		t.Error(refusal)
-	}
+	admit(t.Context(), t, auth, interceptor.Call{Procedure: "/a.S/M"})
 	if _, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M")); refusal == nil {
 		t.Error("a token without the scope was admitted")
 	}
 }
 
-func TestDeniedProcedureIsToldToThoseWithAGoodTokenAlone(t *testing.T) {
+func TestDenialIsToldOnlyToCallersWithAValidToken(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	var decided interceptor.Decision
 	auth := mustNew(t, verifierThatRequires(t, issuer, verifier.Requirement{}),
 		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { decided = d }),
 		interceptor.WithPolicy(interceptor.Policy{
-			"/*":     {Access: interceptor.Denied},
+			"/*":     {Access: interceptor.AccessDenied},
 			"/a.S/M": {},
 		}))
 	good, expired := issuer.Token(nil), issuer.Token(map[string]any{"exp": 1})
@@ -208,7 +204,7 @@ func TestDeniedProcedureIsToldToThoseWithAGoodTokenAlone(t *testing.T) {
 		}
 	}
 	if decided.Err == nil || !strings.Contains(errors.Unwrap(decided.Err).Error(), "denied") {
-		t.Errorf("the observer hears %v", decided.Err)
+		t.Errorf("the observer sees %v", decided.Err)
 	}
 }
 
@@ -216,26 +212,26 @@ func TestAllowHasTheLastWord(t *testing.T) {
 	tests := []struct {
 		name   string
 		err    error
-		code   code.Code
+		code   interceptor.Code
 		reason string
 	}{
-		{"nil admits", nil, code.Code_OK, ""},
+		{"nil admits", nil, interceptor.CodeOK, ""},
 		{"an AuthError stands as it is",
 			&verifier.AuthError{Code: verifier.CodeInsufficientScope, Message: "m", Scopes: []string{"own"}},
-			code.Code_PERMISSION_DENIED, "INSUFFICIENT_SCOPE"},
-		{"an AuthError of 401 stands, too",
+			interceptor.CodePermissionDenied, "INSUFFICIENT_SCOPE"},
+		{"a 401 AuthError stands, too",
 			&verifier.AuthError{Code: verifier.CodeInvalidToken, Message: "m"},
-			code.Code_UNAUTHENTICATED, "INVALID_TOKEN"},
+			interceptor.CodeUnauthenticated, "INVALID_TOKEN"},
 		{"any other error is a no", errors.New("secret detail"),
-			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
-		{"an outage of its own is a no", &verifier.KeysError{Code: verifier.CodeJWKSError},
-			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
-		{"a context's error of its own is a no", context.Canceled,
-			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
+			interceptor.CodePermissionDenied, "INSUFFICIENT_PERMISSIONS"},
+		{"its own outage is a no", &verifier.KeysError{Code: verifier.CodeJWKSError},
+			interceptor.CodePermissionDenied, "INSUFFICIENT_PERMISSIONS"},
+		{"its own context's error is a no", context.Canceled,
+			interceptor.CodePermissionDenied, "INSUFFICIENT_PERMISSIONS"},
 		{"a nil AuthError among others is a no", errors.Join((*verifier.AuthError)(nil)),
-			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
+			interceptor.CodePermissionDenied, "INSUFFICIENT_PERMISSIONS"},
 		{"a nil AuthError is a no", (*verifier.AuthError)(nil),
-			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS"},
+			interceptor.CodePermissionDenied, "INSUFFICIENT_PERMISSIONS"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -275,35 +271,33 @@ func TestCallThatEndsWhileAllowRunsIsCanceled(t *testing.T) {
 			return ctx.Err()
 		}},
 	}))
-	if _, refusal := auth.Authenticate(ctx, withToken("/a.S/M")); refusal.Code != code.Code_CANCELLED {
+	if _, refusal := auth.Authenticate(ctx, withToken("/a.S/M")); refusal.Code != interceptor.CodeCanceled {
 		t.Errorf("got %v, want Canceled", refusal)
 	}
 }
 
-func TestReasonOfAllowReachesTheObserverAlone(t *testing.T) {
+func TestOnlyTheObserverSeesAllowsError(t *testing.T) {
 	reason := errors.New("the account is frozen")
-	var heard interceptor.Decision
-	auth := mustNew(t, acceptAll{},
-		interceptor.WithPolicy(interceptor.Policy{
-			"/a.S/M": {Allow: func(context.Context, *verifier.Claims) error { return reason }},
-		}),
-		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { heard = d }))
+	var log auditLog
+	auth := mustNew(t, acceptAll{}, log.observer(), interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Allow: func(context.Context, *verifier.Claims) error { return reason }},
+	}))
 	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
-	if !errors.Is(heard.Err, reason) {
-		t.Errorf("the observer heard %v, want the reason", heard.Err)
+	if !errors.Is(log[0].Err, reason) {
+		t.Errorf("the observer saw %v, want the reason", log[0].Err)
 	}
-	if heard.Claims != nil {
-		t.Error("the caller who was refused counts as admitted")
+	if log[0].Claims != nil {
+		t.Error("the refused caller counts as admitted")
 	}
 	if strings.Contains(refusal.Message, "frozen") {
 		t.Errorf("message = %q", refusal.Message)
 	}
 }
 
-func TestAllowNamesItsOwnScopesAlone(t *testing.T) {
+func TestAllowsAuthErrorNamesOnlyItsOwnScopes(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
-	tokens := verifierThatRequires(t, issuer, verifier.Requirement{Scopes: []string{"base"}})
-	auth := mustNew(t, tokens, interceptor.WithPolicy(interceptor.Policy{
+	v := verifierThatRequires(t, issuer, verifier.Requirement{Scopes: []string{"base"}})
+	auth := mustNew(t, v, interceptor.WithPolicy(interceptor.Policy{
 		"/a.S/M": {Allow: func(context.Context, *verifier.Claims) error {
 			return &verifier.AuthError{Code: verifier.CodeInsufficientScope, Message: "m", Scopes: []string{"own"}}
 		}},
@@ -334,14 +328,14 @@ func TestNewCopiesThePolicy(t *testing.T) {
 	policy := interceptor.Policy{"/a.S/M": {Require: verifier.Requirement{Scopes: scopes}}}
 	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(policy))
 	scopes[0] = "none"
-	policy["/a.S/M"] = interceptor.Rule{Access: interceptor.Public}
+	policy["/a.S/M"] = interceptor.Rule{Access: interceptor.AccessPublic}
 	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
 	if got := infoOf(t, refusal).GetMetadata()["scope"]; got != "admin" {
 		t.Errorf("scope = %q, want admin", got)
 	}
 }
 
-func TestNewRefusesAPolicyAndNamesTheKey(t *testing.T) {
+func TestNewNamesTheKeyOfABadRule(t *testing.T) {
 	scope := verifier.Requirement{Scopes: []string{"s"}}
 	tests := []struct {
 		key  string
@@ -360,21 +354,21 @@ func TestNewRefusesAPolicyAndNamesTheKey(t *testing.T) {
 		{"/a.S/Get*", interceptor.Rule{}},
 		{"/a S/M", interceptor.Rule{}},
 		{"/a.S/M\n", interceptor.Rule{}},
-		{"/a.S/M", interceptor.Rule{Access: interceptor.Public, Require: scope}},
-		{"/a.S/P", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{Permissions: []string{"p"}}}},
-		{"/a.S/A", interceptor.Rule{Access: interceptor.Public, Allow: func(context.Context, *verifier.Claims) error { return nil }}},
+		{"/a.S/M", interceptor.Rule{Access: interceptor.AccessPublic, Require: scope}},
+		{"/a.S/P", interceptor.Rule{Access: interceptor.AccessPublic, Require: verifier.Requirement{Permissions: []string{"p"}}}},
+		{"/a.S/A", interceptor.Rule{Access: interceptor.AccessPublic, Allow: func(context.Context, *verifier.Claims) error { return nil }}},
 		{"/a.S/N", interceptor.Rule{Access: -1}},
-		{"/a.S/X", interceptor.Rule{Access: interceptor.Denied + 1}},
-		{"/a.S/D", interceptor.Rule{Access: interceptor.Denied, Require: scope}},
-		{"/a.S/W", interceptor.Rule{Access: interceptor.Denied, Allow: func(context.Context, *verifier.Claims) error { return nil }}},
+		{"/a.S/X", interceptor.Rule{Access: interceptor.AccessDenied + 1}},
+		{"/a.S/D", interceptor.Rule{Access: interceptor.AccessDenied, Require: scope}},
+		{"/a.S/W", interceptor.Rule{Access: interceptor.AccessDenied, Allow: func(context.Context, *verifier.Claims) error { return nil }}},
 		{"/a.S/Q", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{`quo"te`}}}},
 		{"/a.S/L", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"two words"}}}},
 		{"/a.S/R", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"cr\r\nlf"}}}},
 		{"/a.S/E", interceptor.Rule{Require: verifier.Requirement{Scopes: []string{""}}}},
 		{"/a.S/F", interceptor.Rule{Require: verifier.Requirement{Permissions: []string{""}}}},
-		{"/a.S/G", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{AnyScopes: []string{"s"}}}},
-		{"/a.S/H", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{ACRValues: []string{"s"}}}},
-		{"/a.S/I", interceptor.Rule{Access: interceptor.Public, Require: verifier.Requirement{MaxAge: time.Second}}},
+		{"/a.S/G", interceptor.Rule{Access: interceptor.AccessPublic, Require: verifier.Requirement{AnyScopes: []string{"s"}}}},
+		{"/a.S/H", interceptor.Rule{Access: interceptor.AccessPublic, Require: verifier.Requirement{ACRValues: []string{"s"}}}},
+		{"/a.S/I", interceptor.Rule{Access: interceptor.AccessPublic, Require: verifier.Requirement{MaxAge: time.Second}}},
 	}
 	for _, test := range tests {
 		_, err := interceptor.New(acceptAll{}, interceptor.WithPolicy(interceptor.Policy{test.key: test.rule}))
@@ -386,8 +380,8 @@ func TestNewRefusesAPolicyAndNamesTheKey(t *testing.T) {
 	}
 }
 
-// FuzzPolicyKey holds keys and procedures to their grammar as a regular expression
-// writes it: a key opens what it names, and nothing else.
+// FuzzPolicyKey compares keys and procedures with their grammar, as a regular
+// expression writes it. A key opens what it names, and nothing else.
 func FuzzPolicyKey(f *testing.F) {
 	for _, seed := range []string{
 		"/*", "/a.S/*", "/a.S/M", "/a.S/m", "/a.S", "/a.S/", "//", "//a.S/M", "/a.S//M", "/a/b/c", "a.S/M", "*", "", "/*/M", "/a.*/M",
@@ -400,7 +394,7 @@ func FuzzPolicyKey(f *testing.F) {
 	procedures := regexp.MustCompile(`^/` + name + `/` + name + `$`)
 	keys := regexp.MustCompile(`^(/` + name + `/(` + name + `|\*)|/\*)$`)
 	f.Fuzz(func(t *testing.T, key, procedure string) {
-		auth, err := interceptor.New(acceptAll{}, interceptor.WithPolicy(interceptor.Policy{key: {Access: interceptor.Public}}))
+		auth, err := interceptor.New(acceptAll{}, interceptor.WithPolicy(interceptor.Policy{key: {Access: interceptor.AccessPublic}}))
 		if taken := err == nil; taken != keys.MatchString(key) {
 			t.Errorf("the key %q: %v", key, err)
 		}
@@ -416,10 +410,10 @@ func FuzzPolicyKey(f *testing.F) {
 	})
 }
 
-func TestCheckPolicyNamesWhatIsForgottenAndWhatIsMisspelt(t *testing.T) {
+func TestCheckPolicyReportsForgottenProceduresAndMisspeltKeys(t *testing.T) {
 	procedures := []string{"/a.S/List", "/a.S/Delete", "/b.S/Get", "/b.S/Get"}
 	complete := func(change func(interceptor.Policy)) interceptor.Policy {
-		policy := interceptor.Policy{"/a.S/List": {}, "/a.S/Delete": {}, "/b.S/Get": {Access: interceptor.Public}}
+		policy := interceptor.Policy{"/a.S/List": {}, "/a.S/Delete": {}, "/b.S/Get": {Access: interceptor.AccessPublic}}
 		change(policy)
 		return policy
 	}
@@ -430,20 +424,20 @@ func TestCheckPolicyNamesWhatIsForgottenAndWhatIsMisspelt(t *testing.T) {
 	}{
 		{"complete", func(interceptor.Policy) {}, nil},
 		{"complete, with wildcards", func(p interceptor.Policy) {
-			p["/*"], p["/a.S/*"] = interceptor.Rule{Access: interceptor.Denied}, interceptor.Rule{}
+			p["/*"], p["/a.S/*"] = interceptor.Rule{Access: interceptor.AccessDenied}, interceptor.Rule{}
 		}, nil},
 		{"a rule is missing", func(p interceptor.Policy) { delete(p, "/a.S/Delete") },
 			[]string{`interceptor: Policy has no rule "/a.S/Delete"`}},
-		{"a wildcard is no rule of one's own", func(p interceptor.Policy) {
+		{"a wildcard is no explicit rule", func(p interceptor.Policy) {
 			delete(p, "/a.S/Delete")
 			p["/*"], p["/a.S/*"] = interceptor.Rule{}, interceptor.Rule{}
 		}, []string{`interceptor: Policy has no rule "/a.S/Delete"`}},
 		{"a procedure is misspelt", func(p interceptor.Policy) {
 			delete(p, "/a.S/Delete")
 			p["/a.S/delete"] = interceptor.Rule{}
-		}, []string{`interceptor: Policy has no rule "/a.S/Delete"`, `interceptor: Policy["/a.S/delete"] is of no procedure`}},
+		}, []string{`interceptor: Policy has no rule "/a.S/Delete"`, `interceptor: Policy["/a.S/delete"] matches no procedure`}},
 		{"a service is misspelt", func(p interceptor.Policy) { p["/a.s/*"] = interceptor.Rule{} },
-			[]string{`interceptor: Policy["/a.s/*"] is of no procedure`}},
+			[]string{`interceptor: Policy["/a.s/*"] matches no procedure`}},
 		{"several at once, in order", func(p interceptor.Policy) {
 			clear(p)
 			p["/z.S/*"], p["/z.S/M"], p["/y.S/M"] = interceptor.Rule{}, interceptor.Rule{}, interceptor.Rule{}
@@ -451,9 +445,9 @@ func TestCheckPolicyNamesWhatIsForgottenAndWhatIsMisspelt(t *testing.T) {
 			`interceptor: Policy has no rule "/a.S/Delete"`,
 			`interceptor: Policy has no rule "/a.S/List"`,
 			`interceptor: Policy has no rule "/b.S/Get"`,
-			`interceptor: Policy["/y.S/M"] is of no procedure`,
-			`interceptor: Policy["/z.S/M"] is of no procedure`,
-			`interceptor: Policy["/z.S/*"] is of no procedure`,
+			`interceptor: Policy["/y.S/M"] matches no procedure`,
+			`interceptor: Policy["/z.S/M"] matches no procedure`,
+			`interceptor: Policy["/z.S/*"] matches no procedure`,
 		}},
 	}
 	for _, test := range tests {
@@ -470,7 +464,7 @@ func TestCheckPolicyNamesWhatIsForgottenAndWhatIsMisspelt(t *testing.T) {
 	}
 }
 
-func TestCheckPolicyFindsFaultWithNothing(t *testing.T) {
+func TestCheckPolicyFailsWithoutProceduresOrPolicy(t *testing.T) {
 	auth := mustNew(t, acceptAll{})
 	if err := auth.CheckPolicy(nil); err == nil {
 		t.Error("a server without procedures passes the check")
@@ -479,7 +473,7 @@ func TestCheckPolicyFindsFaultWithNothing(t *testing.T) {
 		t.Error("an Authenticator without a policy passes the check")
 	}
 	if err := auth.CheckPolicy([]string{"nonsense"}); err == nil {
-		t.Error("what names no procedure passes the check")
+		t.Error("a string that names no procedure passes the check")
 	}
 }
 
@@ -487,9 +481,9 @@ func TestRuleAllocatesNothing(t *testing.T) {
 	claims := claimsOf(map[string]any{
 		"scope": "a b", "permissions": []string{"p"}, "acr": "mfa", "auth_time": time.Now().Unix(),
 	})
-	tokens := verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil })
+	v := verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil })
 	allocations := func(policy interceptor.Policy) float64 {
-		auth := mustNew(t, tokens, interceptor.WithPolicy(policy))
+		auth := mustNew(t, v, interceptor.WithPolicy(policy))
 		return testing.AllocsPerRun(100, func() {
 			if _, refusal := auth.Authenticate(t.Context(), withToken("/pkg.v1.Service/Method")); refusal != nil {
 				t.Fatal(refusal)
@@ -508,14 +502,13 @@ func TestRuleAllocatesNothing(t *testing.T) {
 	}
 }
 
-// The cost of a rule on top of verification, which is nothing here: compare with "no
-// policy".
+// Verification costs nothing here. Compare with "no policy" to see what a rule costs.
 func BenchmarkRule(b *testing.B) {
 	const procedure = "/orders.v1.OrderService/DeleteOrder"
 	claims := claimsOf(map[string]any{
 		"scope": "openid orders:read orders:write", "permissions": []string{"a", "b", "delete"}, "acr": "mfa", "auth_time": time.Now().Unix(),
 	})
-	tokens := verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil })
+	v := verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil })
 	full := verifier.Requirement{
 		Scopes: []string{"orders:read", "orders:write"}, AnyScopes: []string{"admin", "orders:write"},
 		Permissions: []string{"delete"}, ACRValues: []string{"key", "mfa"},
@@ -528,8 +521,8 @@ func BenchmarkRule(b *testing.B) {
 	}{
 		{"no policy", nil},
 		{"its own rule", interceptor.Policy{procedure: {}}},
-		{"the rule of its service", interceptor.Policy{"/orders.v1.OrderService/*": {}}},
-		{"the rule of every procedure", interceptor.Policy{"/*": {}}},
+		{"its service's rule", interceptor.Policy{"/orders.v1.OrderService/*": {}}},
+		{"the rule for every procedure", interceptor.Policy{"/*": {}}},
 		{"no rule", interceptor.Policy{"/orders.v1.OrderService/Other": {}}},
 		{"one scope", interceptor.Policy{procedure: {Require: verifier.Requirement{Scopes: []string{"orders:write"}}}}},
 		{"all requirements but MaxAge", interceptor.Policy{procedure: {Require: full}}},
@@ -537,7 +530,7 @@ func BenchmarkRule(b *testing.B) {
 		{"Allow", interceptor.Policy{procedure: {Allow: func(context.Context, *verifier.Claims) error { return nil }}}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			auth := mustNew(b, tokens, interceptor.WithPolicy(bench.policy))
+			auth := mustNew(b, v, interceptor.WithPolicy(bench.policy))
 			call := withToken(procedure)
 			ctx := b.Context()
 			b.ReportAllocs()

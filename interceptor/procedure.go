@@ -2,11 +2,11 @@ package interceptor
 
 import "strings"
 
-// The procedures of gRPC's own services, for use as keys of a [Policy]. They are
-// closed to callers without a token until a rule opens them:
+// The procedures of gRPC's own services, as keys for a [Policy]. They need a token
+// like any others, until a rule opens them:
 //
-//	interceptor.HealthCheck:  {Access: interceptor.Public},
-//	interceptor.ReflectionV1: {Access: interceptor.Public},
+//	interceptor.HealthCheck:  {Access: interceptor.AccessPublic},
+//	interceptor.ReflectionV1: {Access: interceptor.AccessPublic},
 const (
 	HealthCheck = "/grpc.health.v1.Health/Check"
 	HealthList  = "/grpc.health.v1.Health/List"
@@ -16,14 +16,14 @@ const (
 	ReflectionV1Alpha = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 )
 
-// IsProcedure reports whether s is of the form "/package.Service/Method", the only
-// one that is ever admitted.
+// IsProcedure reports whether s has the form "/package.Service/Method", the only one
+// that is ever admitted. For adapters.
 func IsProcedure(s string) bool {
 	_, ok := serviceOf(s)
 	return ok && !strings.HasSuffix(s, "/*")
 }
 
-// serviceOf returns the "/service" of a "/service/method".
+// serviceOf returns the "/service" in a "/service/method".
 func serviceOf(procedure string) (string, bool) {
 	if !strings.HasPrefix(procedure, "/") {
 		return "", false
@@ -38,7 +38,7 @@ func serviceOf(procedure string) (string, bool) {
 // isName accepts what services and methods are called: no wildcard, no escape, and
 // nothing that a router might take for another name.
 func isName(name string) bool {
-	begins := true // a part between dots, which is not to be empty
+	begins := true // a part between dots, which must not be empty
 	for i := range len(name) {
 		c := name[i]
 		if c == '.' && begins {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -15,44 +14,43 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// ErrorDomain is the domain of our google.rpc.ErrorInfo details (AIP-193).
+// ErrorDomain is the domain in our google.rpc.ErrorInfo details (AIP-193).
 const ErrorDomain = "github.com/oidcrpc/oidcrpc"
 
-// A Refusal is the answer to a call that may not proceed, for an adapter to write.
-// All of it is meant for the caller.
+// A Refusal is the answer to a call that may not proceed. Its fields are meant for the
+// caller. For adapters.
 type Refusal struct {
-	Code      code.Code // its numbers are those of gRPC and Connect
+	Code      Code
 	Message   string
-	Challenge string       // for WWW-Authenticate; "" when there is none to make
+	Challenge string       // for WWW-Authenticate; "" when there is none to send
 	Details   []*anypb.Any // ErrorInfo, and RetryInfo when trying again can help
+
+	call  *callContext // the call whose handler made it, if one did
+	cause error        // for the observer
 }
 
-// String returns the code and the message.
-func (r *Refusal) String() string { return r.Code.String() + ": " + r.Message }
-
-// Refuse returns how to refuse a call that was admitted, for what its handler has
-// found out: see [Rule].Allow for what becomes of err. Ctx is that of the handler. It
-// is for adapters: handlers use the functions of that name in packages grpcauth and
-// connectauth.
+// NewRefusal returns how a handler refuses its caller for a reason that no rule could know.
+// The handler must pass its own ctx, or one derived from it. An AuthError is used as
+// is, and any other err becomes PermissionDenied: see [Rule].Allow. For adapters:
+// handlers use the Refuse functions in packages grpcauth and connectauth.
 //
-// In a context that no Authenticator has admitted, as in tests of handlers, the
-// challenge has the default realm and no observer hears of the refusal.
-func Refuse(ctx context.Context, err error) *Refusal {
-	err = notAllowed(err)
-	call, ok := ctx.Value(admissionKey{}).(*admission)
+// NewRefusal reports nothing, since the handler may still drop the refusal.
+// [Admission.End] reports one that comes back to the call it was made in. Outside a
+// call, as in tests of handlers, the challenge has the default realm.
+func NewRefusal(ctx context.Context, err error) *Refusal {
+	err = denial(err)
+	call, ok := ctx.Value(callKey{}).(*callContext)
 	if !ok {
-		return new(Authenticator).refuse(ctx, err)
+		return new(Authenticator).newRefusal(ctx, err)
 	}
-	refusal := call.auth.refuse(ctx, err)
-	decision := call.decision
-	decision.Code, decision.Err, decision.Late = refusal.Code, err, true
-	call.end(ctx, decision)
+	refusal := call.auth.newRefusal(ctx, err)
+	refusal.call, refusal.cause = call, err
 	return refusal
 }
 
-// notAllowed returns the refusal that err is the reason for. An AuthError stands as
-// it is; any other error says no more to the caller than no.
-func notAllowed(err error) error {
+// denial returns the error to refuse a caller with, for the reason err. An AuthError
+// stands as it is. Any other error tells the caller no more than no.
+func denial(err error) error {
 	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok && authErr != nil {
 		return err
 	}
@@ -63,14 +61,15 @@ func notAllowed(err error) error {
 	}
 }
 
-func (a *Authenticator) refuse(ctx context.Context, err error) *Refusal {
-	// A nil pointer among them is no refusal, but somebody's mistake.
+// newRefusal returns what err means to the caller.
+func (a *Authenticator) newRefusal(ctx context.Context, err error) *Refusal {
+	// A nil pointer in err is a mistake, not a refusal, and so Internal.
 	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok && authErr != nil {
-		return a.refuseCaller(authErr)
+		return a.newChallenge(authErr)
 	}
 	if keysErr, ok := errors.AsType[*verifier.KeysError](err); ok && keysErr != nil {
 		return &Refusal{
-			Code:    code.Code_UNAVAILABLE,
+			Code:    CodeUnavailable,
 			Message: "the access token cannot be verified at the moment",
 			Details: details(
 				&errdetails.ErrorInfo{Reason: reason(keysErr.Code), Domain: ErrorDomain},
@@ -78,17 +77,18 @@ func (a *Authenticator) refuse(ctx context.Context, err error) *Refusal {
 			),
 		}
 	}
-	// The call's own end, and not an error of that type from somewhere inside.
+	// The call's own end counts, not the same error from somewhere inside.
 	switch ctx.Err() {
 	case context.Canceled:
-		return &Refusal{Code: code.Code_CANCELLED, Message: "the call was canceled"}
+		return &Refusal{Code: CodeCanceled, Message: "the call was canceled"}
 	case context.DeadlineExceeded:
-		return &Refusal{Code: code.Code_DEADLINE_EXCEEDED, Message: "the call's deadline has passed"}
+		return &Refusal{Code: CodeDeadlineExceeded, Message: "the call's deadline has passed"}
 	}
-	return &Refusal{Code: code.Code_INTERNAL, Message: "the call could not be authenticated"}
+	return &Refusal{Code: CodeInternal, Message: "the call could not be authenticated"}
 }
 
-func (a *Authenticator) refuseCaller(err *verifier.AuthError) *Refusal {
+// newChallenge returns a refusal that tells the caller which token would do.
+func (a *Authenticator) newChallenge(err *verifier.AuthError) *Refusal {
 	challenge := err.Challenge(a.realm)
 	if a.resource != nil { // RFC 9728, section 5.1
 		metadata := verifier.Param{Name: "resource_metadata", Value: a.resource.url}
@@ -103,13 +103,13 @@ func (a *Authenticator) refuseCaller(err *verifier.AuthError) *Refusal {
 		info.Metadata["scope"] = scope
 	}
 	refusal := &Refusal{
-		Code:      code.Code_UNAUTHENTICATED,
+		Code:      CodeUnauthenticated,
 		Message:   strings.ToValidUTF8(err.Message, "?"), // else grpc-go panics
 		Challenge: challenge.String(),
 		Details:   details(info),
 	}
 	if err.StatusCode() == http.StatusForbidden {
-		refusal.Code = code.Code_PERMISSION_DENIED
+		refusal.Code = CodePermissionDenied
 	}
 	return refusal
 }
@@ -124,7 +124,7 @@ func reason(c verifier.Code) string {
 	}, strings.ToUpper(string(c)))
 }
 
-// details drops a message that cannot be encoded, rather than the refusal.
+// details drops a message that can't be encoded, rather than the refusal.
 func details(messages ...proto.Message) []*anypb.Any {
 	var encoded []*anypb.Any
 	for _, message := range messages {

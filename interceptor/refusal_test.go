@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -16,7 +15,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-func TestWhatEachErrorBecomes(t *testing.T) {
+func TestVerifierErrorsBecomeRefusals(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	late, cancelLate := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
@@ -25,29 +24,29 @@ func TestWhatEachErrorBecomes(t *testing.T) {
 		name   string
 		ctx    context.Context
 		err    error
-		code   code.Code
+		code   interceptor.Code
 		reason string
 	}{
-		{"401", t.Context(), &verifier.AuthError{Code: verifier.CodeTokenExpired}, code.Code_UNAUTHENTICATED, "TOKEN_EXPIRED"},
-		{"403", t.Context(), &verifier.AuthError{Code: verifier.CodeInsufficientScope}, code.Code_PERMISSION_DENIED, "INSUFFICIENT_SCOPE"},
-		{"an unknown code is 401", t.Context(), &verifier.AuthError{Code: "step-up"}, code.Code_UNAUTHENTICATED, "STEP_UP"},
-		{"keys", t.Context(), &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed}, code.Code_UNAVAILABLE, "JWKS_FETCH_FAILED"},
+		{"401", t.Context(), &verifier.AuthError{Code: verifier.CodeTokenExpired}, interceptor.CodeUnauthenticated, "TOKEN_EXPIRED"},
+		{"403", t.Context(), &verifier.AuthError{Code: verifier.CodeInsufficientScope}, interceptor.CodePermissionDenied, "INSUFFICIENT_SCOPE"},
+		{"an unknown code is 401", t.Context(), &verifier.AuthError{Code: "step-up"}, interceptor.CodeUnauthenticated, "STEP_UP"},
+		{"keys", t.Context(), &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed}, interceptor.CodeUnavailable, "JWKS_FETCH_FAILED"},
 		{"keys, whatever ended inside", t.Context(),
-			&verifier.KeysError{Code: verifier.CodeJWKSError, Err: context.DeadlineExceeded}, code.Code_UNAVAILABLE, "JWKS_ERROR"},
-		{"the call was canceled", ended, context.Canceled, code.Code_CANCELLED, ""},
-		{"the call is late", late, context.DeadlineExceeded, code.Code_DEADLINE_EXCEEDED, ""},
-		{"something else ended", t.Context(), context.Canceled, code.Code_INTERNAL, ""},
-		{"anything else", t.Context(), errors.New("secret"), code.Code_INTERNAL, ""},
-		{"neither claims nor an error", t.Context(), nil, code.Code_INTERNAL, ""},
-		{"a nil AuthError", t.Context(), (*verifier.AuthError)(nil), code.Code_INTERNAL, ""},
-		{"a nil KeysError", t.Context(), (*verifier.KeysError)(nil), code.Code_INTERNAL, ""},
-		{"a nil AuthError among others", t.Context(), errors.Join(errors.New("x"), (*verifier.AuthError)(nil)), code.Code_INTERNAL, ""},
-		{"a nil KeysError among others", t.Context(), errors.Join((*verifier.KeysError)(nil), errors.New("x")), code.Code_INTERNAL, ""},
+			&verifier.KeysError{Code: verifier.CodeJWKSError, Err: context.DeadlineExceeded}, interceptor.CodeUnavailable, "JWKS_ERROR"},
+		{"the call was canceled", ended, context.Canceled, interceptor.CodeCanceled, ""},
+		{"the call is late", late, context.DeadlineExceeded, interceptor.CodeDeadlineExceeded, ""},
+		{"something else ended", t.Context(), context.Canceled, interceptor.CodeInternal, ""},
+		{"anything else", t.Context(), errors.New("secret"), interceptor.CodeInternal, ""},
+		{"neither claims nor an error", t.Context(), nil, interceptor.CodeInternal, ""},
+		{"a nil AuthError", t.Context(), (*verifier.AuthError)(nil), interceptor.CodeInternal, ""},
+		{"a nil KeysError", t.Context(), (*verifier.KeysError)(nil), interceptor.CodeInternal, ""},
+		{"a nil AuthError among others", t.Context(), errors.Join(errors.New("x"), (*verifier.AuthError)(nil)), interceptor.CodeInternal, ""},
+		{"a nil KeysError among others", t.Context(), errors.Join((*verifier.KeysError)(nil), errors.New("x")), interceptor.CodeInternal, ""},
 		{"keys that cost another's token", t.Context(),
 			&verifier.KeysError{Code: verifier.CodeJWKSError, Err: &verifier.AuthError{Code: verifier.CodeTokenExpired}},
-			code.Code_UNAVAILABLE, "JWKS_ERROR"},
+			interceptor.CodeUnavailable, "JWKS_ERROR"},
 		{"401 in a call that ended", ended, &verifier.AuthError{Code: verifier.CodeTokenExpired},
-			code.Code_UNAUTHENTICATED, "TOKEN_EXPIRED"},
+			interceptor.CodeUnauthenticated, "TOKEN_EXPIRED"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -62,15 +61,15 @@ func TestWhatEachErrorBecomes(t *testing.T) {
 			if test.reason != "" && infoOf(t, refusal).GetDomain() != interceptor.ErrorDomain {
 				t.Errorf("domain = %q", infoOf(t, refusal).GetDomain())
 			}
-			challenged := test.code == code.Code_UNAUTHENTICATED || test.code == code.Code_PERMISSION_DENIED
+			challenged := test.code == interceptor.CodeUnauthenticated || test.code == interceptor.CodePermissionDenied
 			if (refusal.Challenge != "") != challenged {
 				t.Errorf("challenge = %q", refusal.Challenge)
 			}
 			if infoOf(t, refusal).GetMetadata()["challenge"] != refusal.Challenge {
 				t.Errorf("ErrorInfo has another challenge: %v", infoOf(t, refusal))
 			}
-			if strings.Contains(refusal.String(), "secret") {
-				t.Errorf("the cause reaches the caller: %v", refusal)
+			if strings.Contains(refusal.Message, "secret") {
+				t.Errorf("the cause reaches the caller: %q", refusal.Message)
 			}
 		})
 	}
@@ -113,7 +112,7 @@ func TestMessageIsValidUTF8WhateverTheVerifierSays(t *testing.T) {
 	}
 }
 
-func TestChallengeNamesAllThatTheCallNeeds(t *testing.T) {
+func TestChallengeNamesEverythingTheCallNeeds(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	tokens := verifierThatRequires(t, issuer, verifier.Requirement{
 		Scopes: []string{"base", "both"}, ACRValues: []string{"pwd", "mfa"}, MaxAge: time.Hour,
@@ -167,33 +166,30 @@ func TestChallengeNamesAllThatTheCallNeeds(t *testing.T) {
 	}
 }
 
-func TestRefuseAnswersAsAllowDoes(t *testing.T) {
+func TestNewRefusalTreatsErrorsAsAllowDoes(t *testing.T) {
 	auth := mustNew(t, acceptAll{}, interceptor.WithRealm("orders"),
 		interceptor.WithResourceMetadata(interceptor.ResourceMetadata{Resource: "https://api.test"}))
-	ctx, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
-	if refusal != nil {
-		t.Fatal(refusal)
-	}
+	ctx := admit(t.Context(), t, auth, withToken("/a.S/M")).Context()
 	const notAllowed = `error="insufficient_scope", error_description="the token lacks a required permission"`
 	tests := []struct {
 		name      string
 		err       error
-		code      code.Code
+		code      interceptor.Code
 		reason    string
 		challenge string
 	}{
 		{"an AuthError", &verifier.AuthError{Code: verifier.CodeInsufficientScope, Scopes: []string{"own"}},
-			code.Code_PERMISSION_DENIED, "INSUFFICIENT_SCOPE", `error="insufficient_scope", scope="own"`},
+			interceptor.CodePermissionDenied, "INSUFFICIENT_SCOPE", `error="insufficient_scope", scope="own"`},
 		{"one that asks for another token", &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: "m"},
-			code.Code_UNAUTHENTICATED, "TOKEN_EXPIRED", `error="invalid_token", error_description="m"`},
-		{"any other error", errors.New("secret"), code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS", notAllowed},
-		{"the end of the call", context.Canceled, code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS", notAllowed},
+			interceptor.CodeUnauthenticated, "TOKEN_EXPIRED", `error="invalid_token", error_description="m"`},
+		{"any other error", errors.New("secret"), interceptor.CodePermissionDenied, "INSUFFICIENT_PERMISSIONS", notAllowed},
+		{"the end of the call", context.Canceled, interceptor.CodePermissionDenied, "INSUFFICIENT_PERMISSIONS", notAllowed},
 		{"an outage of another issuer", &verifier.KeysError{Code: verifier.CodeJWKSError},
-			code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS", notAllowed},
-		{"nil", nil, code.Code_PERMISSION_DENIED, "INSUFFICIENT_PERMISSIONS", notAllowed},
+			interceptor.CodePermissionDenied, "INSUFFICIENT_PERMISSIONS", notAllowed},
+		{"nil", nil, interceptor.CodePermissionDenied, "INSUFFICIENT_PERMISSIONS", notAllowed},
 	}
 	for _, test := range tests {
-		refusal := interceptor.Refuse(ctx, test.err)
+		refusal := interceptor.NewRefusal(ctx, test.err)
 		if refusal.Code != test.code || reasonOf(t, refusal) != test.reason {
 			t.Errorf("%s: %v %s, want %v %s", test.name, refusal.Code, reasonOf(t, refusal), test.code, test.reason)
 		}
@@ -205,19 +201,16 @@ func TestRefuseAnswersAsAllowDoes(t *testing.T) {
 	}
 }
 
-func TestRefuseKnowsTheCallWhoeverMadeIt(t *testing.T) {
+func TestNewRefusalWorksInPublicAnonymousAndStreamCalls(t *testing.T) {
 	auth := mustNew(t, acceptAll{}, interceptor.WithRealm("orders"), interceptor.WithPolicy(interceptor.Policy{
-		"/a.S/Public":   {Access: interceptor.Public},
-		"/a.S/Optional": {Access: interceptor.Optional},
+		"/a.S/Public":   {Access: interceptor.AccessPublic},
+		"/a.S/Optional": {Access: interceptor.AccessOptional},
 	}))
 	for _, procedure := range []string{"/a.S/Public", "/a.S/Optional"} {
-		ctx, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: procedure})
-		if refusal != nil {
-			t.Fatal(refusal)
-		}
+		ctx := admit(t.Context(), t, auth, interceptor.Call{Procedure: procedure}).Context()
 		claims, _ := interceptor.ClaimsFromContext(ctx)
-		refusal = interceptor.Refuse(ctx, verifier.Requirement{}.Check(claims))
-		if refusal.Code != code.Code_UNAUTHENTICATED || refusal.Challenge != `Bearer realm="orders"` {
+		refusal := interceptor.NewRefusal(ctx, verifier.Requirement{}.Check(claims))
+		if refusal.Code != interceptor.CodeUnauthenticated || refusal.Challenge != `Bearer realm="orders"` {
 			t.Errorf("%s: %v %s, want a request for a token", procedure, refusal.Code, refusal.Challenge)
 		}
 	}
@@ -225,37 +218,31 @@ func TestRefuseKnowsTheCallWhoeverMadeIt(t *testing.T) {
 	if refusal != nil {
 		t.Fatal(refusal)
 	}
-	defer stream.End()
+	defer stream.End(nil)
 	derived, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	if refusal := interceptor.Refuse(derived, nil); refusal.Code != code.Code_PERMISSION_DENIED {
+	if refusal := interceptor.NewRefusal(derived, nil); refusal.Code != interceptor.CodePermissionDenied {
 		t.Errorf("in a stream: %v", refusal)
 	}
 }
 
-func TestRefuseOutsideOfACallHasTheDefaultRealm(t *testing.T) {
+func TestNewRefusalOutsideACallHasTheDefaultRealm(t *testing.T) {
 	ctx := interceptor.ContextWithClaims(t.Context(), claimsOf(nil))
-	refusal := interceptor.Refuse(ctx, nil)
+	refusal := interceptor.NewRefusal(ctx, nil)
 	const want = `Bearer realm="api", error="insufficient_scope", error_description="the token lacks a required permission"`
-	if refusal.Code != code.Code_PERMISSION_DENIED || refusal.Challenge != want {
+	if refusal.Code != interceptor.CodePermissionDenied || refusal.Challenge != want {
 		t.Errorf("%v %s, want %s", refusal.Code, refusal.Challenge, want)
 	}
 }
 
-func TestInnermostCallIsTheOneThatIsRefused(t *testing.T) {
-	outer, refusal := mustNew(t, acceptAll{}, interceptor.WithRealm("outer")).Authenticate(t.Context(), withToken("/a.S/M"))
-	if refusal != nil {
-		t.Fatal(refusal)
-	}
-	inner, refusal := mustNew(t, acceptAll{}, interceptor.WithRealm("inner")).Authenticate(outer, withToken("/b.S/M"))
-	if refusal != nil {
-		t.Fatal(refusal)
-	}
+func TestNewRefusalIsForTheInnermostCall(t *testing.T) {
+	outer := admit(t.Context(), t, mustNew(t, acceptAll{}, interceptor.WithRealm("outer")), withToken("/a.S/M")).Context()
+	inner := admit(outer, t, mustNew(t, acceptAll{}, interceptor.WithRealm("inner")), withToken("/b.S/M")).Context()
 	err := &verifier.AuthError{Code: verifier.CodeMissingToken}
-	if got := interceptor.Refuse(inner, err).Challenge; got != `Bearer realm="inner"` {
+	if got := interceptor.NewRefusal(inner, err).Challenge; got != `Bearer realm="inner"` {
 		t.Errorf("challenge = %s", got)
 	}
-	if got := interceptor.Refuse(outer, err).Challenge; got != `Bearer realm="outer"` {
+	if got := interceptor.NewRefusal(outer, err).Challenge; got != `Bearer realm="outer"` {
 		t.Errorf("challenge = %s", got)
 	}
 }

@@ -15,23 +15,23 @@ const resourcePath = "/.well-known/oauth-protected-resource"
 // ResourceMetadata tells clients where to get tokens for a service (RFC 9728,
 // section 2). Give it to [WithResourceMetadata].
 type ResourceMetadata struct {
-	// Resource is required: the name of the service, an https URL without query and
-	// fragment. It is most often one of [verifier.Config].Audiences. The document's
-	// own URL is made from it, and never from a request.
+	// Resource is required. It names the service: an https URL without query and
+	// fragment, most often one in [verifier.Config].Audiences. The document's own URL
+	// comes from it, and never from a request.
 	Resource string
 
 	// AuthorizationServers are the issuers whose tokens the service accepts: https URLs
 	// (RFC 8414, section 2).
 	AuthorizationServers []string
 
-	// Scopes are those that clients may have to ask for. Nil tells of none.
+	// Scopes lists the scopes clients may need. Nil omits the field.
 	Scopes []string
 
 	// Documentation is the URL of a page for people. It may be empty.
 	Documentation string
 }
 
-// resource is a ResourceMetadata as it is served.
+// resource is a ResourceMetadata as served.
 type resource struct {
 	url      string
 	path     string
@@ -58,7 +58,7 @@ func (m ResourceMetadata) compile() (*resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	// RFC 9728, section 3.1: a slash that ends the host is dropped, and no other.
+	// RFC 9728, section 3.1: only a slash right after the host is dropped.
 	path := resourcePath
 	if u.Path != "/" {
 		path += u.Path
@@ -66,8 +66,8 @@ func (m ResourceMetadata) compile() (*resource, error) {
 	return &resource{url: "https://" + u.Host + path, path: path, document: document}, nil
 }
 
-// parseResource accepts only what is its own spelling: nothing that a client, a
-// router or a challenge would have to escape.
+// parseResource accepts a URL only in its one plain spelling: a client, a router or a
+// challenge must have nothing to escape.
 func parseResource(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" || s != "https://"+u.Host+u.Path {

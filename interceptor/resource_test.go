@@ -40,7 +40,7 @@ func TestEveryChallengeNamesTheResourceMetadata(t *testing.T) {
 	}
 }
 
-func TestMetadataStandUnderTheWellKnownPathOfTheirResource(t *testing.T) {
+func TestMetadataIsServedAtItsResourcesWellKnownPath(t *testing.T) {
 	tests := []struct{ resource, path string }{
 		{"https://api.test", "/.well-known/oauth-protected-resource"},
 		{"https://api.test/", "/.well-known/oauth-protected-resource"},
@@ -91,7 +91,7 @@ func TestMetadataStandUnderTheWellKnownPathOfTheirResource(t *testing.T) {
 	}
 }
 
-func TestMetadataAreServedToGETAloneAndUnderNoOtherPath(t *testing.T) {
+func TestMetadataIsServedOnlyToGETAndAtNoOtherPath(t *testing.T) {
 	auth := mustNew(t, acceptAll{}, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
 		Resource: "https://api.test/v1/",
 	}))
@@ -120,7 +120,7 @@ func TestMetadataAreServedToGETAloneAndUnderNoOtherPath(t *testing.T) {
 	}
 }
 
-func TestNewRefusesMetadataOfNoResource(t *testing.T) {
+func TestNewRefusesBadResourceMetadata(t *testing.T) {
 	for _, resource := range []string{
 		"", "api.test", "api", "http://api.test", "https://", "https://:443", "https://api.test:", "https:///v1", "HTTPS://api.test", "https:api.test",
 		"https://api.test?x", "https://api.test?", "https://api.test#x", "https://api.test#", "https://user@api.test",

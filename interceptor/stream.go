@@ -11,30 +11,30 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// A Stream is an admitted stream. It lives no longer than its token: at
-// [verifier.Claims.ValidUntil] its context ends with an [*verifier.AuthError] as
-// the cause, Receive returns, and [Stream.End] has the refusal that the caller is to
-// see, whatever the handler returned.
+// A Stream is an admitted stream, and lives no longer than its token. At
+// [verifier.Claims.ValidUntil] its context is canceled with an [*verifier.AuthError]
+// as the cause, and Receive returns. Whatever the handler then returns, End has a
+// refusal for the caller. For adapters.
 //
-// A stream without claims, or one of an Authenticator made [WithoutStreamExpiry],
-// has no such bound and pays nothing for it.
+// A stream without claims isn't bounded, and pays nothing for it. With
+// [WithoutStreamExpiry] no stream is.
 type Stream struct {
-	ctx     context.Context
-	receive func(any) error
+	admission *Admission
+	ctx       context.Context
+	receive   func(any) error // the transport's
 
-	// The rest is set only for a stream that expires.
+	// Only a bounded stream has the rest.
 
-	call    *admission
-	until   time.Time
-	cancel  context.CancelCauseFunc
+	expiry  time.Time
 	timer   *time.Timer
-	over    sync.Once
-	done    chan struct{} // closed when the stream has expired or ended
-	refusal *Refusal      // final once done is closed; nil unless it expired
+	cancel  context.CancelCauseFunc
+	end     sync.Once
+	ended   chan struct{} // closed when the stream has expired, or its handler has returned
+	refusal *Refusal      // final once ended is closed; nil unless the stream expired
 
-	pumping  sync.Once
-	wanted   chan any      // messages to receive into
-	received chan received // one for each, unless the stream is over first
+	pump    sync.Once
+	wanted  chan any      // messages to receive into
+	results chan received // one for each, unless the stream ends first
 }
 
 type received struct {
@@ -42,53 +42,53 @@ type received struct {
 	panicked any
 }
 
-// AuthenticateStream judges a stream, at its start. Receive reads the transport's
-// next message into its argument. The caller must call [Stream.End] when the
-// handler has returned.
+// AuthenticateStream admits or refuses a stream, at its start. Receive reads the
+// transport's next message into its argument. The caller must call [Stream.End] once,
+// after the handler has returned. For adapters.
 func (a *Authenticator) AuthenticateStream(
 	ctx context.Context, call Call, receive func(any) error,
 ) (*Stream, *Refusal) {
-	admitted, refusal := a.admit(ctx, call)
+	admission, refusal := a.Authenticate(ctx, call)
 	if refusal != nil {
 		return nil, refusal
 	}
-	claims := admitted.decision.Claims
-	s := &Stream{ctx: admitted, receive: receive}
+	claims := admission.ctx.decision.Claims
+	s := &Stream{admission: admission, ctx: admission.Context(), receive: receive}
 	if claims == nil || !a.streamExpiry {
 		return s, nil
 	}
-	s.call = admitted
-	s.until = claims.ValidUntil()
+	s.expiry = claims.ValidUntil()
 	s.ctx, s.cancel = context.WithCancelCause(s.ctx)
-	s.done = make(chan struct{})
+	s.ended = make(chan struct{})
 	s.wanted = make(chan any)
-	s.received = make(chan received, 1)
-	s.timer = time.AfterFunc(time.Until(s.until), s.expire)
+	s.results = make(chan received, 1)
+	s.timer = time.AfterFunc(time.Until(s.expiry), s.expire)
 	return s, nil
 }
 
 // Context returns the context to handle the stream with.
 func (s *Stream) Context() context.Context { return s.ctx }
 
-// Receive reads the next message into m. It returns at the latest when the token
-// expires, and then with the refusal for the handler to see. Like the method that
-// it stands in for, it must not be called concurrently with itself.
+// Receive reads the next message into m. If the stream has ended early, or does so
+// meanwhile, it returns the refusal at once, for the handler to see. Otherwise it
+// returns what the transport did. Like the transport's own method, it must not be
+// called concurrently with itself.
 func (s *Stream) Receive(m any) (*Refusal, error) {
 	if s.timer == nil {
 		return nil, s.receive(m)
 	}
-	s.pumping.Do(func() { go s.pump() })
-	// A receive that is left behind at expiry must not write to a message that the
-	// handler may have put to another use.
+	s.pump.Do(func() { go s.pumpMessages() })
+	// A receive that is left behind when the stream ends must not write to a message
+	// that the handler may have put to another use.
 	fresh := newMessage(m)
 	select {
 	case s.wanted <- fresh:
-	case <-s.done:
-		return s.ended()
+	case <-s.ended:
+		return s.outcome()
 	}
 	select {
-	case r := <-s.received:
-		if refusal := s.Expired(); refusal != nil {
+	case r := <-s.results:
+		if refusal := s.Check(); refusal != nil {
 			return refusal, nil
 		}
 		if r.panicked != nil {
@@ -98,50 +98,51 @@ func (s *Stream) Receive(m any) (*Refusal, error) {
 			moveMessage(m, fresh)
 		}
 		return nil, r.err
-	case <-s.done:
-		return s.ended()
+	case <-s.ended:
+		return s.outcome()
 	}
 }
 
-func (s *Stream) ended() (*Refusal, error) {
+// pumpMessages receives in the handler's stead, since nothing but the stream's end
+// makes a transport's own receive return. It ends with the stream.
+func (s *Stream) pumpMessages() {
+	for {
+		select {
+		case m := <-s.wanted:
+			s.results <- s.receiveOne(m)
+		case <-s.ended:
+			return
+		}
+	}
+}
+
+// receiveOne keeps a panic, which the server may know how to survive, for the
+// handler's goroutine.
+func (s *Stream) receiveOne(m any) (r received) {
+	defer func() { r.panicked = recover() }()
+	return received{err: s.receive(m)}
+}
+
+// outcome is what Receive returns once the stream has ended.
+func (s *Stream) outcome() (*Refusal, error) {
 	if s.refusal != nil {
 		return s.refusal, nil
 	}
 	return nil, s.ctx.Err()
 }
 
-// pump receives in the handler's stead, since nothing but the end of the stream
-// makes a transport's own receive return. It ends with the stream.
-func (s *Stream) pump() {
-	for {
-		select {
-		case m := <-s.wanted:
-			s.received <- s.receiveSafely(m)
-		case <-s.done:
-			return
-		}
-	}
-}
-
-// receiveSafely keeps a panic, which the server may know how to survive, for the
-// goroutine that it belongs to.
-func (s *Stream) receiveSafely(m any) (r received) {
-	defer func() { r.panicked = recover() }()
-	return received{err: s.receive(m)}
-}
-
-// Expired returns the refusal if the token has expired, so that nothing more may be
-// sent, and nil otherwise. It asks the clock, too: timers stand still while a
-// machine is suspended.
-func (s *Stream) Expired() *Refusal {
+// Check returns the refusal if the stream has ended early, and nil if it may go on.
+// Call it before you send a message. It looks at the clock, too, and ends a stream
+// whose time has come: timers stand still while a machine is suspended.
+func (s *Stream) Check() *Refusal {
 	if s.timer == nil {
 		return nil
 	}
-	if !time.Now().Before(s.until) {
+	if !time.Now().Before(s.expiry) {
 		s.expire()
 	}
 	select {
-	case <-s.done:
+	case <-s.ended:
 		return s.refusal
 	default:
 		return nil
@@ -149,14 +150,15 @@ func (s *Stream) Expired() *Refusal {
 }
 
 func (s *Stream) expire() {
-	s.over.Do(func() {
-		s.refusal = s.call.auth.refuseCaller(expired())
+	s.end.Do(func() {
+		s.refusal = s.admission.ctx.auth.newChallenge(expired())
+		s.refusal.cause = expired()
 		s.cancel(expired())
-		close(s.done)
+		close(s.ended)
 	})
 }
 
-// expired returns a new error each time: whoever gets one may change it.
+// expired returns a new error each time: its receiver might change it.
 func expired() *verifier.AuthError {
 	return &verifier.AuthError{
 		Code:    verifier.CodeTokenExpired,
@@ -164,28 +166,29 @@ func expired() *verifier.AuthError {
 	}
 }
 
-// End ends the stream after its handler has returned. It returns the refusal to
-// write if the token expired before, and nil otherwise. It must be called once.
-func (s *Stream) End() *Refusal {
+// End ends the stream, after its handler has returned. It takes the refusal in the
+// handler's error, or nil, and returns the one to write. If the stream ended early, End
+// reports and returns the refusal for this, whatever the handler returned. Otherwise it
+// does what [Admission.End] does.
+func (s *Stream) End(refusal *Refusal) *Refusal {
 	if s.timer == nil {
-		return nil
+		return s.admission.End(refusal)
 	}
 	s.timer.Stop()
-	s.over.Do(func() {
+	s.end.Do(func() {
 		s.cancel(nil)
-		close(s.done)
+		close(s.ended)
 	})
-	if s.refusal != nil {
-		decision := s.call.decision
-		decision.Code, decision.Err, decision.Expired = s.refusal.Code, expired(), true
-		s.call.end(s.ctx, decision)
+	if s.refusal == nil {
+		return s.admission.End(refusal)
 	}
+	s.admission.report(StageStream, s.refusal)
 	return s.refusal
 }
 
-// newMessage returns a message to receive into in place of m: an empty one of m's
-// type or, for types that are no protobuf, a shallow copy, since a codec may need what
-// is in it. It is m itself when that is no pointer to a message.
+// newMessage returns a message to receive into in place of m: an empty one for a
+// protobuf, and else a shallow copy, since a codec may need what is in it. It returns m
+// itself when m doesn't point to a message.
 func newMessage(m any) any {
 	if message, ok := m.(proto.Message); ok {
 		if fresh := message.ProtoReflect().New().Interface(); isSameType(fresh, m) {
@@ -204,8 +207,8 @@ func newMessage(m any) any {
 // isSameType is false for a type that merely embeds a message.
 func isSameType(a, b any) bool { return reflect.TypeOf(a) == reflect.TypeOf(b) }
 
-// moveMessage replaces dst's content by that of src, which newMessage made for it and
-// which is not used again.
+// moveMessage replaces dst's content with src's, which newMessage made for it. Nothing
+// uses src again.
 func moveMessage(dst, src any) {
 	message, ok := dst.(proto.Message)
 	if ok && isSameType(message.ProtoReflect().Interface(), dst) {

@@ -10,7 +10,6 @@ import (
 	"time"
 	"weak"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -19,15 +18,15 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// life is how long the tokens of these tests live.
+// life is how long the tokens in these tests live.
 const life = time.Minute
 
-// verifyForLife accepts every token, for a life from when it is seen.
+// verifyForLife accepts every token, for a life from when it sees it.
 var verifyForLife = verifyFunc(func(string) (*verifier.Claims, error) {
 	return claimsOf(map[string]any{"exp": time.Now().Add(life).Unix()}), nil
 })
 
-// transport yields the messages that are put into it, until it is closed.
+// transport yields the messages that are put into it, until it closes.
 type transport chan string
 
 func (t transport) receive(m any) error {
@@ -39,7 +38,7 @@ func (t transport) receive(m any) error {
 	return nil
 }
 
-// open admits a stream and ends its transport after the test.
+// open makes a stream that must be admitted.
 func open(t *testing.T, auth *interceptor.Authenticator, messages transport) *interceptor.Stream {
 	t.Helper()
 	stream, refusal := auth.AuthenticateStream(t.Context(), withToken("/a.S/M"), messages.receive)
@@ -51,9 +50,8 @@ func open(t *testing.T, auth *interceptor.Authenticator, messages transport) *in
 
 func TestStreamEndsWhenItsTokenDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var heard []interceptor.Decision
-		auth := mustNew(t, verifyForLife,
-			interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { heard = append(heard, d) }))
+		var log auditLog
+		auth := mustNew(t, verifyForLife, log.observer())
 		messages := make(transport)
 		defer close(messages)
 		stream := open(t, auth, messages)
@@ -66,15 +64,15 @@ func TestStreamEndsWhenItsTokenDoes(t *testing.T) {
 		if got := verifier.CodeOf(context.Cause(stream.Context())); got != verifier.CodeTokenExpired {
 			t.Errorf("cause = %q, want token_expired", got)
 		}
-		if stream.Expired() == nil {
+		if stream.Check() == nil {
 			t.Error("a message may still be sent")
 		}
 		if refusal, _ := stream.Receive(&wrapperspb.StringValue{}); refusal == nil {
 			t.Error("a message may still be received")
 		}
 		time.Sleep(time.Second)
-		refusal := stream.End()
-		if refusal == nil || refusal.Code != code.Code_UNAUTHENTICATED || reasonOf(t, refusal) != "TOKEN_EXPIRED" {
+		refusal := stream.End(nil)
+		if refusal == nil || refusal.Code != interceptor.CodeUnauthenticated || reasonOf(t, refusal) != "TOKEN_EXPIRED" {
 			t.Fatalf("End returned %v", refusal)
 		}
 		const want = `Bearer realm="api", error="invalid_token", ` +
@@ -82,29 +80,69 @@ func TestStreamEndsWhenItsTokenDoes(t *testing.T) {
 		if refusal.Challenge != want {
 			t.Errorf("challenge = %s, want %s", refusal.Challenge, want)
 		}
-		if len(heard) != 2 {
-			t.Fatalf("heard %d decisions, want that of the start and that of the end", len(heard))
+		if len(log) != 2 {
+			t.Fatalf("%d decisions, want one at the start and one at the end", len(log))
 		}
-		if d := heard[0]; d.Expired || d.Code != code.Code_OK {
+		if d := log[0]; d.Stage != interceptor.StageStart || d.Code != interceptor.CodeOK {
 			t.Errorf("at the start: %+v", d)
 		}
-		if d := heard[1]; !d.Expired || d.Code != code.Code_UNAUTHENTICATED || d.Duration != life+time.Second ||
+		if d := log[1]; d.Stage != interceptor.StageStream || d.Code != interceptor.CodeUnauthenticated || d.Duration != life+time.Second ||
 			d.Claims == nil || verifier.CodeOf(d.Err) != verifier.CodeTokenExpired {
 			t.Errorf("at the end: %+v", d)
 		}
 	})
 }
 
-func TestStreamLivesForTheLeeway(t *testing.T) {
+func TestExpiryWinsOverTheHandlersRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log auditLog
+		stream := open(t, mustNew(t, verifyForLife, log.observer()), nil)
+		refusal := interceptor.NewRefusal(stream.Context(), errors.New("no"))
+		<-stream.Context().Done()
+		if got := stream.End(refusal); reasonOf(t, got) != "TOKEN_EXPIRED" {
+			t.Errorf("End returned %v, want the expiry", got)
+		}
+		if len(log) != 2 || log[1].Stage != interceptor.StageStream {
+			t.Errorf("observed %+v, want the expiry alone", log)
+		}
+	})
+}
+
+func TestStreamReportsItsHandlersRefusal(t *testing.T) {
+	for name, option := range map[string]interceptor.Option{
+		"bounded":   interceptor.WithRealm(""),
+		"unbounded": interceptor.WithoutStreamExpiry(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log auditLog
+			auth := mustNew(t, verifyForLife, log.observer(), option)
+			first, second := open(t, auth, nil), open(t, auth, nil)
+			derived, cancel := context.WithCancel(first.Context())
+			cancel()
+			refusal := interceptor.NewRefusal(derived, errors.New("no"))
+			if got := second.End(refusal); got != nil || len(log) != 2 {
+				t.Errorf("another stream's End returned %v after %d decisions", got, len(log))
+			}
+			if got := first.End(refusal); got != refusal {
+				t.Errorf("End returned %v, want the refusal", got)
+			}
+			if len(log) != 3 || log[2].Stage != interceptor.StageHandler || log[2].Code != interceptor.CodePermissionDenied {
+				t.Errorf("observed %+v, want the refusal last", log)
+			}
+		})
+	}
+}
+
+func TestStreamLivesThroughTheLeeway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		config := issuer.Config()
 		config.Leeway = 30 * time.Second
-		tokens, err := verifier.New(config)
+		v, err := verifier.New(config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		stream, refusal := mustNew(t, tokens).AuthenticateStream(t.Context(), interceptor.Call{
+		stream, refusal := mustNew(t, v).AuthenticateStream(t.Context(), interceptor.Call{
 			Procedure: "/a.S/M", Authorization: []string{"Bearer " + issuer.Token(nil)},
 		}, nil)
 		if refusal != nil {
@@ -115,7 +153,7 @@ func TestStreamLivesForTheLeeway(t *testing.T) {
 		if got, want := time.Since(start), 5*time.Minute+30*time.Second; got != want {
 			t.Errorf("the stream lived %v, want %v", got, want)
 		}
-		stream.End()
+		stream.End(nil)
 	})
 }
 
@@ -124,7 +162,7 @@ func TestBlockedReceiveIsReleasedAtExpiry(t *testing.T) {
 		messages := make(transport)
 		defer close(messages)
 		stream := open(t, mustNew(t, verifyForLife), messages)
-		defer stream.End()
+		defer stream.End(nil)
 		start := time.Now()
 		refusal, err := stream.Receive(&wrapperspb.StringValue{})
 		if refusal == nil || err != nil {
@@ -136,7 +174,7 @@ func TestBlockedReceiveIsReleasedAtExpiry(t *testing.T) {
 	})
 }
 
-func TestReceiveLeftBehindWritesToNoMessageOfTheHandler(t *testing.T) {
+func TestReceiveLeftBehindDoesNotWriteToTheHandlersMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		messages := make(transport)
 		stream := open(t, mustNew(t, verifyForLife), messages)
@@ -144,7 +182,7 @@ func TestReceiveLeftBehindWritesToNoMessageOfTheHandler(t *testing.T) {
 		if refusal, _ := stream.Receive(pooled); refusal == nil {
 			t.Fatal("not expired")
 		}
-		stream.End()
+		stream.End(nil)
 		pooled.Value = "another call's"
 		messages <- "late"
 		synctest.Wait()
@@ -163,7 +201,7 @@ func TestReceiveDeliversMessagesInOrderAndThenTheEnd(t *testing.T) {
 		messages <- ""
 		close(messages)
 		stream := open(t, mustNew(t, verifyForLife), messages)
-		defer stream.End()
+		defer stream.End(nil)
 		m := &wrapperspb.StringValue{Value: "left over"}
 		for _, want := range []string{"a", "b", ""} {
 			if _, err := stream.Receive(m); err != nil || m.GetValue() != want {
@@ -176,7 +214,7 @@ func TestReceiveDeliversMessagesInOrderAndThenTheEnd(t *testing.T) {
 	})
 }
 
-func TestReceiveTakesMessagesThatAreNoProtobuf(t *testing.T) {
+func TestReceiveTakesMessagesThatAreNotProtobuf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type frame struct{ payload []byte }
 		stream, refusal := mustNew(t, verifyForLife).AuthenticateStream(t.Context(), withToken("/a.S/M"), func(m any) error {
@@ -186,7 +224,7 @@ func TestReceiveTakesMessagesThatAreNoProtobuf(t *testing.T) {
 		if refusal != nil {
 			t.Fatal(refusal)
 		}
-		defer stream.End()
+		defer stream.End(nil)
 		var m frame
 		if _, err := stream.Receive(&m); err != nil || string(m.payload) != "raw" {
 			t.Errorf("got %q, %v", m.payload, err)
@@ -194,14 +232,14 @@ func TestReceiveTakesMessagesThatAreNoProtobuf(t *testing.T) {
 	})
 }
 
-// A wrapped message is no protobuf of its own type, though it has all methods of one.
+// A wrapped message has all methods of a protobuf, but the type is another one.
 type wrapped struct {
 	*wrapperspb.StringValue
 
 	note string
 }
 
-func TestReceiveTakesMessagesOfEveryShape(t *testing.T) {
+func TestReceiveTakesUnusualMessages(t *testing.T) {
 	tests := []struct {
 		name    string
 		message any
@@ -211,7 +249,7 @@ func TestReceiveTakesMessagesOfEveryShape(t *testing.T) {
 		{"a struct that embeds a message", &wrapped{},
 			func(m any) { m.(*wrapped).note = "read" },
 			func(m any) bool { return m.(*wrapped).note == "read" }},
-		{"a struct that its codec needs something of", &wrapped{note: "needed"},
+		{"a struct with something its codec needs", &wrapped{note: "needed"},
 			func(m any) { m.(*wrapped).note += " and read" },
 			func(m any) bool { return m.(*wrapped).note == "needed and read" }},
 		{"a map", map[string]int{},
@@ -227,7 +265,7 @@ func TestReceiveTakesMessagesOfEveryShape(t *testing.T) {
 				if refusal != nil {
 					t.Fatal(refusal)
 				}
-				defer stream.End()
+				defer stream.End(nil)
 				if _, err := stream.Receive(test.message); err != nil || !test.check(test.message) {
 					t.Errorf("got %v, %v", test.message, err)
 				}
@@ -236,7 +274,7 @@ func TestReceiveTakesMessagesOfEveryShape(t *testing.T) {
 	}
 }
 
-func TestErrorsOfExpiryAreNotShared(t *testing.T) {
+func TestExpiryErrorsAreNotShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		auth := mustNew(t, verifyForLife,
 			interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { spoil(d.Err) }))
@@ -245,8 +283,8 @@ func TestErrorsOfExpiryAreNotShared(t *testing.T) {
 			stream := open(t, auth, messages)
 			<-stream.Context().Done()
 			spoil(context.Cause(stream.Context()))
-			refusal := stream.End()
-			if refusal.Code != code.Code_UNAUTHENTICATED || reasonOf(t, refusal) != "TOKEN_EXPIRED" {
+			refusal := stream.End(nil)
+			if refusal.Code != interceptor.CodeUnauthenticated || reasonOf(t, refusal) != "TOKEN_EXPIRED" {
 				t.Errorf("got %v", refusal)
 			}
 			close(messages)
@@ -254,14 +292,14 @@ func TestErrorsOfExpiryAreNotShared(t *testing.T) {
 	})
 }
 
-// spoil does what an error's receiver should not.
+// spoil does what an error's receiver shouldn't.
 func spoil(err error) {
 	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok {
 		*authErr = verifier.AuthError{Code: verifier.CodeInsufficientScope, Message: "spoilt"}
 	}
 }
 
-func TestPanicOfTheTransportBelongsToTheHandler(t *testing.T) {
+func TestTransportPanicReachesTheHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream, refusal := mustNew(t, verifyForLife).AuthenticateStream(t.Context(), withToken("/a.S/M"), func(any) error {
 			panic("codec")
@@ -269,7 +307,7 @@ func TestPanicOfTheTransportBelongsToTheHandler(t *testing.T) {
 		if refusal != nil {
 			t.Fatal(refusal)
 		}
-		defer stream.End()
+		defer stream.End(nil)
 		for range 2 {
 			func() {
 				defer func() {
@@ -283,18 +321,17 @@ func TestPanicOfTheTransportBelongsToTheHandler(t *testing.T) {
 	})
 }
 
-func TestStreamThatEndsEarlierLeavesNothingBehind(t *testing.T) {
+func TestStreamThatEndsBeforeItsTokenLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		heard := 0
-		auth := mustNew(t, verifyForLife,
-			interceptor.WithObserver(func(context.Context, interceptor.Decision) { heard++ }))
+		var log auditLog
+		auth := mustNew(t, verifyForLife, log.observer())
 		messages := make(transport, 1)
 		messages <- "a"
 		stream := open(t, auth, messages)
 		if _, err := stream.Receive(&wrapperspb.StringValue{}); err != nil {
 			t.Fatal(err)
 		}
-		if refusal := stream.End(); refusal != nil {
+		if refusal := stream.End(nil); refusal != nil {
 			t.Errorf("End returned %v", refusal)
 		}
 		if err := context.Cause(stream.Context()); !errors.Is(err, context.Canceled) {
@@ -304,22 +341,23 @@ func TestStreamThatEndsEarlierLeavesNothingBehind(t *testing.T) {
 			t.Errorf("Receive after the end returned %v", err)
 		}
 		time.Sleep(2 * life) // a timer left behind would fire now
-		if refusal := stream.End(); refusal != nil || heard != 1 {
-			t.Errorf("the stream expired after its end: %v, %d decisions", refusal, heard)
+		if refusal := stream.End(nil); refusal != nil || len(log) != 1 {
+			t.Errorf("the stream expired after its end: %v, %d decisions", refusal, len(log))
 		}
 	})
 }
 
-// A timer would hold on to its stream, and to all that the call held, until the token
-// expires. The runtime drops stopped ones in its own time, a quarter may be left.
-func TestStreamsThatEndEarlierAreForgotten(t *testing.T) {
+// A timer would hold on to its stream, and so to everything the call held, until the
+// token expires. The runtime drops stopped timers in its own time. A quarter may be
+// left.
+func TestEndedStreamsAreGarbageCollected(t *testing.T) {
 	auth := mustNew(t, verifyForLife)
 	messages := make(transport)
 	defer close(messages)
 	ended := make([]weak.Pointer[interceptor.Stream], 1000)
 	for i := range ended {
 		stream := open(t, auth, messages)
-		stream.End()
+		stream.End(nil)
 		ended[i] = weak.Make(stream)
 	}
 	var held int
@@ -341,8 +379,8 @@ func TestStreamsThatEndEarlierAreForgotten(t *testing.T) {
 
 func TestStreamWithoutExpiryIsPassedThrough(t *testing.T) {
 	policy := interceptor.WithPolicy(interceptor.Policy{
-		"/a.S/Public":   {Access: interceptor.Public},
-		"/a.S/Optional": {Access: interceptor.Optional},
+		"/a.S/Public":   {Access: interceptor.AccessPublic},
+		"/a.S/Optional": {Access: interceptor.AccessOptional},
 	})
 	tests := []struct {
 		name string
@@ -366,7 +404,7 @@ func TestStreamWithoutExpiryIsPassedThrough(t *testing.T) {
 			m := &wrapperspb.StringValue{}
 			allocs := testing.AllocsPerRun(10, func() {
 				_, _ = stream.Receive(m)
-				_ = stream.Expired()
+				_ = stream.Check()
 			})
 			if received != m {
 				t.Error("the message is not the handler's own")
@@ -377,7 +415,7 @@ func TestStreamWithoutExpiryIsPassedThrough(t *testing.T) {
 			if stream.Context().Done() != t.Context().Done() {
 				t.Error("the context is bounded")
 			}
-			if stream.End() != nil {
+			if stream.End(nil) != nil {
 				t.Error("the stream expired")
 			}
 		})
@@ -391,24 +429,24 @@ func TestFarExpiryNeverComes(t *testing.T) {
 		}))
 		stream := open(t, auth, nil)
 		time.Sleep(200 * 365 * 24 * time.Hour)
-		if refusal := stream.Expired(); refusal != nil {
+		if refusal := stream.Check(); refusal != nil {
 			t.Errorf("expired: %v", refusal)
 		}
-		if refusal := stream.End(); refusal != nil {
+		if refusal := stream.End(nil); refusal != nil {
 			t.Errorf("expired: %v", refusal)
 		}
 	})
 }
 
-// The clock alone has to tell, as it does when a machine wakes up: in a bubble no
-// timer fires while the test runs on.
-func TestTokenThatIsOverAdmitsNoMessageBeforeItsTimerFires(t *testing.T) {
+// Only the clock can tell, as when a machine wakes up: in a bubble no timer fires while
+// the test runs on.
+func TestExpiredTokenStopsMessagesBeforeItsTimerFires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		claims := claimsOf(map[string]any{"exp": time.Now().Add(life).Unix()})
 		time.Sleep(life)
 		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil }))
 		for name, use := range map[string]func(*interceptor.Stream) bool{
-			"send": func(s *interceptor.Stream) bool { return s.Expired() == nil },
+			"send": func(s *interceptor.Stream) bool { return s.Check() == nil },
 			"receive": func(s *interceptor.Stream) bool {
 				refusal, _ := s.Receive(&wrapperspb.StringValue{})
 				return refusal == nil
@@ -421,7 +459,7 @@ func TestTokenThatIsOverAdmitsNoMessageBeforeItsTimerFires(t *testing.T) {
 			if use(stream) {
 				t.Errorf("%s was admitted", name)
 			}
-			if stream.End() == nil {
+			if stream.End(nil) == nil {
 				t.Errorf("%s: the stream ended well", name)
 			}
 		}

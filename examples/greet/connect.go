@@ -21,7 +21,7 @@ func NewConnectHandler(auth *interceptor.Authenticator) http.Handler {
 	mux.Handle(greetv1connect.NewGreetServiceHandler(connectService{}, secured))
 	mux.Handle(healthv1.Health_Check_FullMethodName, connect.NewUnaryHandler(
 		healthv1.Health_Check_FullMethodName, checkHealth, secured))
-	return connectauth.NewMiddleware(auth)(mux)
+	return connectauth.NewMiddleware(auth).Wrap(mux)
 }
 
 type connectService struct{}

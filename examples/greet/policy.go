@@ -8,9 +8,9 @@ import (
 // Policy says who may call what: anyone the health check, every valid token Greet
 // and Watch, others only what their token grants, and nobody what is not listed.
 var Policy = interceptor.Policy{
-	interceptor.HealthCheck: {Access: interceptor.Public},
-	interceptor.HealthList:  {Access: interceptor.Public},
-	interceptor.HealthWatch: {Access: interceptor.Public},
+	interceptor.HealthCheck: {Access: interceptor.AccessPublic},
+	interceptor.HealthList:  {Access: interceptor.AccessPublic},
+	interceptor.HealthWatch: {Access: interceptor.AccessPublic},
 
 	"/greet.v1.GreetService/Greet": {},
 	"/greet.v1.GreetService/Watch": {},
@@ -20,5 +20,5 @@ var Policy = interceptor.Policy{
 	"/greet.v1.GreetService/Converse": {
 		Require: verifier.Requirement{Permissions: []string{"converse"}},
 	},
-	"/*": {Access: interceptor.Denied},
+	"/*": {Access: interceptor.AccessDenied},
 }

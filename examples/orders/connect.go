@@ -20,7 +20,7 @@ func newConnectHandler(auth *interceptor.Authenticator, service *service) http.H
 	mux := http.NewServeMux()
 	mux.Handle(ordersv1connect.NewOrderServiceHandler(connectService{service},
 		connect.WithInterceptors(connectauth.NewInterceptor(auth))))
-	return connectauth.NewMiddleware(auth)(mux)
+	return connectauth.NewMiddleware(auth).Wrap(mux)
 }
 
 type connectService struct{ service *service }

@@ -15,10 +15,10 @@ func newAuthenticator(
 	tokens interceptor.TokenVerifier, options ...interceptor.Option,
 ) (*interceptor.Authenticator, error) {
 	policy, err := schema.Policy(interceptor.Policy{
-		interceptor.HealthCheck: {Access: interceptor.Public},
-		interceptor.HealthList:  {Access: interceptor.Denied},
-		interceptor.HealthWatch: {Access: interceptor.Denied},
-		"/*":                    {Access: interceptor.Denied},
+		interceptor.HealthCheck: {Access: interceptor.AccessPublic},
+		interceptor.HealthList:  {Access: interceptor.AccessDenied},
+		interceptor.HealthWatch: {Access: interceptor.AccessDenied},
+		"/*":                    {Access: interceptor.AccessDenied},
 	}, ordersv1.File_orders_v1_orders_proto)
 	if err != nil {
 		return nil, err

@@ -23,9 +23,9 @@ func Example() {
 		log.Fatal(err)
 	}
 	policy, err := schema.Policy(interceptor.Policy{
-		interceptor.HealthCheck: {Access: interceptor.Public},
-		interceptor.HealthList:  {Access: interceptor.Public},
-		interceptor.HealthWatch: {Access: interceptor.Public},
+		interceptor.HealthCheck: {Access: interceptor.AccessPublic},
+		interceptor.HealthList:  {Access: interceptor.AccessPublic},
+		interceptor.HealthWatch: {Access: interceptor.AccessPublic},
 	}, ordersv1.File_orders_v1_orders_proto)
 	if err != nil {
 		log.Fatal(err)
@@ -66,12 +66,12 @@ func ExamplePolicy() {
 // The rule of Go stands in place of the option.
 func ExamplePolicy_explicit() {
 	policy, err := schema.Policy(interceptor.Policy{
-		"/orders.v1.OrderService/ImportOrders": {Access: interceptor.Denied},
+		"/orders.v1.OrderService/ImportOrders": {Access: interceptor.AccessDenied},
 	}, ordersv1.File_orders_v1_orders_proto)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(len(policy), policy["/orders.v1.OrderService/ImportOrders"].Access == interceptor.Denied)
+	fmt.Println(len(policy), policy["/orders.v1.OrderService/ImportOrders"].Access == interceptor.AccessDenied)
 	// Output: 5 true
 }
 

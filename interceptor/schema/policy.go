@@ -37,7 +37,7 @@ func Policy(explicit interceptor.Policy, files ...protoreflect.FileDescriptor) (
 	if len(files) == 0 {
 		return nil, errors.New("schema: Policy needs a file")
 	}
-	if rule, ok := explicit["/*"]; ok && rule.Access != interceptor.Denied {
+	if rule, ok := explicit["/*"]; ok && rule.Access != interceptor.AccessDenied {
 		return nil, errors.New(`schema: the options of the schema would replace the explicit rule "/*"`)
 	}
 	policy, err := policyOf(files)

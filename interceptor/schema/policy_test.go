@@ -23,9 +23,9 @@ func TestEveryFieldOfAnOptionBecomesOneOfTheRule(t *testing.T) {
 		want   interceptor.Rule
 	}{
 		"Required":    {&policyv1.Rule{Access: required}, interceptor.Rule{}},
-		"Optional":    {&policyv1.Rule{Access: optional}, interceptor.Rule{Access: interceptor.Optional}},
-		"Denied":      {&policyv1.Rule{Access: denied}, interceptor.Rule{Access: interceptor.Denied}},
-		"Public":      {&policyv1.Rule{Access: public}, interceptor.Rule{Access: interceptor.Public}},
+		"Optional":    {&policyv1.Rule{Access: optional}, interceptor.Rule{Access: interceptor.AccessOptional}},
+		"Denied":      {&policyv1.Rule{Access: denied}, interceptor.Rule{Access: interceptor.AccessDenied}},
+		"Public":      {&policyv1.Rule{Access: public}, interceptor.Rule{Access: interceptor.AccessPublic}},
 		"Scopes":      {scopes("a", "b"), needs(verifier.Requirement{Scopes: []string{"a", "b"}})},
 		"AnyScopes":   {&policyv1.Rule{AnyScopes: []string{"a", "b"}}, needs(verifier.Requirement{AnyScopes: []string{"a", "b"}})},
 		"Permissions": {&policyv1.Rule{Permissions: []string{"a", "b"}}, needs(verifier.Requirement{Permissions: []string{"a", "b"}})},
@@ -36,7 +36,7 @@ func TestEveryFieldOfAnOptionBecomesOneOfTheRule(t *testing.T) {
 				Access: optional, Scopes: []string{"a"}, AnyScopes: []string{"b"}, Permissions: []string{"c"},
 				AcrValues: []string{"d"}, MaxAge: seconds(1),
 			},
-			interceptor.Rule{Access: interceptor.Optional, Require: verifier.Requirement{
+			interceptor.Rule{Access: interceptor.AccessOptional, Require: verifier.Requirement{
 				Scopes: []string{"a"}, AnyScopes: []string{"b"}, Permissions: []string{"c"},
 				ACRValues: []string{"d"}, MaxAge: time.Second,
 			}},
@@ -57,7 +57,7 @@ func TestSchemaSaysAllThatAPolicyCan(t *testing.T) {
 	if got, want := fields.Len()-1, reflect.TypeFor[verifier.Requirement]().NumField(); got != want {
 		t.Errorf("the schema has %d fields beside access, want %d", got, want)
 	}
-	if got, want := required.Descriptor().Values().Len()-1, int(interceptor.Denied)+1; got != want {
+	if got, want := required.Descriptor().Values().Len()-1, int(interceptor.AccessDenied)+1; got != want {
 		t.Errorf("the schema has %d kinds of access, want %d", got, want)
 	}
 }
@@ -85,7 +85,7 @@ func TestExplicitRuleStandsInPlaceOfWhatTheSchemaSays(t *testing.T) {
 	))
 	explicit := needs(verifier.Requirement{Scopes: []string{"explicit"}})
 	fromS := func(scope string) interceptor.Rule { return needs(verifier.Requirement{Scopes: []string{scope}}) }
-	public := interceptor.Rule{Access: interceptor.Public}
+	public := interceptor.Rule{Access: interceptor.AccessPublic}
 	tests := []struct {
 		name           string
 		explicit, want interceptor.Policy
@@ -129,11 +129,11 @@ func TestExplicitRuleStandsInPlaceOfWhatTheSchemaSays(t *testing.T) {
 
 func TestExplicitRuleOfEverythingCanOnlyClose(t *testing.T) {
 	file := link(t, fileOf("test.proto", service{name: "S", option: scopes("service")}))
-	closed := interceptor.Rule{Access: interceptor.Denied}
+	closed := interceptor.Rule{Access: interceptor.AccessDenied}
 	checkPolicy(t, interceptor.Policy{
 		"/test.S/*": needs(verifier.Requirement{Scopes: []string{"service"}}), "/*": closed,
 	}, interceptor.Policy{"/*": closed}, file)
-	for access := range interceptor.Denied {
+	for access := range interceptor.AccessDenied {
 		_, err := schema.Policy(interceptor.Policy{"/*": {Access: access}}, file)
 		checkError(t, err, `would replace the explicit rule "/*"`)
 	}

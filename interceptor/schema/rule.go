@@ -26,7 +26,7 @@ func ruleOf(option *policyv1.Rule) (interceptor.Rule, error) {
 		ACRValues:   option.GetAcrValues(),
 		MaxAge:      option.GetMaxAge().AsDuration(),
 	}
-	if (access == interceptor.Public || access == interceptor.Denied) && !require.IsZero() {
+	if (access == interceptor.AccessPublic || access == interceptor.AccessDenied) && !require.IsZero() {
 		return interceptor.Rule{}, fmt.Errorf("its option asks for more than %s", option.GetAccess())
 	}
 	return interceptor.Rule{Access: access, Require: require}, require.Validate()
@@ -51,13 +51,13 @@ func validate(option *policyv1.Rule) error {
 func accessOf(access policyv1.Access) (interceptor.Access, error) {
 	switch access {
 	case policyv1.Access_ACCESS_UNSPECIFIED, policyv1.Access_ACCESS_REQUIRED:
-		return interceptor.Required, nil
+		return interceptor.AccessRequired, nil
 	case policyv1.Access_ACCESS_OPTIONAL:
-		return interceptor.Optional, nil
+		return interceptor.AccessOptional, nil
 	case policyv1.Access_ACCESS_PUBLIC:
-		return interceptor.Public, nil
+		return interceptor.AccessPublic, nil
 	case policyv1.Access_ACCESS_DENIED:
-		return interceptor.Denied, nil
+		return interceptor.AccessDenied, nil
 	default:
 		return 0, fmt.Errorf("its option has an access that this version of oidcrpc does not know: %d", access)
 	}

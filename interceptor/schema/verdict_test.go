@@ -40,8 +40,8 @@ func TestVerdictsAreThoseOfAGoPolicyOfTheSameMeaning(t *testing.T) {
 			"every access, and a service",
 			interceptor.Policy{
 				greetService + "*":       needs(verifier.Requirement{Scopes: []string{"read"}}),
-				greetService + "Greet":   {Access: interceptor.Public},
-				greetService + "Watch":   {Access: interceptor.Optional, Require: verifier.Requirement{Scopes: []string{"write"}}},
+				greetService + "Greet":   {Access: interceptor.AccessPublic},
+				greetService + "Watch":   {Access: interceptor.AccessOptional, Require: verifier.Requirement{Scopes: []string{"write"}}},
 				greetService + "Collect": {},
 			},
 			service{
@@ -56,7 +56,7 @@ func TestVerdictsAreThoseOfAGoPolicyOfTheSameMeaning(t *testing.T) {
 		{
 			"a public service",
 			interceptor.Policy{
-				greetService + "*":     {Access: interceptor.Public},
+				greetService + "*":     {Access: interceptor.AccessPublic},
 				greetService + "Watch": needs(verifier.Requirement{MaxAge: time.Hour}),
 			},
 			service{
@@ -66,7 +66,7 @@ func TestVerdictsAreThoseOfAGoPolicyOfTheSameMeaning(t *testing.T) {
 		},
 		{
 			"a closed service",
-			interceptor.Policy{greetService + "*": {Access: interceptor.Denied}, greetService + "Watch": {}},
+			interceptor.Policy{greetService + "*": {Access: interceptor.AccessDenied}, greetService + "Watch": {}},
 			service{
 				option:  &policyv1.Rule{Access: denied},
 				methods: map[string]*policyv1.Rule{"Watch": {Access: required}},

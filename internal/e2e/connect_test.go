@@ -24,7 +24,7 @@ func startConnect(t *testing.T, auth *interceptor.Authenticator) map[string]call
 	_, handler := greetv1connect.NewGreetServiceHandler(connectService{},
 		connect.WithInterceptors(connectauth.NewInterceptor(auth)))
 	url := serveHTTP(t, handler)
-	guarded := serveHTTP(t, connectauth.NewMiddleware(auth)(handler))
+	guarded := serveHTTP(t, connectauth.NewMiddleware(auth).Wrap(handler))
 	return map[string]caller{
 		"connect-go, Connect":     newConnectCaller(t, url),
 		"connect-go, gRPC":        newConnectCaller(t, url, connect.WithGRPC()),

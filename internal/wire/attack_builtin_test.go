@@ -54,8 +54,8 @@ func TestHealthAndReflectionAreClosedWithoutARule(t *testing.T) {
 	}
 	// An open service opens none whose name begins like its own.
 	open, err := interceptor.New(tokens, interceptor.WithRealm(realm), interceptor.WithPolicy(interceptor.Policy{
-		healthv1.Health_Check_FullMethodName:     {Access: interceptor.Public},
-		"/grpc.reflection.v1.ServerReflection/*": {Access: interceptor.Public},
+		healthv1.Health_Check_FullMethodName:     {Access: interceptor.AccessPublic},
+		"/grpc.reflection.v1.ServerReflection/*": {Access: interceptor.AccessPublic},
 	}))
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -47,7 +46,7 @@ func (i *slowIssuer) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // newSlowAuth returns an authenticator that has yet to fetch its keys, and the codes
 // of its decisions.
-func newSlowAuth(t *testing.T, issuer *slowIssuer) (*interceptor.Authenticator, <-chan code.Code) {
+func newSlowAuth(t *testing.T, issuer *slowIssuer) (*interceptor.Authenticator, <-chan interceptor.Code) {
 	t.Helper()
 	config := issuer.Config()
 	config.HTTPClient = &http.Client{Transport: issuer}
@@ -56,7 +55,7 @@ func newSlowAuth(t *testing.T, issuer *slowIssuer) (*interceptor.Authenticator, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	decided := make(chan code.Code, 8)
+	decided := make(chan interceptor.Code, 8)
 	auth, err := interceptor.New(tokens, interceptor.WithRealm(realm),
 		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { decided <- d.Code }))
 	if err != nil {
@@ -79,7 +78,7 @@ func TestCallerWhoLeavesDuringAFetchTakesNobodyAlong(t *testing.T) {
 				<-issuer.isAsked
 				stays := open(t, server, road.format, fields)
 				_ = leaves.framer.WriteRSTStream(streamID, http2.ErrCodeCancel)
-				if got := <-decided; got != code.Code_CANCELLED {
+				if got := <-decided; got != interceptor.CodeCanceled {
 					t.Errorf("the call that was left: %v, want CANCELLED", got)
 				}
 				if ran := server.service.ran.Load(); ran != 0 {
@@ -119,7 +118,7 @@ func TestDeadlineDuringAFetchIsTheCallsOwn(t *testing.T) {
 				if got != "DeadlineExceeded" {
 					t.Errorf("%s, want DeadlineExceeded, without a challenge", got)
 				}
-				if got := <-decided; got != code.Code_DEADLINE_EXCEEDED {
+				if got := <-decided; got != interceptor.CodeDeadlineExceeded {
 					t.Errorf("decided on %v, want DEADLINE_EXCEEDED", got)
 				}
 				if ran := server.service.ran.Load(); ran != 0 {

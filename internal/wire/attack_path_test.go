@@ -127,10 +127,10 @@ func TestPrefixBeforeTheProcedureChangesNoRule(t *testing.T) {
 	}{
 		{"the interceptor", behind(strip), missingToken, served},
 		{"the middleware behind the prefix", behind(func(next http.Handler) http.Handler {
-			return strip(middleware(next))
+			return strip(middleware.Wrap(next))
 		}), missingToken, served},
 		{"the middleware before the prefix", behind(func(next http.Handler) http.Handler {
-			return middleware(strip(next))
+			return middleware.Wrap(strip(next))
 		}), notFound, notFound},
 		{"grpc-go", func(t *testing.T, auth *interceptor.Authenticator) *server {
 			t.Helper()

@@ -74,7 +74,7 @@ func newLaxAuth(t *testing.T) (*interceptor.Authenticator, *judge) {
 	tokens := newJudge(t)
 	auth, err := interceptor.New(tokens, interceptor.WithRealm(realm), interceptor.WithPolicy(interceptor.Policy{
 		"/greet.v1.GreetService/*": {},
-		"/*":                       {Access: interceptor.Public},
+		"/*":                       {Access: interceptor.AccessPublic},
 	}))
 	if err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func serveUnderTwoPaths(t *testing.T, auth *interceptor.Authenticator) *server {
 	mux.Handle(weakPath, connect.NewClientStreamHandler(
 		greetv1connect.GreetServiceCollectProcedure, connectService{s.service}.Collect,
 		connect.WithInterceptors(connectauth.NewInterceptor(auth))))
-	s.serveHTTP(t, connectauth.NewMiddleware(auth)(mux))
+	s.serveHTTP(t, connectauth.NewMiddleware(auth).Wrap(mux))
 	return s
 }
 

@@ -81,7 +81,7 @@ func serveConnect(t *testing.T, auth *interceptor.Authenticator) *server {
 func serveConnectBehindMiddleware(t *testing.T, auth *interceptor.Authenticator) *server {
 	t.Helper()
 	s := &server{service: &service{}}
-	s.serveHTTP(t, connectauth.NewMiddleware(auth)(newConnectHandler(auth, s.service)))
+	s.serveHTTP(t, connectauth.NewMiddleware(auth).Wrap(newConnectHandler(auth, s.service)))
 	return s
 }
 
@@ -90,13 +90,13 @@ func serveConnectBehindMiddleware(t *testing.T, auth *interceptor.Authenticator)
 func serveConnectBehindOpenMiddleware(t *testing.T, auth *interceptor.Authenticator) *server {
 	t.Helper()
 	open, err := interceptor.New(newJudge(t), interceptor.WithPolicy(interceptor.Policy{
-		"/*": {Access: interceptor.Public},
+		"/*": {Access: interceptor.AccessPublic},
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &server{service: &service{}}
-	s.serveHTTP(t, connectauth.NewMiddleware(open)(newConnectHandler(auth, s.service)))
+	s.serveHTTP(t, connectauth.NewMiddleware(open).Wrap(newConnectHandler(auth, s.service)))
 	return s
 }
 

@@ -84,10 +84,10 @@ var verdicts = []struct {
 	{
 		name: "access",
 		policy: interceptor.Policy{
-			"/greet.v1.GreetService/Greet":    {Access: interceptor.Public},
-			"/greet.v1.GreetService/Watch":    {Access: interceptor.Optional},
-			"/greet.v1.GreetService/Collect":  {Access: interceptor.Optional, Require: verifier.Requirement{Scopes: []string{"greet:write"}}},
-			"/greet.v1.GreetService/Converse": {Access: interceptor.Denied},
+			"/greet.v1.GreetService/Greet":    {Access: interceptor.AccessPublic},
+			"/greet.v1.GreetService/Watch":    {Access: interceptor.AccessOptional},
+			"/greet.v1.GreetService/Collect":  {Access: interceptor.AccessOptional, Require: verifier.Requirement{Scopes: []string{"greet:write"}}},
+			"/greet.v1.GreetService/Converse": {Access: interceptor.AccessDenied},
 		},
 		table: `
 			          none  forged  weak   read   write  admin  clerk  mfa    stale
@@ -116,12 +116,12 @@ var verdicts = []struct {
 	{
 		name: "the most specific rule alone",
 		policy: interceptor.Policy{
-			"/*":                           {Access: interceptor.Public},
+			"/*":                           {Access: interceptor.AccessPublic},
 			"/greet.v1.GreetService/*":     {Require: verifier.Requirement{Scopes: []string{"greet:admin"}}},
 			"/greet.v1.GreetService/Greet": {},
 			"/greet.v1.GreetService/Watch": {Require: verifier.Requirement{Scopes: []string{"greet:write"}}},
-			"/greet.v1.GreetService/watch": {Access: interceptor.Public},
-			"/greet.v1.Greet/Collect":      {Access: interceptor.Public},
+			"/greet.v1.GreetService/watch": {Access: interceptor.AccessPublic},
+			"/greet.v1.Greet/Collect":      {Access: interceptor.AccessPublic},
 		},
 		table: `
 			          none  forged  weak   read   write  admin  clerk  mfa    stale
@@ -133,9 +133,9 @@ var verdicts = []struct {
 	{
 		name: "closed but for two",
 		policy: interceptor.Policy{
-			"/*":                           {Access: interceptor.Denied},
+			"/*":                           {Access: interceptor.AccessDenied},
 			"/greet.v1.GreetService/Greet": {},
-			"/greet.v1.GreetService/Watch": {Access: interceptor.Public},
+			"/greet.v1.GreetService/Watch": {Access: interceptor.AccessPublic},
 		},
 		table: `
 			          none  forged  weak   read   write  admin  clerk  mfa    stale
@@ -148,7 +148,7 @@ var verdicts = []struct {
 		name: "Allow",
 		policy: interceptor.Policy{
 			"/greet.v1.GreetService/Greet": {Allow: clerksOnly},
-			"/greet.v1.GreetService/Watch": {Access: interceptor.Optional, Allow: clerksOnly},
+			"/greet.v1.GreetService/Watch": {Access: interceptor.AccessOptional, Allow: clerksOnly},
 			"/greet.v1.GreetService/Collect": {
 				Require: verifier.Requirement{Scopes: []string{"greet:write"}}, Allow: clerksOnly,
 			},
