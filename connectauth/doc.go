@@ -8,9 +8,10 @@
 // A handler reads its caller with [interceptor.ClaimsFromContext].
 //
 // A refusal's challenge travels as WWW-Authenticate, in the header. Once a stream has
-// sent a message it travels in the trailers. In the gRPC protocol it then can't travel,
-// since net/http drops that trailer: only the google.rpc.ErrorInfo detail holds it, as
-// it does in every case. Browsers let scripts read the header only if CORS exposes it.
+// sent a message it travels in the trailers. In the gRPC protocol net/http drops that
+// trailer. There, once a message was sent, only the google.rpc.ErrorInfo detail still
+// holds it, as it always does. Browsers let scripts read the header only if CORS
+// exposes it.
 //
 // A [Middleware], around the handlers, refuses calls before a byte of their body is
 // read. It complements the interceptor and never replaces it.

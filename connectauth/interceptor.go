@@ -9,9 +9,9 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// NewInterceptor returns an interceptor that admits or refuses unary calls and
-// streams, and ends each stream when its token expires: see [interceptor.Stream].
-// On a client it does nothing. It panics if auth is nil.
+// NewInterceptor returns an interceptor that admits or refuses unary calls and streams.
+// It ends each stream when its token expires: see [interceptor.Stream]. On a client it
+// does nothing. It panics if auth is nil.
 func NewInterceptor(auth *interceptor.Authenticator) connect.Interceptor {
 	mustHave(auth)
 	return &authInterceptor{auth: auth}

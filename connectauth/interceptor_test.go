@@ -88,9 +88,9 @@ func TestOneInterceptorSecuresUnaryCallsAndStreams(t *testing.T) {
 	}
 }
 
-// An interceptor in front that starts from another context takes the response header
+// An interceptor in front may start from another context. Then the response header is
 // out of reach.
-func TestChallengeOfACallOfAnotherContextIsInNoTrailerThatNetHTTPDrops(t *testing.T) {
+func TestReplacedContextPutsNoChallengeInGRPCTrailers(t *testing.T) {
 	detach := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 		return func(_ context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 			return next(t.Context(), req)
@@ -147,7 +147,7 @@ func TestInterceptorDoesNothingOnAClient(t *testing.T) {
 	_ = stream.Close()
 }
 
-func TestTokenInAQueryOrAnotherHeaderIsNotRead(t *testing.T) {
+func TestTokenInAnotherHeaderIsNotRead(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	_, handler := greetv1connect.NewGreetServiceHandler(echo{}, secured(newAuth(t, issuer)))
 	client := newClient(serve(t, handler))

@@ -34,7 +34,7 @@ func secured(auth *interceptor.Authenticator) connect.HandlerOption {
 	return connect.WithInterceptors(connectauth.NewInterceptor(auth))
 }
 
-// serve serves handler over HTTP/1.1 and HTTP/2 for the length of the test.
+// serve serves handler over HTTP/1.1 and HTTP/2 until the test ends.
 func serve(tb testing.TB, handler http.Handler) *httptest.Server {
 	tb.Helper()
 	server := httptest.NewUnstartedServer(handler)

@@ -56,7 +56,7 @@ func TestMiddlewareRefusesBeforeTheBodyIsDecoded(t *testing.T) {
 	}
 }
 
-func TestMiddlewareKeepsConnectionsOfHTTP2(t *testing.T) {
+func TestMiddlewareKeepsHTTP2Connections(t *testing.T) {
 	auth := newAuth(t, verifiertest.NewIssuer())
 	_, handler := greetv1connect.NewGreetServiceHandler(echo{}, secured(auth))
 	server := serve(t, connectauth.NewMiddleware(auth).Wrap(handler))
@@ -87,12 +87,12 @@ func TestMiddlewareKeepsConnectionsOfHTTP2(t *testing.T) {
 
 func TestMiddlewareVerifiesATokenOnce(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
-	tokens, err := verifier.New(issuer.Config())
+	v, err := verifier.New(issuer.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	count := 0
-	auth, err := interceptor.New(countingVerifier{tokens, &count})
+	auth, err := interceptor.New(countingVerifier{v, &count})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +117,8 @@ func (c countingVerifier) Verify(ctx context.Context, token string) (*verifier.C
 	return c.next.Verify(ctx, token)
 }
 
-// A router can serve a procedure under a path that reads like another: its rule
-// must be that of what runs.
-func TestRuleOfTheRealProcedureDecidesWhateverThePath(t *testing.T) {
+// A router can serve a procedure under a path that reads like another one.
+func TestRealProceduresRuleAppliesUnderAnyPath(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	auth := newAuth(t, issuer, interceptor.WithPolicy(interceptor.Policy{
 		"/open.S/Public": {Access: interceptor.AccessPublic},
@@ -148,7 +147,7 @@ func TestRuleOfTheRealProcedureDecidesWhateverThePath(t *testing.T) {
 	}
 }
 
-func TestPathThatNamesNoProcedureIsNotServed(t *testing.T) {
+func TestPathThatNamesNoProcedureIsNotFound(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	auth := newAuth(t, issuer, interceptor.WithPolicy(interceptor.Policy{"/*": {Access: interceptor.AccessPublic}}))
 	reached := false

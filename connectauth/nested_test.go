@@ -19,8 +19,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// A nesting service calls something within this process, with the context of its own
-// call, and returns its error.
+// A nesting service makes a call within this process, with its own call's context, and
+// returns the error.
 type nesting struct {
 	greetv1connect.UnimplementedGreetServiceHandler
 

@@ -6,9 +6,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Procedures returns everything that the services in files declare, for
+// Procedures returns everything the services in files declare, for
 // [interceptor.Authenticator.CheckPolicy]: "/package.Service/Method", sorted. The
-// generated code for each .proto file has its descriptor, such as
+// generated code has a descriptor for each .proto file, such as
 // greetv1.File_greet_v1_greet_proto. A mux can't list what it serves.
 func Procedures(files ...protoreflect.FileDescriptor) []string {
 	var procedures []string

@@ -12,7 +12,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-func TestProceduresAreThoseOfAllServicesInTheFiles(t *testing.T) {
+func TestProceduresListsEveryServiceInTheFiles(t *testing.T) {
 	want := []string{
 		greetv1connect.GreetServiceCollectProcedure,
 		greetv1connect.GreetServiceConverseProcedure,

@@ -12,7 +12,7 @@ import (
 )
 
 // Refuse returns the error for a handler to return when it finds out that its caller
-// may not have what it asks for:
+// may not have what was asked for:
 //
 //	claims, ok := interceptor.ClaimsFromContext(ctx)
 //	if !ok || order.Customer != claims.Subject() {
@@ -25,10 +25,10 @@ import (
 // something specific, pass the error of a Requirement's Check. Any other error, even a
 // nil one, becomes PermissionDenied.
 //
-// Pass the handler's own ctx, or one derived from it: the refusal belongs to that call,
+// Pass the handler's own ctx, or one derived from it. The refusal belongs to this call,
 // and counts once the error returns through its interceptor, wrapped or not. An
-// AuthError that's returned without Refuse is an error like any other, since the
-// handler may have it from elsewhere.
+// AuthError returned without Refuse is an error like any other, since the handler may
+// have it from elsewhere.
 func Refuse(ctx context.Context, err error) error {
 	refusal := interceptor.NewRefusal(ctx, err)
 	return newErrorOf(refusal, &refusedError{refusal})
@@ -55,8 +55,8 @@ func refuseUnary(ctx context.Context, req connect.AnyRequest, refusal *intercept
 	info, ok := connect.CallInfoForHandlerContext(ctx)
 	switch {
 	case ok && info.Spec().Procedure != req.Spec().Procedure:
-		// The call is made within this process, with an outer call's ctx. That call's
-		// header isn't ours to set.
+		// The call is made within this process, with an outer call's ctx. The header of
+		// an outer call isn't ours to set.
 	case ok:
 		setChallenge(info.ResponseHeader(), refusal)
 		closeConnection(ctx, info.ResponseHeader())
@@ -117,8 +117,8 @@ func contextOf(r *http.Request) context.Context {
 }
 
 // closeConnection marks a refusal over HTTP/1.1 as the last response on its connection.
-// Then net/http sends it without waiting for the rest of the request, which couldn't be
-// told from the next one.
+// Then net/http sends it without waiting for the rest of the request, which no server
+// could tell from the next one.
 func closeConnection(ctx context.Context, header http.Header) {
 	if ctx.Value(http1Key{}) != nil {
 		header.Set("Connection", "close")

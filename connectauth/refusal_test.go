@@ -16,7 +16,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// cautious greets nobody but Ada.
+// cautious greets only Ada.
 type cautious struct {
 	greetv1connect.UnimplementedGreetServiceHandler
 }
@@ -31,7 +31,7 @@ func (cautious) Greet(
 	return connect.NewResponse(&greetv1.GreetResponse{}), nil
 }
 
-func TestRefuseReturnsAConnectErrorInTestsOfHandlersToo(t *testing.T) {
+func TestRefuseWorksInTestsOfHandlers(t *testing.T) {
 	ctx := interceptor.ContextWithClaims(t.Context(), verifiertest.Claims(nil))
 	_, err := cautious{}.Greet(ctx, connect.NewRequest(&greetv1.GreetRequest{Name: "Eve"}))
 	connectErr, ok := errors.AsType[*connect.Error](err)
@@ -44,7 +44,7 @@ func TestRefuseReturnsAConnectErrorInTestsOfHandlersToo(t *testing.T) {
 	}
 }
 
-func TestRefusalThatIsNotReturnedLeavesNoTrace(t *testing.T) {
+func TestDroppedRefusalLeavesNoTrace(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	_, handler := greetv1connect.NewGreetServiceHandler(cautious{}, secured(newAuth(t, issuer)))
 	client := newClient(serve(t, handler))
@@ -58,8 +58,8 @@ func TestRefusalThatIsNotReturnedLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// A service in front of another hands on what it was told, and no more.
-func TestAuthErrorOfAnotherCallIsNoRefusalOfThisOne(t *testing.T) {
+// A handler may have an AuthError from a call it made itself.
+func TestAuthErrorFromAnotherCallIsNotARefusal(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	handler := connect.NewUnaryHandler(greetv1connect.GreetServiceGreetProcedure,
 		func(context.Context, *connect.Request[greetv1.GreetRequest]) (*connect.Response[greetv1.GreetResponse], error) {
@@ -73,7 +73,7 @@ func TestAuthErrorOfAnotherCallIsNoRefusalOfThisOne(t *testing.T) {
 	}
 }
 
-func TestChallengeOfAnOutgoingCallIsNotHandedOn(t *testing.T) {
+func TestOutgoingCallsChallengeIsNotPassedOn(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	_, inner := greetv1connect.NewGreetServiceHandler(cautious{}, secured(newAuth(t, issuer, interceptor.WithRealm("inner"))))
 	downstream := newClient(serve(t, inner))

@@ -8,7 +8,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// handlerConn is the stream that an admitted handler sees.
+// handlerConn is an admitted handler's stream.
 type handlerConn struct {
 	connect.StreamingHandlerConn
 

@@ -19,14 +19,14 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// waiting handles streams in the ways that an expiry has to interrupt.
+// waiting handles streams in the ways that an expiry must interrupt.
 type waiting struct {
 	greetv1connect.UnimplementedGreetServiceHandler
 
 	released atomic.Int64
 }
 
-// Watch waits for the end of its context and then thinks that all is well.
+// Watch waits until its context ends, and takes that for success.
 func (w *waiting) Watch(
 	ctx context.Context, _ *connect.Request[greetv1.WatchRequest], _ *connect.ServerStream[greetv1.WatchResponse],
 ) error {
@@ -49,7 +49,7 @@ func (w *waiting) Converse(
 	}
 }
 
-// serveWaiting serves in this process, by HTTP/2, for the length of the test.
+// serveWaiting serves within this process, over HTTP/2, until the test ends.
 func serveWaiting(t *testing.T, issuer *verifiertest.Issuer, options ...connect.ClientOption) (*waiting, greetv1connect.GreetServiceClient) {
 	t.Helper()
 	handler := &waiting{}

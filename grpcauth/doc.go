@@ -12,9 +12,9 @@
 // A refusal's challenge travels as www-authenticate, in the trailer. On a server run by
 // net/http ([grpc.Server.ServeHTTP]) it travels in the header, since net/http drops
 // that trailer. There, once a message was sent, only the google.rpc.ErrorInfo detail
-// holds it, as it does in every case.
+// still holds it, as it always does.
 //
-// Interceptors run after grpc-go has read and decoded the request of a unary call. They
-// don't run for calls that bypass the [grpc.Server]. Put them first, right after
-// recovery and logging.
+// Interceptors run after grpc-go has read and decoded the request of a unary call, and
+// calls past the [grpc.Server] bypass them. Put them first, right after recovery and
+// logging.
 package grpcauth

@@ -26,9 +26,8 @@ func UnaryServerInterceptor(auth *interceptor.Authenticator) grpc.UnaryServerInt
 	}
 }
 
-// StreamServerInterceptor returns an interceptor that admits or refuses streams,
-// and ends each when its token expires: see [interceptor.Stream]. It panics if auth
-// is nil.
+// StreamServerInterceptor returns an interceptor that admits or refuses streams. It
+// ends each when its token expires: see [interceptor.Stream]. It panics if auth is nil.
 func StreamServerInterceptor(auth *interceptor.Authenticator) grpc.StreamServerInterceptor {
 	mustHave(auth)
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {

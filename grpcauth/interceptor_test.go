@@ -84,7 +84,7 @@ func watchOne(ctx context.Context, client greetv1.GreetServiceClient) (string, e
 	return res.GetGreeting(), nil
 }
 
-func TestOnlyTheAuthorizationOfTheCallItselfIsRead(t *testing.T) {
+func TestOnlyTheCallsOwnAuthorizationIsRead(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	good := "Bearer " + issuer.Token(nil)
 	intercept := grpcauth.UnaryServerInterceptor(newAuth(t, issuer))

@@ -31,7 +31,7 @@ func newAuth(tb testing.TB, issuer *verifiertest.Issuer, options ...interceptor.
 	return auth
 }
 
-// dial serves server in this process for the length of the test.
+// dial serves within this process until the test ends.
 func dial(tb testing.TB, server *grpc.Server) *grpc.ClientConn {
 	tb.Helper()
 	listener := bufconn.Listen(1 << 16)

@@ -19,8 +19,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// A nesting service calls something within this process, with the context of its own
-// call, and returns its error.
+// A nesting service makes a call within this process, with its own call's context, and
+// returns the error.
 type nesting struct {
 	greetv1.UnimplementedGreetServiceServer
 
@@ -145,9 +145,8 @@ func TestCallWithinAnotherLeavesItsChallengeAndDecisionsThere(t *testing.T) {
 	}
 }
 
-// An AuthError of another call, such as one to a service behind this one, refuses
-// nothing here.
-func TestAuthErrorThatIsReturnedWithoutRefuseIsUnknown(t *testing.T) {
+// A handler may have an AuthError from a call it made itself.
+func TestAuthErrorFromAnotherCallIsNotARefusal(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	var log []string
 	server := grpc.NewServer(grpcauth.ServerOptions(newAuth(t, issuer, observed(&log)))...)

@@ -6,9 +6,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Procedures returns everything that server serves, for
-// [interceptor.Authenticator.CheckPolicy]: "/package.Service/Method", sorted. A server
-// is a [*grpc.Server] or anything that lists its services like one.
+// Procedures returns everything the server serves, for
+// [interceptor.Authenticator.CheckPolicy]: "/package.Service/Method", sorted. The server
+// may be a [*grpc.Server] or anything else with a list of its services.
 func Procedures(server interface {
 	GetServiceInfo() map[string]grpc.ServiceInfo
 }) []string {

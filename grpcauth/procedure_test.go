@@ -16,7 +16,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-func TestProceduresAreAllThatAServerServes(t *testing.T) {
+func TestProceduresListsEverythingAServerServes(t *testing.T) {
 	server := grpc.NewServer()
 	greetv1.RegisterGreetServiceServer(server, echo{})
 	healthv1.RegisterHealthServer(server, health.NewServer())

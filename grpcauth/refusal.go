@@ -14,7 +14,7 @@ import (
 )
 
 // Refuse returns the error for a handler to return when it finds out that its caller
-// may not have what it asks for:
+// may not have what was asked for:
 //
 //	claims, ok := interceptor.ClaimsFromContext(ctx)
 //	if !ok || order.Customer != claims.Subject() {
@@ -27,17 +27,17 @@ import (
 // something specific, pass the error of a Requirement's Check. Any other error, even a
 // nil one, becomes PermissionDenied.
 //
-// Pass the handler's own ctx, or one derived from it: the refusal belongs to that call,
+// Pass the handler's own ctx, or one derived from it. The refusal belongs to this call,
 // and counts once the error returns through its interceptor, wrapped or not. An
-// AuthError that's returned without Refuse is an error like any other, since the
-// handler may have it from elsewhere.
+// AuthError returned without Refuse is an error like any other, since the handler may
+// have it from elsewhere.
 func Refuse(ctx context.Context, err error) error {
 	refusal := interceptor.NewRefusal(ctx, err)
 	return &refusedError{refusal: refusal, status: newStatus(refusal)}
 }
 
-// refusedError tells the interceptor that the handler has refused the call. To
-// everything in between it's a status error.
+// refusedError tells the interceptor that the handler has refused the call. Everything
+// in between sees a status error.
 type refusedError struct {
 	refusal *interceptor.Refusal
 	status  *status.Status
@@ -61,7 +61,7 @@ func refuseUnary(ctx context.Context, info *grpc.UnaryServerInfo, refusal *inter
 	switch {
 	case stream == nil || stream.Method() != info.FullMethod:
 		// The call is made within this process, with an outer call's ctx or with none.
-		// An outer call's metadata isn't ours to set.
+		// The metadata of an outer call isn't ours to set.
 	case isServedByNetHTTP(ctx):
 		_ = stream.SetHeader(challengeOf(refusal))
 	default:
@@ -75,8 +75,8 @@ func refuseUnary(ctx context.Context, info *grpc.UnaryServerInfo, refusal *inter
 // wherever it can travel.
 func refuseStream(ss grpc.ServerStream, refusal *interceptor.Refusal) error {
 	if isServedByNetHTTP(ss.Context()) {
-		// This fails once a message was sent. Then the challenge can't travel: net/http
-		// would drop the trailer and log a line for it.
+		// This fails once a message was sent, and then the challenge can't travel:
+		// net/http would drop the trailer and log a line for it.
 		_ = ss.SetHeader(challengeOf(refusal))
 	} else {
 		ss.SetTrailer(challengeOf(refusal))

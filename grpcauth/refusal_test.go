@@ -19,7 +19,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// cautious greets nobody but Ada.
+// cautious greets only Ada.
 type cautious struct {
 	greetv1.UnimplementedGreetServiceServer
 }
@@ -31,7 +31,7 @@ func (cautious) Greet(ctx context.Context, req *greetv1.GreetRequest) (*greetv1.
 	return &greetv1.GreetResponse{}, nil
 }
 
-func TestRefuseReturnsAStatusInTestsOfHandlersToo(t *testing.T) {
+func TestRefuseWorksInTestsOfHandlers(t *testing.T) {
 	ctx := interceptor.ContextWithClaims(t.Context(), verifiertest.Claims(nil))
 	_, err := cautious{}.Greet(ctx, &greetv1.GreetRequest{Name: "Eve"})
 	checkNotAllowed(t, err)
@@ -50,7 +50,7 @@ func checkNotAllowed(t *testing.T, err error) {
 	}
 }
 
-func TestRefusalThatIsNotReturnedLeavesNoTrace(t *testing.T) {
+func TestDroppedRefusalLeavesNoTrace(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	intercept := grpcauth.UnaryServerInterceptor(newAuth(t, issuer))
 	sent := &transportStream{}

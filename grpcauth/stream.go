@@ -8,7 +8,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// serverStream is the stream that an admitted handler sees.
+// serverStream is an admitted handler's stream.
 type serverStream struct {
 	grpc.ServerStream
 

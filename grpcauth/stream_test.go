@@ -21,14 +21,14 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// waiting handles streams in the ways that an expiry has to interrupt.
+// waiting handles streams in the ways that an expiry must interrupt.
 type waiting struct {
 	greetv1.UnimplementedGreetServiceServer
 
 	released atomic.Int64
 }
 
-// Watch waits for the end of its context and then thinks that all is well.
+// Watch waits until its context ends, and takes that for success.
 func (w *waiting) Watch(_ *greetv1.WatchRequest, stream grpc.ServerStreamingServer[greetv1.WatchResponse]) error {
 	<-stream.Context().Done()
 	if verifier.CodeOf(context.Cause(stream.Context())) == verifier.CodeTokenExpired {
@@ -119,7 +119,7 @@ func TestStreamEndsAtTheExpiryAndNotBefore(t *testing.T) {
 	})
 }
 
-func TestCallerWhoHangsUpEndsTheStreamByItself(t *testing.T) {
+func TestCallersHangUpIsNotAnExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		handler, client := serveWaiting(t, issuer)
