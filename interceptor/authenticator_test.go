@@ -10,9 +10,9 @@ import (
 
 func TestNewRefusesANilVerifier(t *testing.T) {
 	var none *verifier.Verifier
-	for _, tokens := range []interceptor.TokenVerifier{nil, none, verifyFunc(nil)} {
-		if auth, err := interceptor.New(tokens); err == nil || auth != nil {
-			t.Errorf("New(%#v) = %v, %v; want an error", tokens, auth, err)
+	for _, v := range []interceptor.TokenVerifier{nil, none, verifyFunc(nil)} {
+		if auth, err := interceptor.New(v); err == nil || auth != nil {
+			t.Errorf("New(%#v) = %v, %v; want an error", v, auth, err)
 		}
 	}
 }

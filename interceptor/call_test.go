@@ -171,7 +171,7 @@ func TestDroppedRefusalIsNotReported(t *testing.T) {
 	}
 }
 
-// A handler can call others within the process, with its own context.
+// A handler can make calls within the process, with its own context.
 func TestRefusalOnlyEndsTheCallItWasMadeIn(t *testing.T) {
 	var outerLog, innerLog auditLog
 	outer := admit(t.Context(), t, mustNew(t, acceptAll{}, outerLog.observer()), withToken("/a.S/Outer"))

@@ -10,6 +10,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
+const maxTokenBytes = verifier.MaxTokenBytes
+
 func TestOnlyOneWellFormedBearerCredentialIsAccepted(t *testing.T) {
 	const missing, invalid = verifier.CodeMissingToken, verifier.CodeInvalidRequest
 	tests := []struct {
@@ -45,7 +47,7 @@ func TestOnlyOneWellFormedBearerCredentialIsAccepted(t *testing.T) {
 		{"another scheme beside ours", []string{"Basic eA", "Bearer token"}, invalid},
 		{"two joined by a comma", []string{"Bearer token, Bearer token"}, invalid},
 		{"another scheme joined with ours", []string{"Basic eA, Bearer token"}, invalid},
-		{"an over-long value", []string{"Bearer " + strings.Repeat("x", verifier.MaxTokenBytes+1)}, invalid},
+		{"an over-long value", []string{"Bearer " + strings.Repeat("x", maxTokenBytes+1)}, invalid},
 		{"an over-long value of another scheme", []string{"Basic " + strings.Repeat("x", 1<<20)}, invalid},
 	}
 	auth := mustNew(t, acceptAll{})
@@ -68,8 +70,8 @@ func TestBearerTokenReachesTheVerifierUnchanged(t *testing.T) {
 		{"lower case", "bearer token", "token"},
 		{"upper case", "BEARER token", "token"},
 		{"many spaces", "Bearer    token", "token"},
-		{"as long as may be", "Bearer " + strings.Repeat("x", verifier.MaxTokenBytes),
-			strings.Repeat("x", verifier.MaxTokenBytes)},
+		{"as long as may be", "Bearer " + strings.Repeat("x", maxTokenBytes),
+			strings.Repeat("x", maxTokenBytes)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -116,8 +118,8 @@ func TestHugeAuthorizationValueAllocatesLittle(t *testing.T) {
 	}
 }
 
-// FuzzAuthorization holds the bearer token to its grammar as a regular expression
-// writes it, and not only one value: two are never one credential.
+// FuzzAuthorization compares the bearer token with its grammar, as a regular expression
+// writes it. Two values are never one credential.
 func FuzzAuthorization(f *testing.F) {
 	for _, seed := range []string{
 		"", " ", "Bearer", "Bearer x", "bearer  x.y.z", "BEARER\tx", "Bearer: x", "Bearer x=y", "Bearer x==", "Bearer =",
@@ -135,7 +137,7 @@ func FuzzAuthorization(f *testing.F) {
 		call := interceptor.Call{Procedure: "/a.S/M", Authorization: []string{value}}
 		_, refusal := auth.Authenticate(t.Context(), call)
 		var want string
-		if match := credential.FindStringSubmatch(value); match != nil && len(match[1]) <= verifier.MaxTokenBytes {
+		if match := credential.FindStringSubmatch(value); match != nil && len(match[1]) <= maxTokenBytes {
 			want = match[1]
 		}
 		if got != want {

@@ -102,7 +102,7 @@ func retryDelayOf(t *testing.T, refusal *interceptor.Refusal) time.Duration {
 	return 0
 }
 
-// A status with other bytes makes grpc-go panic.
+// Invalid UTF-8 in a status makes grpc-go panic.
 func TestMessageIsValidUTF8WhateverTheVerifierSays(t *testing.T) {
 	auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
 		return nil, &verifier.AuthError{Code: verifier.CodeInvalidToken, Message: "bad \xff"}
@@ -114,10 +114,10 @@ func TestMessageIsValidUTF8WhateverTheVerifierSays(t *testing.T) {
 
 func TestChallengeNamesEverythingTheCallNeeds(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
-	tokens := verifierThatRequires(t, issuer, verifier.Requirement{
+	v := verifierThatRequires(t, issuer, verifier.Requirement{
 		Scopes: []string{"base", "both"}, ACRValues: []string{"pwd", "mfa"}, MaxAge: time.Hour,
 	})
-	auth := mustNew(t, tokens, interceptor.WithPolicy(interceptor.Policy{
+	auth := mustNew(t, v, interceptor.WithPolicy(interceptor.Policy{
 		"/a.S/M": {Require: verifier.Requirement{
 			Scopes: []string{"both", "rule"}, AnyScopes: []string{"one", "other"},
 			ACRValues: []string{"key", "mfa"}, MaxAge: 5 * time.Minute,

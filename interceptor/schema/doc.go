@@ -1,5 +1,5 @@
-// Package schema reads a policy that is written in protos. A service says who may
-// call it with one import and one option for each rpc:
+// Package schema reads a policy from protos. There a service says who may call it, with
+// one import and one option for each rpc:
 //
 //	import "oidcrpc/policy/v1/policy.proto";
 //
@@ -9,13 +9,13 @@
 //	  }
 //	}
 //
-// and a server of any kind enforces it:
+// and any server enforces it:
 //
 //	policy, err := schema.Policy(nil, ordersv1.File_orders_v1_orders_proto)
 //	auth, err := interceptor.New(v, interceptor.WithPolicy(policy))
 //
-// The imported proto says what each option means to callers. It is below the folder
-// proto of this package, a buf module and an include path for protoc. Its number is
-// from the range for private use until 1.0, when all code that uses it has to be
-// generated anew.
+// The imported proto says what each option means to callers. It is in the folder proto
+// of this package, which is a buf module and an include path for protoc. Until 1.0 its
+// number comes from the range for private use. Then all code that uses it must be
+// generated again.
 package schema

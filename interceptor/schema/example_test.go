@@ -63,7 +63,7 @@ func ExamplePolicy() {
 	// /orders.v1.OrderService/WatchOrders [] [orders:read orders:write] [] 0s
 }
 
-// The rule of Go stands in place of the option.
+// The rule in Go overrides the option.
 func ExamplePolicy_explicit() {
 	policy, err := schema.Policy(interceptor.Policy{
 		"/orders.v1.OrderService/ImportOrders": {Access: interceptor.AccessDenied},

@@ -24,7 +24,7 @@ const (
 	denied   = policyv1.Access_ACCESS_DENIED
 )
 
-// A service is a service to be, with its option and those of its methods. A nil rule
+// A service describes a service, with its option and its methods' options. A nil rule
 // is no option.
 type service struct {
 	name    string
@@ -32,7 +32,7 @@ type service struct {
 	methods map[string]*policyv1.Rule
 }
 
-// fileOf returns what a compiler makes of services in package test.
+// fileOf returns what a compiler makes from services in package test.
 func fileOf(path string, services ...service) *descriptorpb.FileDescriptorProto {
 	file := &descriptorpb.FileDescriptorProto{
 		Name:       new(path),
@@ -63,7 +63,7 @@ func fileOf(path string, services ...service) *descriptorpb.FileDescriptorProto 
 	return file
 }
 
-// link returns the descriptor of a file.
+// link returns a file's descriptor.
 func link(tb testing.TB, file *descriptorpb.FileDescriptorProto) protoreflect.FileDescriptor {
 	tb.Helper()
 	_ = emptypb.File_google_protobuf_empty_proto // what the files import has to be linked

@@ -13,14 +13,14 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor/schema/policyv1"
 )
 
-// options are those of a service or method.
+// options belong to a service or a method.
 type options interface {
 	proto.Message
 	GetUninterpretedOption() []*descriptorpb.UninterpretedOption
 }
 
-// optionOf returns our option of a service or method, or nil. An option that it
-// overlooked would be a restriction that is dropped.
+// optionOf returns our option on a service or method, or nil. Overlooking one would
+// drop a restriction.
 func optionOf(descriptor protoreflect.Descriptor) (*policyv1.Rule, error) {
 	extension, options := policyv1.E_Method, options(new(descriptorpb.MethodOptions))
 	if _, ok := descriptor.(protoreflect.ServiceDescriptor); ok {
@@ -33,7 +33,7 @@ func optionOf(descriptor protoreflect.Descriptor) (*policyv1.Rule, error) {
 	case len(options.GetUninterpretedOption()) > 0:
 		return nil, errors.New("its options were parsed, but not interpreted")
 	case hasUnknown(options, extension.TypeDescriptor().Number()):
-		return nil, errors.New("its options have another one with the number of ours")
+		return nil, errors.New("its options have another one with our number")
 	case !proto.HasExtension(options, extension):
 		return nil, nil //nolint:nilnil // most rpcs of most programs have none
 	}
@@ -41,8 +41,8 @@ func optionOf(descriptor protoreflect.Descriptor) (*policyv1.Rule, error) {
 	return option, nil
 }
 
-// decodeAgain copies from into to, in which the extension is of our type. Descriptors
-// that were built at run time have it as a dynamic message, or as an unknown field.
+// decodeAgain copies from into to, where the extension is of our type. A descriptor
+// built at run time has it as a dynamic message, or as an unknown field.
 func decodeAgain(from, to proto.Message, extension protoreflect.ExtensionType) error {
 	raw, err := proto.MarshalOptions{AllowPartial: true}.Marshal(from)
 	if err != nil {
@@ -55,8 +55,8 @@ func decodeAgain(from, to proto.Message, extension protoreflect.ExtensionType) e
 	return proto.UnmarshalOptions{AllowPartial: true, Resolver: types}.Unmarshal(raw, to)
 }
 
-// hasUnknown reports whether a field of that number is there that could not be
-// decoded as what it should be.
+// hasUnknown reports whether there is a field with our number that couldn't be decoded
+// as our option.
 func hasUnknown(message proto.Message, number protowire.Number) bool {
 	raw := message.ProtoReflect().GetUnknown()
 	for len(raw) > 0 {

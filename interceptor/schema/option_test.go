@@ -21,7 +21,7 @@ import (
 
 // A program that reads descriptors at run time may know our extension as its own
 // dynamic type, or not at all.
-func TestOptionsOfDescriptorsFromRunTimeAreRead(t *testing.T) {
+func TestOptionsInRunTimeDescriptorsAreRead(t *testing.T) {
 	raw := descriptorSet(t, fileOf("test.proto", service{
 		name: "S", option: scopes("service"), methods: map[string]*policyv1.Rule{"M": scopes("method")},
 	}))
@@ -69,7 +69,7 @@ func TestOptionsOfDescriptorsFromRunTimeAreRead(t *testing.T) {
 	}
 }
 
-func TestOptionThatCannotBeReadIsRefused(t *testing.T) {
+func TestUnreadableOptionIsRefused(t *testing.T) {
 	number := policyv1.E_Method.TypeDescriptor().Number()
 	readable, err := proto.Marshal(scopes("a"))
 	if err != nil {
@@ -88,12 +88,12 @@ func TestOptionThatCannotBeReadIsRefused(t *testing.T) {
 		{
 			"a number of the same number",
 			withUnknown(protowire.AppendVarint(protowire.AppendTag(nil, number, protowire.VarintType), 1)),
-			"its options have another one with the number of ours",
+			"its options have another one with our number",
 		},
 		{
 			"a message in another encoding, which editions allow",
 			withUnknown(protowire.AppendGroup(protowire.AppendTag(nil, number, protowire.StartGroupType), number, readable)),
-			"its options have another one with the number of ours",
+			"its options have another one with our number",
 		},
 		{
 			"what a parser makes of it, before the linker",
@@ -116,7 +116,7 @@ func TestOptionThatCannotBeReadIsRefused(t *testing.T) {
 	}
 }
 
-func TestOptionsOfOthersAreNoneOfOurs(t *testing.T) {
+func TestOtherOptionsAreIgnored(t *testing.T) {
 	file := fileOf("test.proto", service{name: "S", methods: map[string]*policyv1.Rule{"M": nil}})
 	other := protowire.AppendTag(nil, policyv1.E_Method.TypeDescriptor().Number()+1, protowire.VarintType)
 	file.GetService()[0].GetMethod()[0].Options = withUnknown(protowire.AppendVarint(other, 1))
@@ -129,7 +129,7 @@ func withUnknown(raw []byte) *descriptorpb.MethodOptions {
 	return options
 }
 
-// descriptorSet is what a compiler writes with its option to include imports.
+// descriptorSet returns what a compiler writes with its option to include imports.
 func descriptorSet(t *testing.T, file *descriptorpb.FileDescriptorProto) []byte {
 	t.Helper()
 	raw, err := proto.Marshal(&descriptorpb.FileDescriptorSet{File: []*descriptorpb.FileDescriptorProto{
@@ -158,7 +158,7 @@ func filesOf(t *testing.T, raw []byte, types *resolver) *protoregistry.Files {
 	return files
 }
 
-// A resolver knows the extensions of a registry, or none.
+// A resolver knows a registry's extensions, or none.
 type resolver struct{ types *dynamicpb.Types }
 
 func (r *resolver) FindExtensionByName(name protoreflect.FullName) (protoreflect.ExtensionType, error) {

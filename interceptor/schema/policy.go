@@ -13,32 +13,31 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// Policy returns the policy that files state in their options, with the rules of
-// explicit in place of those that the options give the same procedures. Explicit may
-// be nil.
+// Policy returns the policy that files state in their options, overridden by the
+// explicit rules, which may be nil.
 //
-// The option of a service becomes the rule "/pkg.Service/*", that of an rpc the
-// rule "/pkg.Service/Method", which replaces it and is never merged with it. An rpc
-// without either has no rule: it needs a valid token, and nothing more.
+// A service's option becomes the rule "/pkg.Service/*", and an rpc's option becomes the
+// rule "/pkg.Service/Method". The second replaces the first and never merges with it.
+// An rpc without either has no rule: it needs a valid token, and nothing more.
 //
-// Whatever rule explicit has for a procedure, under its own key or its service's, is
-// its rule: a key "/pkg.Service/*" leaves out all that the schema says of that
-// service, so that no option can soften it. The only "/*" that explicit may have is
-// {Access: Denied}, which closes what neither of them has a rule for; what every call
-// needs stands in [verifier.Config].Require.
+// Rules in explicit, for a procedure or its service, override the schema. A key
+// "/pkg.Service/*" drops everything the schema says about the service, so no option can
+// soften it. Under "/*" explicit may only have {Access: AccessDenied}, which closes
+// what no rule or option names. What every call needs stands in
+// [verifier.Config].Require.
 //
-// An error names the file and the procedure whose option contradicts itself, or says
-// what this version of the library does not know. It is an error to name no file,
-// and to name a service twice.
+// An error names the file and the procedure whose option contradicts itself, or is
+// unknown to this version of the library. Passing no file, or a service twice, is an
+// error too.
 //
-// Options are read whether or not the program that built the descriptors knew of
-// them: descriptors from a FileDescriptorSet are as good as generated ones.
+// The program that built the descriptors need not know our options: descriptors from a
+// FileDescriptorSet are as good as generated ones.
 func Policy(explicit interceptor.Policy, files ...protoreflect.FileDescriptor) (interceptor.Policy, error) {
 	if len(files) == 0 {
 		return nil, errors.New("schema: Policy needs a file")
 	}
 	if rule, ok := explicit["/*"]; ok && rule.Access != interceptor.AccessDenied {
-		return nil, errors.New(`schema: the options of the schema would replace the explicit rule "/*"`)
+		return nil, errors.New(`schema: the schema's options would replace the explicit rule "/*"`)
 	}
 	policy, err := policyOf(files)
 	if err != nil {
@@ -53,9 +52,9 @@ func Policy(explicit interceptor.Policy, files ...protoreflect.FileDescriptor) (
 	return policy, nil
 }
 
-// Files returns the files of a registry in the order of their paths, for [Policy].
-// [protoregistry.GlobalFiles] has those of all generated code in the program, the
-// files of services that it only calls among them.
+// Files returns a registry's files, sorted by path, for [Policy].
+// [protoregistry.GlobalFiles] has a file for all generated code in the program, even
+// for services it only calls.
 func Files(registry *protoregistry.Files) []protoreflect.FileDescriptor {
 	var files []protoreflect.FileDescriptor
 	registry.RangeFiles(func(file protoreflect.FileDescriptor) bool {
@@ -72,7 +71,7 @@ func policyOf(files []protoreflect.FileDescriptor) (interceptor.Policy, error) {
 	policy := make(interceptor.Policy)
 	paths := make(map[protoreflect.FullName]string)
 	for _, file := range files {
-		// A placeholder stands for a file that could not be found.
+		// A placeholder stands for a file that wasn't found.
 		if file == nil || file.IsPlaceholder() {
 			return nil, errors.New("a file is nil or a placeholder")
 		}

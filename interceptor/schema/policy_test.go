@@ -17,7 +17,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-func TestEveryFieldOfAnOptionBecomesOneOfTheRule(t *testing.T) {
+func TestOptionFieldsBecomeRuleFields(t *testing.T) {
 	tests := map[string]struct {
 		option *policyv1.Rule
 		want   interceptor.Rule
@@ -52,7 +52,7 @@ func TestEveryFieldOfAnOptionBecomesOneOfTheRule(t *testing.T) {
 	checkPolicy(t, want, nil, file)
 }
 
-func TestSchemaSaysAllThatAPolicyCan(t *testing.T) {
+func TestSchemaCanSayEverythingAPolicyCan(t *testing.T) {
 	fields := (&policyv1.Rule{}).ProtoReflect().Descriptor().Fields()
 	if got, want := fields.Len()-1, reflect.TypeFor[verifier.Requirement]().NumField(); got != want {
 		t.Errorf("the schema has %d fields beside access, want %d", got, want)
@@ -62,7 +62,7 @@ func TestSchemaSaysAllThatAPolicyCan(t *testing.T) {
 	}
 }
 
-func TestOptionOfAServiceIsTheRuleOfItsOtherMethods(t *testing.T) {
+func TestServicesOptionAppliesToItsOtherMethods(t *testing.T) {
 	file := link(t, fileOf("test.proto",
 		service{name: "S", option: scopes("service"), methods: map[string]*policyv1.Rule{
 			"Own":  {Permissions: []string{"method"}},
@@ -76,7 +76,7 @@ func TestOptionOfAServiceIsTheRuleOfItsOtherMethods(t *testing.T) {
 	}, nil, file)
 }
 
-func TestExplicitRuleStandsInPlaceOfWhatTheSchemaSays(t *testing.T) {
+func TestExplicitRuleOverridesTheSchema(t *testing.T) {
 	file := link(t, fileOf("test.proto",
 		service{name: "S", option: scopes("service"), methods: map[string]*policyv1.Rule{
 			"A": scopes("a"), "B": scopes("b"), "C": nil,
@@ -127,7 +127,7 @@ func TestExplicitRuleStandsInPlaceOfWhatTheSchemaSays(t *testing.T) {
 	}
 }
 
-func TestExplicitRuleOfEverythingCanOnlyClose(t *testing.T) {
+func TestExplicitRuleForEverythingCanOnlyClose(t *testing.T) {
 	file := link(t, fileOf("test.proto", service{name: "S", option: scopes("service")}))
 	closed := interceptor.Rule{Access: interceptor.AccessDenied}
 	checkPolicy(t, interceptor.Policy{
@@ -139,7 +139,7 @@ func TestExplicitRuleOfEverythingCanOnlyClose(t *testing.T) {
 	}
 }
 
-func TestPolicyChangesNothingThatItWasGiven(t *testing.T) {
+func TestPolicyDoesNotChangeItsArguments(t *testing.T) {
 	file := link(t, fileOf("test.proto", service{name: "S", option: scopes("service")}))
 	explicit := interceptor.Policy{"/test.S/A": {}}
 	policy, err := schema.Policy(explicit, file)
@@ -153,7 +153,7 @@ func TestPolicyChangesNothingThatItWasGiven(t *testing.T) {
 	checkPolicy(t, interceptor.Policy{"/test.S/*": needs(verifier.Requirement{Scopes: []string{"service"}})}, nil, file)
 }
 
-func TestErrorOfAnOptionNamesTheFileAndTheProcedure(t *testing.T) {
+func TestOptionErrorNamesTheFileAndProcedure(t *testing.T) {
 	const what = "its option asks for more than ACCESS_PUBLIC"
 	wrong := &policyv1.Rule{Access: public, Scopes: []string{"a"}}
 	ofService := link(t, fileOf("dir/s.proto", service{name: "S", option: wrong}))
@@ -165,7 +165,7 @@ func TestErrorOfAnOptionNamesTheFileAndTheProcedure(t *testing.T) {
 	checkError(t, err, "schema: dir/m.proto: /test.S/M: "+what)
 }
 
-func TestOptionThatIsOverriddenMustStillBeRight(t *testing.T) {
+func TestOverriddenOptionMustStillBeValid(t *testing.T) {
 	file := link(t, fileOf("test.proto", service{name: "S", option: scopes("")}))
 	_, err := schema.Policy(interceptor.Policy{"/test.S/*": {}}, file)
 	checkError(t, err, "is not a scope")
@@ -214,7 +214,7 @@ func TestContradictoryOptionIsRefused(t *testing.T) {
 	}
 }
 
-func TestPolicyNeedsFilesThatAreThere(t *testing.T) {
+func TestPolicyNeedsFiles(t *testing.T) {
 	_, err := schema.Policy(interceptor.Policy{"/test.S/M": {}})
 	checkError(t, err, "needs a file")
 	_, err = schema.Policy(nil, nil)
@@ -227,14 +227,14 @@ type placeholder struct{ protoreflect.FileDescriptor }
 
 func (placeholder) IsPlaceholder() bool { return true }
 
-func TestServiceOfTwoFilesIsRefused(t *testing.T) {
+func TestServiceInTwoFilesIsRefused(t *testing.T) {
 	one := link(t, fileOf("one.proto", service{name: "S", option: scopes("a")}))
 	two := link(t, fileOf("two.proto", service{name: "S"}))
 	_, err := schema.Policy(nil, one, two)
 	checkError(t, err, "schema: two.proto: service test.S is in one.proto already")
 }
 
-func TestFilesOfARegistryAreInTheOrderOfTheirPaths(t *testing.T) {
+func TestFilesAreSortedByPath(t *testing.T) {
 	registry := new(protoregistry.Files)
 	for _, name := range []string{"B", "C", "A"} {
 		if err := registry.RegisterFile(link(t, fileOf(name+".proto", service{name: name}))); err != nil {

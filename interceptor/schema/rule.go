@@ -32,7 +32,7 @@ func ruleOf(option *policyv1.Rule) (interceptor.Rule, error) {
 	return interceptor.Rule{Access: access, Require: require}, require.Validate()
 }
 
-// validate reports what cannot be seen in a Rule of Go any more.
+// validate reports what a Go Rule can't show any more.
 func validate(option *policyv1.Rule) error {
 	age := option.GetMaxAge()
 	switch {
@@ -40,7 +40,7 @@ func validate(option *policyv1.Rule) error {
 		// It may be a restriction.
 		return errors.New("its option has a field that this version of oidcrpc does not know")
 	case proto.Size(option) == 0:
-		return errors.New("its option says nothing: for any valid token it is access: ACCESS_REQUIRED")
+		return errors.New("its option says nothing: to ask for any valid token, write access: ACCESS_REQUIRED")
 	case age != nil && (age.GetSeconds() <= 0 || age.GetNanos() != 0):
 		return errors.New("its max_age must be whole seconds, and more than zero")
 	default:

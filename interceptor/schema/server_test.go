@@ -24,8 +24,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor/schema/policyv1"
 )
 
-// greetWith returns the descriptor of the greeting service with these options, as if
-// its proto had them.
+// greetWith returns the greeting service's descriptor with these options, as if its
+// proto had them.
 func greetWith(t *testing.T, s service) protoreflect.FileDescriptor {
 	t.Helper()
 	file := protodesc.ToFileDescriptorProto(greetv1.File_greet_v1_greet_proto)
@@ -95,7 +95,7 @@ type client struct {
 	greetv1connect.GreetServiceClient
 }
 
-// verdict makes a call and returns what came of it: the code, and the challenge.
+// verdict makes a call and returns its code and challenge.
 func (c client) verdict(ctx context.Context, method, token string) string {
 	header := http.Header{}
 	if token != "" {

@@ -15,7 +15,7 @@ import (
 
 const greetService = "/greet.v1.GreetService/"
 
-func TestVerdictsAreThoseOfAGoPolicyOfTheSameMeaning(t *testing.T) {
+func TestSchemaReachesTheVerdictsOfTheSameGoPolicy(t *testing.T) {
 	tests := []struct {
 		name    string
 		written interceptor.Policy
@@ -120,7 +120,7 @@ func tokensOf(issuer *verifiertest.Issuer) map[string]string {
 	}
 }
 
-func TestRPCThatLosesItsOptionNeedsAValidTokenAndNoMore(t *testing.T) {
+func TestRPCThatLosesItsOptionNeedsOnlyAValidToken(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	good, expired := issuer.Token(nil), issuer.Token(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})
 	before := map[string]*policyv1.Rule{
@@ -148,7 +148,7 @@ func TestRPCThatLosesItsOptionNeedsAValidTokenAndNoMore(t *testing.T) {
 	}
 }
 
-func TestRPCWithoutAnOptionOfItsOwnIsFoundForgotten(t *testing.T) {
+func TestCheckPolicyFindsRPCsWithoutAnOption(t *testing.T) {
 	file := greetWith(t, service{
 		option:  scopes("read"),
 		methods: map[string]*policyv1.Rule{"Greet": {Access: public}, "Collect": {Access: required}},
@@ -166,11 +166,11 @@ func TestRPCWithoutAnOptionOfItsOwnIsFoundForgotten(t *testing.T) {
 
 func newAuth(t *testing.T, issuer *verifiertest.Issuer, policy interceptor.Policy) *interceptor.Authenticator {
 	t.Helper()
-	tokens, err := verifier.New(issuer.Config())
+	v, err := verifier.New(issuer.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := interceptor.New(tokens, interceptor.WithRealm("greet"), interceptor.WithPolicy(policy))
+	auth, err := interceptor.New(v, interceptor.WithRealm("greet"), interceptor.WithPolicy(policy))
 	if err != nil {
 		t.Fatal(err)
 	}
