@@ -13,7 +13,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// NewConnectHandler returns an HTTP handler of the greeting and health services,
+// NewConnectHandler returns an HTTP handler for the greeting and health services,
 // secured by auth, for the Connect, gRPC and gRPC-Web protocols.
 func NewConnectHandler(auth *interceptor.Authenticator) http.Handler {
 	secured := connect.WithInterceptors(connectauth.NewInterceptor(auth))

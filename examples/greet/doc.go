@@ -1,3 +1,3 @@
-// Package greet holds the greeting service that the examples and tests share.
-// Its code is in greet/v1, generated from greet/v1/greet.proto.
+// Package greet holds the greeting service that the examples and tests share, with one
+// procedure of each kind. Its proto and generated code are in greet/v1.
 package greet

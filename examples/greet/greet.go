@@ -11,16 +11,16 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// greeting names the caller, whom the claims tell.
+// greeting names the caller, by its claims.
 func greeting(ctx context.Context, name string) string {
-	caller := "nobody"
+	caller := "a stranger"
 	if claims, ok := interceptor.ClaimsFromContext(ctx); ok {
 		caller = claims.Subject()
 	}
 	return fmt.Sprintf("Hello, %s, from %s!", name, caller)
 }
 
-// watch greets as often as it was asked to, or every second until the call ends.
+// watch greets as often as asked, or every second until the call ends.
 func watch(ctx context.Context, req *greetv1.WatchRequest, send func(*greetv1.WatchResponse) error) error {
 	for sent := int32(1); ; sent++ {
 		if err := send(&greetv1.WatchResponse{Greeting: greeting(ctx, req.GetName())}); err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// NewGRPCServer returns a grpc-go server of the greeting and health services,
-// secured by auth.
+// NewGRPCServer returns a grpc-go server for the greeting and health services, secured
+// by auth.
 func NewGRPCServer(auth *interceptor.Authenticator) *grpc.Server {
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(grpcauth.UnaryServerInterceptor(auth)),

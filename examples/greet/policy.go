@@ -5,8 +5,9 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// Policy says who may call what: anyone the health check, every valid token Greet
-// and Watch, others only what their token grants, and nobody what is not listed.
+// Policy says who may call what. The health check is open to all, and Greet and Watch
+// need a valid token. Collect and Converse need a token that grants them. Whatever isn't
+// listed is closed.
 var Policy = interceptor.Policy{
 	interceptor.HealthCheck: {Access: interceptor.AccessPublic},
 	interceptor.HealthList:  {Access: interceptor.AccessPublic},

@@ -17,11 +17,11 @@ import (
 
 func newAuth(t *testing.T) *interceptor.Authenticator {
 	t.Helper()
-	tokens, err := verifier.New(verifiertest.NewIssuer().Config())
+	v, err := verifier.New(verifiertest.NewIssuer().Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := interceptor.New(tokens, interceptor.WithPolicy(greet.Policy))
+	auth, err := interceptor.New(v, interceptor.WithPolicy(greet.Policy))
 	if err != nil {
 		t.Fatal(err)
 	}

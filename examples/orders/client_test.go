@@ -22,15 +22,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// protocols are the ways to call the service: the first is answered by grpc-go, the
-// others by connect-go.
+// protocols are the ways to call the service. grpc-go answers the first, and connect-go
+// the others.
 var protocols = map[string][]connect.ClientOption{
 	"gRPC":     {connect.WithGRPC()},
 	"gRPC-Web": {connect.WithGRPCWeb()},
 	"Connect":  nil,
 }
 
-// A server is the whole of the service on a port of its own, and its issuer.
+// A server is the whole service on its own port, with its issuer.
 type server struct {
 	issuer    *verifiertest.Issuer
 	url       string
@@ -64,11 +64,11 @@ func startServer(t *testing.T) *server {
 
 func newTestAuthenticator(t *testing.T, issuer *verifiertest.Issuer) *interceptor.Authenticator {
 	t.Helper()
-	tokens, err := verifier.New(issuer.Config())
+	v, err := verifier.New(issuer.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := newAuthenticator(tokens)
+	auth, err := newAuthenticator(v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ type client struct {
 	ordersv1connect.OrderServiceClient
 }
 
-// client returns one with a token of these claims, or without one for nil.
+// client returns one with a token for these claims, or without a token for nil.
 func (s *server) client(protocol string, claims map[string]any) client {
 	httpClient := &http.Client{Transport: s.transport}
 	if claims != nil {

@@ -8,7 +8,7 @@ import (
 var commands = template.Must(template.New("commands").Parse(
 	`Serving orders on {{.Addr}}. Stop with Ctrl-C. From the repository's root:
 
-TOKEN={{if .Token}}{{.Token}}{{else}}'a token of your issuer'{{end}}
+TOKEN={{if .Token}}{{.Token}}{{else}}'a token from your issuer'{{end}}
 
 curl -i -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
   -d '{"item":"tea","quantity":2}' http://{{.Addr}}/orders.v1.OrderService/CreateOrder
@@ -23,7 +23,7 @@ grpcurl -plaintext -H "Authorization: Bearer $TOKEN" \
 Leave the token out, or change a byte of it, to see the challenge.
 `))
 
-// printCommands prints how to call the service. A token of "" is the user's to get.
+// printCommands prints how to call the service. Without a token the user must get one.
 func printCommands(w io.Writer, addr, token string) error {
 	return commands.Execute(w, struct{ Addr, Token string }{addr, token})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// newConnectHandler returns a connect-go handler of the orders service.
+// newConnectHandler returns a connect-go handler for the orders service.
 func newConnectHandler(auth *interceptor.Authenticator, service *service) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(ordersv1connect.NewOrderServiceHandler(connectService{service},
@@ -69,13 +69,13 @@ func (s connectService) ImportOrders(
 	return connect.NewResponse(res), connectError(ctx, err)
 }
 
-// connectError is grpcError, and makes Connect's errors of gRPC's: the codes are the
-// same.
+// connectError does what grpcError does, and turns gRPC's errors into Connect's: the
+// codes are the same.
 func connectError(ctx context.Context, err error) error {
 	switch s, ok := status.FromError(err); {
 	case err == nil:
 		return nil
-	case errors.Is(err, errNobody):
+	case errors.Is(err, errNoSubject):
 		return connectauth.Refuse(ctx, err)
 	case ok:
 		return connect.NewError(connect.Code(s.Code()), errors.New(s.Message()))

@@ -13,7 +13,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// newGRPCServer returns a grpc-go server of the orders and health services.
+// newGRPCServer returns a grpc-go server for the orders and health services.
 func newGRPCServer(auth *interceptor.Authenticator, service *service) *grpc.Server {
 	srv := grpc.NewServer(grpcauth.ServerOptions(auth)...)
 	ordersv1.RegisterOrderServiceServer(srv, grpcService{service: service})
@@ -64,9 +64,9 @@ func (s grpcService) ImportOrders(
 	return stream.SendAndClose(res)
 }
 
-// grpcError refuses the caller where the service does not know whose orders to use.
+// grpcError refuses the caller if the service has no owner of the orders to go by.
 func grpcError(ctx context.Context, err error) error {
-	if errors.Is(err, errNobody) {
+	if errors.Is(err, errNoSubject) {
 		return grpcauth.Refuse(ctx, err)
 	}
 	return err

@@ -9,8 +9,9 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// startIssuer serves an issuer of our own on this host until ctx ends. It returns the configuration
-// that trusts it, and a token for an hour with all that the procedures ask.
+// startIssuer serves our own issuer on this host until ctx ends. It returns the
+// configuration that trusts it, and a token with everything the procedures ask, good
+// for an hour.
 func startIssuer(ctx context.Context) (config verifier.Config, token string, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

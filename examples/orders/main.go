@@ -1,10 +1,10 @@
-// Command orders serves the orders of its callers over gRPC, gRPC-Web and Connect, on
-// one port. Who may call what stands in v1/orders.proto, beside the rpcs.
+// Command orders serves its callers' orders over gRPC, gRPC-Web and Connect, on one
+// port. Who may call what stands in v1/orders.proto, beside the rpcs.
 //
 //	go run ./examples/orders
 //
-// trusts an issuer of its own, and prints a token and commands to try it with. It
-// serves until it is interrupted, and fails if it cannot start.
+// trusts its own issuer, and prints a token and commands to try it with. It serves
+// until you interrupt it, and fails if it cannot start.
 //
 //	go run ./examples/orders -issuer https://issuer.example/ -audience https://api.example
 //
@@ -30,7 +30,7 @@ import (
 )
 
 func main() {
-	issuer := flag.String("issuer", "", "the issuer's `URL`, exactly as tokens name it; none: one of our own")
+	issuer := flag.String("issuer", "", "the issuer's `URL`, exactly as tokens name it; without it, our own issuer")
 	audience := flag.String("audience", "", "the `name` of this service in tokens")
 	addr := flag.String("addr", "127.0.0.1:8080", "where to serve")
 	flag.Parse()
@@ -52,11 +52,11 @@ func run(ctx context.Context, stdout io.Writer, issuer, audience, addr string) e
 			return err
 		}
 	}
-	tokens, err := verifier.New(config)
+	v, err := verifier.New(config)
 	if err != nil {
 		return err
 	}
-	auth, err := newAuthenticator(tokens, interceptor.WithObserver(logRefusal))
+	auth, err := newAuthenticator(v, interceptor.WithObserver(logRefusal))
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-func TestNoProcedureIsForgotten(t *testing.T) {
+func TestEveryProcedureHasARule(t *testing.T) {
 	auth := newTestAuthenticator(t, verifiertest.NewIssuer())
 	served := grpcauth.Procedures(newGRPCServer(auth, &service{}))
 	served = append(served, connectauth.Procedures(ordersv1.File_orders_v1_orders_proto)...)
@@ -33,7 +33,7 @@ func TestProceduresAskWhatTheProtoSays(t *testing.T) {
 	watch := func(ctx context.Context, c client) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		_, _ = c.create(ctx, "tea") // so that there is something to see for who may
+		_, _ = c.create(ctx, "tea") // so that a caller who may watch sees something
 		next, err := c.watch(ctx)
 		if err == nil {
 			_, err = next()
@@ -43,7 +43,7 @@ func TestProceduresAskWhatTheProtoSays(t *testing.T) {
 	imports := func(ctx context.Context, c client) error { _, err := c.imports(ctx, "tea"); return err }
 	now := time.Now()
 	var (
-		nobody   map[string]any
+		stranger map[string]any
 		nothing  = map[string]any{"sub": "alice"}
 		reader   = map[string]any{"scope": "orders:read"}
 		writer   = map[string]any{"scope": "orders:write"}
@@ -70,21 +70,21 @@ func TestProceduresAskWhatTheProtoSays(t *testing.T) {
 		want      connect.Code
 		challenge string
 	}{
-		{"list, nobody", list, nobody, unauthenticated, realm},
+		{"list, stranger", list, stranger, unauthenticated, realm},
 		{"list, nothing granted", list, nothing, denied, readScope},
 		{"list, reader", list, reader, ok, ""},
 		{"list, writer", list, writer, ok, ""},
-		{"create, nobody", create, nobody, unauthenticated, realm},
+		{"create, stranger", create, stranger, unauthenticated, realm},
 		{"create, reader", create, reader, denied, writeScope},
 		{"create, writer", create, writer, ok, ""},
-		{"delete, nobody", remove, nobody, unauthenticated, realm},
-		{"delete, writer of unknown login", remove, writer, unauthenticated, loginAgain},
+		{"delete, stranger", remove, stranger, unauthenticated, realm},
+		{"delete, writer without a login time", remove, writer, unauthenticated, loginAgain},
 		{"delete, writer who logged in long ago", remove, longAgo, unauthenticated, loginAgain},
 		{"delete, writer who logged in just now", remove, justNow, connect.CodeNotFound, ""},
-		{"watch, nobody", watch, nobody, unauthenticated, realm},
+		{"watch, stranger", watch, stranger, unauthenticated, realm},
 		{"watch, nothing granted", watch, nothing, denied, readScope},
 		{"watch, writer", watch, writer, ok, ""},
-		{"import, nobody", imports, nobody, unauthenticated, realm},
+		{"import, stranger", imports, stranger, unauthenticated, realm},
 		{"import, writer", imports, writer, denied, permission},
 		{"import, partner who may not write", imports, partner, denied, writeScope},
 		{"import, importer", imports, importer, ok, ""},
@@ -108,7 +108,7 @@ func TestProceduresAskWhatTheProtoSays(t *testing.T) {
 	}
 }
 
-func TestHealthCheckIsOpenAndTheRestOfItIsClosed(t *testing.T) {
+func TestHealthCheckIsOpenAndOtherHealthProceduresAreClosed(t *testing.T) {
 	server := startServer(t)
 	alice := bearer{token: server.issuer.Token(nil), next: server.transport}
 	tests := []struct {

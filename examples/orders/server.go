@@ -9,10 +9,10 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor/schema"
 )
 
-// newAuthenticator enforces what orders.proto says. The health check is of somebody
-// else's proto, and what neither speaks of is closed.
+// newAuthenticator enforces what orders.proto says. The health check comes from another
+// proto, so its rules stand here. Whatever neither mentions is closed.
 func newAuthenticator(
-	tokens interceptor.TokenVerifier, options ...interceptor.Option,
+	v interceptor.TokenVerifier, options ...interceptor.Option,
 ) (*interceptor.Authenticator, error) {
 	policy, err := schema.Policy(interceptor.Policy{
 		interceptor.HealthCheck: {Access: interceptor.AccessPublic},
@@ -24,11 +24,11 @@ func newAuthenticator(
 		return nil, err
 	}
 	options = append(options, interceptor.WithRealm("orders"), interceptor.WithPolicy(policy))
-	return interceptor.New(tokens, options...)
+	return interceptor.New(v, options...)
 }
 
-// newHandler serves both stacks on one port: gRPC by grpc-go, and Connect and
-// gRPC-Web by connect-go.
+// newHandler serves both stacks on one port: grpc-go serves gRPC, and connect-go serves
+// Connect and gRPC-Web.
 func newHandler(auth *interceptor.Authenticator) http.Handler {
 	service := &service{store: newStore()}
 	overGRPC, overConnect := newGRPCServer(auth, service), newConnectHandler(auth, service)

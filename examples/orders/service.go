@@ -12,20 +12,20 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// service is the order service of both stacks. Its procedures ask only whose orders
-// they are about: who may call them has been decided, as orders.proto says.
+// service is the order service that both stacks serve. Its procedures only ask whose
+// orders a call is about: orders.proto already decided who may call them.
 type service struct{ store *store }
 
 const maxImport = 1000 // orders in one call
 
-// errNobody refuses a good token that names no user, such as a machine's.
-var errNobody = errors.New("the token has no subject to own an order")
+// errNoSubject refuses a valid token that names no user, such as a machine's.
+var errNoSubject = errors.New("the token has no subject to own an order")
 
 // ownerOf returns the caller.
 func ownerOf(ctx context.Context) (string, error) {
 	claims, ok := interceptor.ClaimsFromContext(ctx)
 	if !ok || claims.Subject() == "" {
-		return "", errNobody
+		return "", errNoSubject
 	}
 	return claims.Subject(), nil
 }
@@ -73,13 +73,13 @@ func (s *service) remove(
 		return nil, err
 	}
 	if !s.store.remove(owner, req.GetId()) {
-		// Nor does it say whether it is somebody else's.
+		// This doesn't say whether it's another caller's.
 		return nil, status.Error(codes.NotFound, "there is no such order")
 	}
 	return &ordersv1.DeleteOrderResponse{}, nil
 }
 
-// watch returns when ctx ends, which it does at the latest with the caller's token.
+// watch returns when ctx ends, at the latest with the caller's token.
 func (s *service) watch(ctx context.Context, send func(*ordersv1.WatchOrdersResponse) error) error {
 	owner, err := ownerOf(ctx)
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *service) watch(ctx context.Context, send func(*ordersv1.WatchOrdersResp
 	}
 }
 
-// imports makes all orders that it receives, or none.
+// imports makes all orders it receives, or none.
 func (s *service) imports(
 	ctx context.Context, receive func() (*ordersv1.ImportOrdersRequest, error),
 ) (*ordersv1.ImportOrdersResponse, error) {

@@ -12,7 +12,7 @@ func as(subject string) map[string]any {
 	return map[string]any{"sub": subject, "scope": "orders:write", "permissions": "orders.import"}
 }
 
-func TestOrderIsSeenByItsOwnerAlone(t *testing.T) {
+func TestOnlyItsOwnerSeesAnOrder(t *testing.T) {
 	server := startServer(t)
 	for protocol := range protocols {
 		alice, bob := server.client(protocol, justLoggedIn("alice-"+protocol)), server.client(protocol, justLoggedIn("bob-"+protocol))
@@ -112,7 +112,7 @@ func TestTokenWithoutASubjectOwnsNothing(t *testing.T) {
 		for name, err := range map[string]error{
 			"list": list, "create": create, "delete": remove, "watch": watch, "import": imports,
 		} {
-			if codeOf(err) != connect.CodePermissionDenied || strings.Contains(err.Error(), errNobody.Error()) {
+			if codeOf(err) != connect.CodePermissionDenied || strings.Contains(err.Error(), errNoSubject.Error()) {
 				t.Errorf("%s, %s: %v", protocol, name, err)
 			}
 		}

@@ -10,11 +10,11 @@ import (
 	ordersv1 "github.com/oidcrpc/oidcrpc/examples/orders/v1"
 )
 
-// A store keeps orders in memory. Each belongs to its owner, and those of others are
-// as good as not there. An order is not changed once it is in the store.
+// A store keeps orders in memory. Each belongs to its owner, and no other caller can
+// tell that it exists. An order never changes in the store.
 type store struct {
 	mu      sync.Mutex
-	last    int           // the number of the newest order
+	last    int           // the newest order's number
 	orders  []owned       // the oldest first
 	changed chan struct{} // closed when there are new orders
 }
@@ -27,7 +27,7 @@ type owned struct {
 
 func newStore() *store { return &store{changed: make(chan struct{})} }
 
-// add adds orders, to which it gives their names, all at once.
+// add adds orders all at once, and names them.
 func (s *store) add(owner string, orders ...*ordersv1.Order) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,8 +41,8 @@ func (s *store) add(owner string, orders ...*ordersv1.Order) {
 	s.changed = make(chan struct{})
 }
 
-// after returns the owner's orders that are newer than a number, the number of the
-// newest of all, and a channel that is closed once there are more.
+// after returns the owner's orders above a number, the number of the newest order, and
+// a channel that closes once there are more.
 func (s *store) after(owner string, number int) (orders []*ordersv1.Order, last int, more <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,17 +14,17 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// A call is one row: what is sent, and what has to come of it.
+// A call is one row: what is sent, and what must happen.
 type call struct {
 	procedure     string
 	sent          string
 	authorization []string
 	invoke        func(*client, http.Header) error
-	code          connect.Code // 0 when the call is to be admitted
+	code          connect.Code // 0 for a call that must be admitted
 	challenge     string       // "" when there must be none
 }
 
-// calls are the rows of each protocol.
+// calls returns the rows for each protocol.
 func calls(issuer *verifiertest.Issuer) []call {
 	all := map[string]any{"scope": "greet:write", "permissions": []string{"converse"}}
 	bearer := func(claims map[string]any, options ...verifiertest.TokenOption) []string {
@@ -68,8 +68,8 @@ func calls(issuer *verifiertest.Issuer) []call {
 	}
 }
 
-// callAll makes every call over every protocol, prints a table of the outcomes and
-// returns an error if one of them is not as promised.
+// callAll makes every call over every protocol, prints a table with the outcomes and
+// returns an error unless all of them are as promised.
 func callAll(issuer *verifiertest.Issuer, servers servers) error {
 	clients := []*client{
 		newClient("gRPC", servers.grpc, connect.WithGRPC()),

@@ -38,8 +38,7 @@ func newClient(protocol, addr string, options ...connect.ClientOption) *client {
 	}
 }
 
-// try makes the call and returns its row, and whether its outcome is another than
-// was promised.
+// try makes the call and returns its row, and whether its outcome isn't as promised.
 func (c *client) try(call call) (row string, broken bool) {
 	header := make(http.Header)
 	for _, value := range call.authorization {
@@ -55,8 +54,8 @@ func (c *client) try(call call) (row string, broken bool) {
 	return strings.Join([]string{c.protocol, call.procedure, call.sent, name, challenge + place}, "\t"), broken
 }
 
-// challengeOf returns the challenge as it reached the client: as a header or trailer
-// or, where neither could travel, in the details of the error.
+// challengeOf returns the challenge as it reached the client: as a header or trailer,
+// or in the error's details where neither could travel.
 func challengeOf(err error) (challenge, place string) {
 	connectErr, ok := errors.AsType[*connect.Error](err)
 	if !ok {

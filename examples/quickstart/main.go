@@ -1,7 +1,7 @@
-// Command quickstart shows what callers of a secured server get: it starts an
-// issuer, a grpc-go server and a Connect server on this host, calls them over gRPC,
+// Command quickstart shows what callers get from a secured server. It starts an issuer,
+// a grpc-go server and a Connect server on this host. Then it calls them over gRPC,
 // gRPC-Web and Connect with good tokens and bad ones, and prints every outcome. It
-// fails if one is not as it should be.
+// fails if one isn't what it should be.
 //
 //	go run ./examples/quickstart
 //	go run ./examples/quickstart -serve
@@ -68,19 +68,19 @@ func startIssuer() (*verifiertest.Issuer, error) {
 	return issuer, nil
 }
 
-// servers are the addresses of two servers of the same services.
+// servers holds the addresses of two servers with the same services.
 type servers struct{ grpc, connect string }
 
-// startServers secures a server of each kind with one authenticator.
+// startServers secures a server for each stack with one authenticator.
 func startServers(issuer *verifiertest.Issuer) (servers, error) {
-	tokens, err := verifier.New(verifier.Config{
+	v, err := verifier.New(verifier.Config{
 		Issuer:    issuer.URL(),
 		Audiences: []string{verifiertest.Audience},
 	})
 	if err != nil {
 		return servers{}, err
 	}
-	auth, err := interceptor.New(tokens,
+	auth, err := interceptor.New(v,
 		interceptor.WithRealm("greet"),
 		interceptor.WithPolicy(greet.Policy),
 	)

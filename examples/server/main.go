@@ -1,5 +1,5 @@
-// Command server serves the greeting service of the examples over grpc-go and
-// Connect, secured by an issuer of your own:
+// Command server serves the greeting service of the examples over grpc-go and Connect,
+// and trusts your own issuer:
 //
 //	go run ./examples/server -issuer https://issuer.example/ -audience https://api.example
 package main
@@ -41,11 +41,11 @@ func main() {
 }
 
 func serve(config verifier.Config, addr, grpcAddr string) error {
-	tokens, err := verifier.New(config)
+	v, err := verifier.New(config)
 	if err != nil {
 		return err
 	}
-	auth, err := interceptor.New(tokens,
+	auth, err := interceptor.New(v,
 		interceptor.WithRealm("greet"),
 		interceptor.WithPolicy(greet.Policy),
 		interceptor.WithObserver(logDecision),
@@ -55,8 +55,8 @@ func serve(config verifier.Config, addr, grpcAddr string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := tokens.Ready(ctx); err != nil {
-		log.Printf("the issuer is not ready, which calls will be told: %v", err)
+	if err := v.Ready(ctx); err != nil {
+		log.Printf("the issuer isn't ready, so calls get Unavailable: %v", err)
 	}
 
 	grpcListener, err := net.Listen("tcp", grpcAddr)
