@@ -58,7 +58,7 @@ func newGuards(issuer *verifiertest.Issuer, alg string) ([]guard, error) {
 	}, nil
 }
 
-// A client calls a server that is guarded in one way, over one transport.
+// A client calls a server with one guard, over one transport.
 type client interface {
 	unary(ctx context.Context) error
 	upload(ctx context.Context, messages int) error

@@ -84,7 +84,7 @@ func serverOptions(g guard) []grpc.ServerOption {
 	}
 }
 
-// checkByPeer is what one writes around a library that knows tokens but no calls.
+// checkByPeer is what you write around a library that knows tokens but no calls.
 func checkByPeer(ctx context.Context, peer verify) error {
 	values := metadata.ValueFromIncomingContext(ctx, "authorization")
 	if len(values) != 1 {

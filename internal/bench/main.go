@@ -1,6 +1,6 @@
-// Command bench races this library against its peers, on tokens and in calls, and
-// prints the ratios: to the cryptography that nobody can do without, and to calls
-// without authentication.
+// Command bench races this library against its peers, on tokens and in calls. It prints
+// the ratios: to the cryptography that every verifier needs, and to calls without
+// authentication.
 //
 //	go run . [-rounds 6] [-run REGEXP] [-o results.json]
 //	go run . -plot results.json > plot.svg

@@ -25,7 +25,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// A verify judges one token.
+// A verify verifies one token.
 type verify func(ctx context.Context, s *sample) error
 
 // A peer is a library that verifies access tokens, set up as its documentation says:
@@ -36,8 +36,8 @@ type peer struct {
 	start  func(issuer *verifiertest.Issuer, alg string) (verify, error)
 }
 
-// peers are in the order of the tables. The first does nothing but what no verifier
-// can do without.
+// peers are in the order of the tables. The first does only what every verifier must
+// do.
 var peers = []peer{
 	{cryptoOnly, "std", cryptoAlone},
 	{"go-jose", "github.com/go-jose/go-jose/v4", goJose},
@@ -72,7 +72,7 @@ func startOurs(issuer *verifiertest.Issuer, alg string, cacheSize int) (verify, 
 	}, nil
 }
 
-// claims are the registered ones and those that an authorization reads.
+// claims are the registered ones, and others that a policy reads.
 type claims struct {
 	jwt.RegisteredClaims
 

@@ -28,7 +28,7 @@ func plotFile(w io.Writer, path string) error {
 	return err
 }
 
-// A panel is a group of bars of one unit.
+// A panel is a group of bars with one unit.
 type panel struct {
 	title string
 	unit  float64 // how much a full width is

@@ -26,7 +26,8 @@ type Result struct {
 }
 
 // race times the contestants in turns, so that whatever slows the machine down slows
-// all of them. Results of one round compare; the times of two rounds may not.
+// all of them. Results from one round are comparable, and times from two rounds may not
+// be.
 func race(contestants []contestant, rounds int, slice time.Duration) ([]Result, error) {
 	results := make([]Result, len(contestants))
 	counts := make([]int, len(contestants))
@@ -90,8 +91,8 @@ func allocations(c contestant, n int) (count, bytes float64, err error) {
 // nanos is the median of the rounds.
 func (r *Result) nanos() float64 { return median(r.Nanos) }
 
-// times returns how many times longer r took than base: the median of the rounds'
-// ratios.
+// times returns how many times longer r took than base: the median ratio over all
+// rounds.
 func (r *Result) times(base *Result) float64 {
 	ratios := make([]float64, len(r.Nanos))
 	for i := range ratios {
@@ -100,8 +101,8 @@ func (r *Result) times(base *Result) float64 {
 	return median(ratios)
 }
 
-// minus returns how many nanoseconds longer r took than base: the median of the
-// rounds' differences.
+// minus returns how many nanoseconds longer r took than base: the median difference
+// over all rounds.
 func (r *Result) minus(base *Result) float64 {
 	differences := make([]float64, len(r.Nanos))
 	for i := range differences {

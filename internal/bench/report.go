@@ -17,7 +17,7 @@ type Race struct {
 	Results []Result `json:"results"`
 }
 
-// A Report is everything that one run has measured, and where.
+// A Report is everything one run has measured, and where.
 type Report struct {
 	Date       string            `json:"date"`
 	Machine    string            `json:"machine"`
@@ -48,7 +48,7 @@ func cpu() string {
 	return "unknown CPU"
 }
 
-// versions returns those of the peers and of the frameworks.
+// versions returns the peers' and the frameworks' versions.
 func versions() map[string]string {
 	modules := []string{"google.golang.org/grpc", "connectrpc.com/connect", "github.com/golang-jwt/jwt/v5"}
 	for _, p := range peers {
@@ -66,7 +66,7 @@ func versions() map[string]string {
 	return found
 }
 
-// result returns what a contestant of a race took, or nil if it was not run.
+// result returns what a contestant in a race took, or nil if it wasn't run.
 func (r *Report) result(race, name string) *Result {
 	for i := range r.Races {
 		if r.Races[i].Name != race {

@@ -13,8 +13,8 @@ import (
 
 var algorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
 
-// A sample is a token and, for those who do nothing but cryptography, what they need
-// of it.
+// A sample is a token, and its parts for a contestant that does nothing but
+// cryptography.
 type sample struct {
 	token             string
 	signed, signature []byte
@@ -45,7 +45,7 @@ func mint(issuer *verifiertest.Issuer, alg string, n int, options ...verifiertes
 	return samples
 }
 
-// typicalClaims are those of an access token as large issuers make them.
+// typicalClaims are what large issuers put into an access token.
 func typicalClaims() map[string]any {
 	now := time.Now()
 	id := fmt.Sprintf("%08x-6d2b-4c0e-9b57-%012x", now.Unix(), now.UnixNano()&(1<<48-1))
@@ -74,5 +74,5 @@ func forge(issuer *verifiertest.Issuer, alg string) *sample {
 	}))[0]
 }
 
-// garbage is as long as a token, of characters that a token may have, and none.
+// garbage is as long as a token, and has the same characters, but is none.
 var garbage = newSample(strings.Repeat("not-a-token.", 100))

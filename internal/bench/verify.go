@@ -13,9 +13,9 @@ import (
 
 const (
 	ringSize  = 5000 // different tokens of an algorithm
-	smallRing = 1000 // tokens that ours remembers when it should have forgotten them by the next time
+	smallRing = 1000 // tokens for a cache that should have forgotten each by the next time
 
-	// The shorter a slice, the closer in time are those that are compared.
+	// The shorter a slice, the closer in time are the contestants.
 	verifySlice = 10 * time.Millisecond
 )
 
@@ -36,13 +36,13 @@ func newMintage(issuer *verifiertest.Issuer, alg string) *mintage {
 	}
 }
 
-// A workload is a way in which tokens come.
+// A workload is a way in which tokens arrive.
 type workload struct {
 	name      string
 	samples   func(*mintage) []*sample
 	accept    bool
 	parallel  bool
-	cacheSize int // of ours
+	cacheSize int // in our verifier
 }
 
 var workloads = []workload{
@@ -149,8 +149,8 @@ func inParallel(name string, halves ...contestant) contestant {
 	}}
 }
 
-// scalingRace shows what a second core adds to remembered tokens, beside what it adds
-// to arithmetic, which is all that this machine has to give.
+// scalingRace shows what a second core adds to remembered tokens, and what it adds to
+// arithmetic: this machine can't give more.
 func scalingRace(issuer *verifiertest.Issuer, rounds int) (Race, error) {
 	m := newMintage(issuer, "RS256")
 	var contestants []contestant

@@ -11,13 +11,13 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// identityOf is what a handler should see of a client of the provider.
+// identityOf returns what a handler should see of the provider's client.
 func identityOf(p *provider, client string, scopes ...string) string {
 	return fmt.Sprintf("iss=%s sub=account-of-%s client_id=%s aud=[%q] scope=%q jti=token-1",
 		p.url, client, client, audience, scopes)
 }
 
-func TestHandlersOfBothStacksSeeTheClaimsOfTheProvidersToken(t *testing.T) {
+func TestHandlersOnBothStacksSeeTheTokensClaims(t *testing.T) {
 	p := startProvider(t, "", jose.RS256)
 	callers := startServers(t, p.config())
 	token := p.token(t, robot, "greet:read", "greet:write")
@@ -25,7 +25,7 @@ func TestHandlersOfBothStacksSeeTheClaimsOfTheProvidersToken(t *testing.T) {
 	forEachProcedure(t, callers, token, admitted(want))
 }
 
-func TestEverySignatureAlgorithmOfTheProviderIsAccepted(t *testing.T) {
+func TestEveryAlgorithmTheProviderSignsWithIsAccepted(t *testing.T) {
 	for _, alg := range []jose.SignatureAlgorithm{
 		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
 		jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
@@ -34,11 +34,11 @@ func TestEverySignatureAlgorithmOfTheProviderIsAccepted(t *testing.T) {
 			p := startProvider(t, "", alg)
 			config := p.config()
 			config.Algorithms = []string{string(alg)}
-			tokens, err := verifier.New(config)
+			v, err := verifier.New(config)
 			if err != nil {
 				t.Fatal(err)
 			}
-			claims, err := tokens.Verify(t.Context(), p.token(t, robot))
+			claims, err := v.Verify(t.Context(), p.token(t, robot))
 			if err != nil || claims.ClientID() != robot {
 				t.Errorf("got %v, %v", claims, err)
 			}
@@ -47,17 +47,17 @@ func TestEverySignatureAlgorithmOfTheProviderIsAccepted(t *testing.T) {
 }
 
 // The issuer's name decides both what iss has to be and where its metadata is.
-func TestIssuerIsDiscoveredWhateverItsPath(t *testing.T) {
+func TestIssuerIsDiscoveredUnderAnyPath(t *testing.T) {
 	for _, path := range []string{"", "/", "/tenant", "/tenant/"} {
 		t.Run("path "+path, func(t *testing.T) {
 			p := startProvider(t, path, jose.ES256)
 			config := p.config()
 			config.Algorithms = []string{"ES256"}
-			tokens, err := verifier.New(config)
+			v, err := verifier.New(config)
 			if err != nil {
 				t.Fatal(err)
 			}
-			claims, err := tokens.Verify(t.Context(), p.token(t, robot))
+			claims, err := v.Verify(t.Context(), p.token(t, robot))
 			if err != nil || claims.Issuer() != p.url {
 				t.Errorf("got %v, %v", claims, err)
 			}
@@ -65,7 +65,7 @@ func TestIssuerIsDiscoveredWhateverItsPath(t *testing.T) {
 	}
 }
 
-func TestScopesOfTheProviderDecideWhatAPolicyAdmits(t *testing.T) {
+func TestProvidersScopesSatisfyAPolicy(t *testing.T) {
 	p := startProvider(t, "", jose.RS256)
 	callers := startServers(t, p.config(), interceptor.WithRealm("greet"), interceptor.WithPolicy(interceptor.Policy{
 		"/greet.v1.GreetService/*": {Require: verifier.Requirement{Scopes: []string{"greet:write"}}},
@@ -93,8 +93,8 @@ func TestTokenForAnotherAudienceIsRefused(t *testing.T) {
 		`Bearer realm="api", error="invalid_token", error_description="the token is for another audience"`))
 }
 
-// What the provider issues unless a client is set to JWT. Nothing can be fetched for
-// it, so that the provider hears nothing of it either.
+// The provider issues these unless a client is set to JWT. Nothing can be fetched for
+// one, so the provider hears nothing about it.
 func TestOpaqueTokenIsRefusedWithoutAskingTheProvider(t *testing.T) {
 	p := startProvider(t, "", jose.RS256)
 	token := p.token(t, opaque)
@@ -106,15 +106,15 @@ func TestOpaqueTokenIsRefusedWithoutAskingTheProvider(t *testing.T) {
 }
 
 // The provider's access tokens have the claims of RFC 9068, but typ JWT.
-func TestStrictProfileRefusesTheProvidersTokensByTheirType(t *testing.T) {
+func TestRFC9068RefusesTheProvidersTokenType(t *testing.T) {
 	p := startProvider(t, "", jose.RS256)
 	config := p.config()
 	config.RFC9068 = true
-	tokens, err := verifier.New(config)
+	v, err := verifier.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.Verify(t.Context(), p.token(t, robot)); verifier.CodeOf(err) != verifier.CodeInvalidToken {
+	if _, err := v.Verify(t.Context(), p.token(t, robot)); verifier.CodeOf(err) != verifier.CodeInvalidToken {
 		t.Errorf("got %v, want %s", err, verifier.CodeInvalidToken)
 	}
 }

@@ -24,15 +24,15 @@ type caller interface {
 	watchOn(ctx context.Context, token string) outcome
 }
 
-// startServers starts a server of each stack, both with one Authenticator, for the
-// length of the test. It returns a caller for each way to reach them.
+// startServers starts a server on each stack, both with one Authenticator, until the
+// test ends. It returns a caller for each way to reach them.
 func startServers(t *testing.T, config verifier.Config, options ...interceptor.Option) map[string]caller {
 	t.Helper()
-	tokens, err := verifier.New(config)
+	v, err := verifier.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, err := interceptor.New(tokens, options...)
+	auth, err := interceptor.New(v, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func startServers(t *testing.T, config verifier.Config, options ...interceptor.O
 	return callers
 }
 
-// An outcome is what a client learns of a call.
+// An outcome is what a client learns about a call.
 type outcome struct {
 	err        error
 	identity   string // as the handler saw it
@@ -60,7 +60,7 @@ func (o *outcome) addDetail(detail any) {
 	}
 }
 
-// A check says what the outcome of a call has to be.
+// A check says what the outcome must be.
 type check func(*testing.T, outcome)
 
 func admitted(identity string) check {
@@ -88,8 +88,8 @@ func refused(code codes.Code, reason, challenge string) check {
 	}
 }
 
-// unavailable expects nothing to be said of the token. It stores the delay after
-// which the caller is to try again.
+// unavailable expects nothing to be said about the token. It stores the delay before the
+// caller should try again.
 func unavailable(reason string, retryAfter *time.Duration) check {
 	return func(t *testing.T, o outcome) {
 		t.Helper()

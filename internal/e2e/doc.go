@@ -1,5 +1,5 @@
-// Package e2e tests the library against an OpenID provider that is not ours: that of
-// github.com/zitadel/oidc, which runs in the test's process and is reached over real
-// sockets. It is a module of its own, so that users of the library do not inherit the
-// provider's dependencies.
+// Package e2e tests the library against another project's OpenID provider. It's the one
+// from github.com/zitadel/oidc, which runs in the test's process behind real sockets.
+// The package is its own module, so users of the library don't inherit the provider's
+// dependencies.
 package e2e

@@ -10,10 +10,10 @@ import (
 
 func TestCallsAreUnavailableWhileTheProviderIsDownAndRecoverWithIt(t *testing.T) {
 	for name, test := range map[string]struct {
-		outage http.HandlerFunc // nil: nobody listens
+		outage http.HandlerFunc // nil: the port is closed
 		reason string
 	}{
-		"nobody listens": {nil, "JWKS_FETCH_FAILED"},
+		"the port is closed": {nil, "JWKS_FETCH_FAILED"},
 		"status 503": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}, "JWKS_FETCH_FAILED"},
@@ -50,7 +50,7 @@ func TestCallsAreUnavailableWhileTheProviderIsDownAndRecoverWithIt(t *testing.T)
 	}
 }
 
-func TestOutageAfterARotationIsHeldAgainstNoToken(t *testing.T) {
+func TestOutageAfterARotationRefusesNoToken(t *testing.T) {
 	p := startProvider(t, "", jose.RS256)
 	callers := startServers(t, p.config())
 	known := p.token(t, robot)

@@ -22,7 +22,7 @@ const (
 	otherAudience = "https://orders.example"
 )
 
-// The clients, each of which gets tokens of another kind.
+// The clients. Each gets another kind of token.
 const (
 	robot     = "robot"     // for our audience, and greet:write if it asks
 	visitor   = "visitor"   // for our audience, and never greet:write
@@ -167,7 +167,7 @@ func (p *provider) token(t *testing.T, client string, scopes ...string) string {
 	return token.AccessToken
 }
 
-// config is that of a service which trusts the provider.
+// config returns what a service that trusts the provider needs.
 func (p *provider) config() verifier.Config {
 	return verifier.Config{Issuer: p.url, Audiences: []string{audience}}
 }

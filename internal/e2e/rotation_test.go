@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-func TestTokenOfANewKeyIsAcceptedAtFirstSight(t *testing.T) {
+func TestTokenWithANewKeyIsAcceptedAtFirstSight(t *testing.T) {
 	p := startProvider(t, "", jose.RS256)
 	callers := startServers(t, p.config())
 	before := p.token(t, robot)
@@ -31,7 +31,7 @@ func TestTokenOfANewKeyIsAcceptedAtFirstSight(t *testing.T) {
 }
 
 // The provider lets its keys be cached for a day; KeysTTL is shorter and decides.
-func TestTokenOfAWithdrawnKeyIsRefusedOnceKeysTTLHasPassed(t *testing.T) {
+func TestTokenWithAWithdrawnKeyIsRefusedAfterKeysTTL(t *testing.T) {
 	p := startProvider(t, "", jose.RS256)
 	config := p.config()
 	config.KeysTTL = time.Second

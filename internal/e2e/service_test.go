@@ -17,7 +17,7 @@ import (
 func identity(ctx context.Context) string {
 	claims, ok := interceptor.ClaimsFromContext(ctx)
 	if !ok {
-		return "nobody"
+		return "a stranger"
 	}
 	return fmt.Sprintf("iss=%s sub=%s client_id=%s aud=%q scope=%q jti=%s",
 		claims.Issuer(), claims.Subject(), claims.ClientID(), claims.Audience(), claims.Scopes(), claims.ID())

@@ -16,9 +16,9 @@ import (
 
 const clientSecret = "correct horse battery staple"
 
-// storage is what the provider knows: its clients, and its keys. It has the methods
-// of the client credentials grant (RFC 6749, section 4.4) and of publishing keys;
-// any other would find the embedded interface nil.
+// storage is what the provider knows: its clients, and its keys. It has the methods for
+// the client credentials grant (RFC 6749, section 4.4) and for publishing keys. Any
+// other would find the embedded interface nil.
 type storage struct {
 	op.Storage
 
@@ -39,7 +39,7 @@ func (s *storage) ClientCredentials(_ context.Context, id, secret string) (op.Cl
 	return client, nil
 }
 
-// ClientCredentialsTokenRequest grants those of the scopes that the client may have.
+// ClientCredentialsTokenRequest grants the scopes that the client may have.
 func (s *storage) ClientCredentialsTokenRequest(
 	_ context.Context, id string, scopes []string,
 ) (op.TokenRequest, error) {

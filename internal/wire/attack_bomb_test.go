@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
-	_ "google.golang.org/grpc/encoding/gzip" // servers that do not know gzip are not bombed
+	_ "google.golang.org/grpc/encoding/gzip" // servers without gzip can't be bombed
 	"google.golang.org/protobuf/proto"
 
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
@@ -18,7 +18,7 @@ import (
 
 const bombSize = 32 << 20
 
-// newBomb returns a message that is a thousand times as large as it looks.
+// newBomb returns a message that is a thousand times larger than it looks.
 func newBomb(t *testing.T) []byte {
 	t.Helper()
 	message, err := proto.Marshal(&greetv1.GreetRequest{Name: strings.Repeat("a", bombSize)})
@@ -36,7 +36,7 @@ func newBomb(t *testing.T) []byte {
 	return compressed.Bytes()
 }
 
-// A cost is what a call without a token makes a server allocate.
+// A cost is how much a call without a token makes a server allocate.
 type cost struct {
 	name        string
 	least, most uint64
@@ -48,14 +48,14 @@ var (
 	all     = cost{"all of the message", bombSize, 1 << 40}
 )
 
-// limit is grpc-go's own, and what connect-go is given where it is given one.
+// limit is grpc-go's own. Some servers give it to connect-go, too.
 const limit = 4 << 20
 
-// Unary calls are read, decompressed and decoded before any interceptor runs. What that
-// may cost is bounded by the framework, if by anything: grpc-go has a limit of its own,
-// connect-go has none until it is given one. Middleware comes before, and streams are
-// judged before any of their messages is read.
-func TestWhatABombCostsBeforeItsCallerIsKnown(t *testing.T) {
+// Unary calls are read, decompressed and decoded before any interceptor runs. Only the
+// framework can bound what this costs. grpc-go has a limit, and connect-go has none
+// until it's given one. Middleware runs earlier, and a stream is decided before any
+// message is read.
+func TestBombWithoutATokenCostsWhatTheFrameworkAllows(t *testing.T) {
 	bomb := newBomb(t)
 	auth, _ := newLaxAuth(t)
 	limited := func(t *testing.T, auth *interceptor.Authenticator) *server {

@@ -15,8 +15,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// builtins are what servers are given beside their own services, by procedure. Each is
-// as closed as they are until a rule names it.
+// builtins are the procedures that servers get beside their own services. Each is as
+// closed as any other until a rule names it.
 var builtins = []string{
 	healthv1.Health_Check_FullMethodName,
 	healthv1.Health_List_FullMethodName,
@@ -30,8 +30,8 @@ func registerBuiltins(srv *grpc.Server) {
 	reflection.Register(srv)
 }
 
-// handleBuiltins stands for connectrpc.com/grpchealth and grpcreflect: what they say
-// does not matter here.
+// handleBuiltins stands for connectrpc.com/grpchealth and grpcreflect. Their answers
+// don't matter here.
 func handleBuiltins(mux *http.ServeMux, options ...connect.HandlerOption) {
 	for i, procedure := range builtins {
 		if i < 2 {
@@ -52,7 +52,7 @@ func TestHealthAndReflectionAreClosedWithoutARule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// An open service opens none whose name begins like its own.
+	// An open service opens no other whose name begins alike.
 	open, err := interceptor.New(tokens, interceptor.WithRealm(realm), interceptor.WithPolicy(interceptor.Policy{
 		healthv1.Health_Check_FullMethodName:     {Access: interceptor.AccessPublic},
 		"/grpc.reflection.v1.ServerReflection/*": {Access: interceptor.AccessPublic},
@@ -62,7 +62,7 @@ func TestHealthAndReflectionAreClosedWithoutARule(t *testing.T) {
 	}
 	for _, road := range roads() {
 		if road.format == formatConnect || road.format == formatStream {
-			continue // who speaks these speaks the others, and some of these are streams
+			continue // it also speaks the others, and some builtins are streams
 		}
 		for _, tt := range []struct {
 			name string

@@ -9,7 +9,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
 )
 
-// using returns a request's header with another method of HTTP.
+// using returns a request's header with another HTTP method.
 func using(method string, fields []field) []field {
 	changed := slices.Clone(fields)
 	for i := range changed {
@@ -20,8 +20,8 @@ func using(method string, fields []field) []field {
 	return changed
 }
 
-// The procedure has no side effects, so that Connect serves it by GET, whose
-// parameters everybody on the way writes into a log.
+// The procedure has no side effects, so Connect serves it by GET. Any proxy on the way
+// may write its parameters into a log.
 func TestTokenInAQueryIsNotRead(t *testing.T) {
 	auth, tokens := newLaxAuth(t)
 	token := tokens.issuer.Token(rights(nil))
@@ -56,9 +56,9 @@ func TestTokenInAQueryIsNotRead(t *testing.T) {
 	}
 }
 
-// Preflight requests of browsers, above all, carry no token. Nobody but a CORS layer
-// in front of us answers them.
-func TestNoOtherMethodOfHTTPReachesAHandler(t *testing.T) {
+// Above all, a browser's preflight request carries no token. A CORS layer in front of us
+// must answer it.
+func TestOtherHTTPMethodsReachNoHandler(t *testing.T) {
 	auth, tokens := newLaxAuth(t)
 	good := field{Name: "authorization", Value: "Bearer " + tokens.issuer.Token(rights(nil))}
 	preflight := []field{
@@ -66,7 +66,7 @@ func TestNoOtherMethodOfHTTPReachesAHandler(t *testing.T) {
 		{Name: "access-control-request-method", Value: "POST"},
 		{Name: "access-control-request-headers", Value: "authorization"},
 	}
-	without := [4]string{"405", "405", "405", "401"} // by the columns of the table of paths
+	without := [4]string{"405", "405", "405", "401"} // by the columns in the table of paths
 	for _, road := range roads() {
 		t.Run(road.name, func(t *testing.T) {
 			server := road.launch(t, auth)

@@ -9,8 +9,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// A disguise is a path that might reach a secured procedure while its rule is that of
-// another one, which here is open to everybody.
+// A disguise is a path that might reach a secured procedure under another one's rule.
+// Here every other procedure is open.
 type disguise struct {
 	path string
 	want columns
@@ -25,11 +25,11 @@ func disguises() []disguise {
 	const secured, redirected verdict = missingToken, "HTTP 307" // to the clean path
 	none := columns{unimplemented, unimplemented, notFound, notFound}
 	noPath := columns{unimplemented, reset, reset, reset}
-	// What net/http decodes is the real procedure again, to grpc-go and connect-go
-	// alike, and its rule is the real one.
+	// net/http decodes this to the real procedure, for grpc-go and connect-go alike, and
+	// its rule applies.
 	decoded := columns{unimplemented, secured, secured, secured}
 	unclean := columns{unimplemented, unimplemented, redirected, notFound}
-	// The middleware asks for a token before anybody learns what there is.
+	// The middleware asks for a token before a caller learns what exists.
 	unknown := columns{unimplemented, unimplemented, notFound, secured}
 	return []disguise{
 		{greet, columns{secured, secured, secured, secured}},
@@ -78,11 +78,11 @@ func disguises() []disguise {
 	}
 }
 
-func TestNoPathLeadsAroundTheRuleOfAProcedure(t *testing.T) {
+func TestNoPathAvoidsAProceduresRule(t *testing.T) {
 	auth, _ := newLaxAuth(t)
 	for _, road := range roads() {
 		if road.format == formatStream {
-			continue // it is not asked for unary procedures
+			continue // it has no unary procedures
 		}
 		t.Run(road.name, func(t *testing.T) {
 			server := road.launch(t, auth)
@@ -104,8 +104,8 @@ func TestNoPathLeadsAroundTheRuleOfAProcedure(t *testing.T) {
 	}
 }
 
-// A server may put its services under a prefix. What stands behind it is what is
-// asked for, and the middleware has to stand there, too.
+// A server may put its services under a prefix. The procedure follows it, and the
+// middleware belongs behind it.
 func TestPrefixBeforeTheProcedureChangesNoRule(t *testing.T) {
 	const prefix, greet = "/api", greetv1connect.GreetServiceGreetProcedure
 	auth, tokens := newLaxAuth(t)

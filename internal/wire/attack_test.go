@@ -17,7 +17,7 @@ type road struct {
 	column int // of the table of paths
 }
 
-// roads returns one for every kind of server and every protocol that it speaks.
+// roads returns one for every kind of server and every protocol it speaks.
 func roads() []road {
 	return []road{
 		{"grpc-go Serve", serveGRPC, formatGRPC, 0},
@@ -33,7 +33,7 @@ func roads() []road {
 	}
 }
 
-// procedures returns those that the road's format can ask for: a unary one, and one
+// procedures returns the ones that the road's format can ask for: a unary one, and one
 // that streams in both directions.
 func (r road) procedures() []string {
 	switch r.format {
@@ -67,8 +67,8 @@ func (s *server) exchange(t *testing.T, fields []field, body []byte) reply {
 	return reply
 }
 
-// newLaxAuth secures the service and nothing else: an attack on it succeeds if it
-// only falls under the rule of other procedures.
+// newLaxAuth secures the service and nothing else: an attack succeeds if only it falls
+// under another procedure's rule.
 func newLaxAuth(t *testing.T) (*interceptor.Authenticator, *judge) {
 	t.Helper()
 	tokens := newJudge(t)
@@ -141,7 +141,7 @@ func wouldBeTokens(token string) []wouldBeToken {
 		{"an underscore for a letter", named("authorization_"), missingToken},
 		{"a cookie", []field{{Name: "cookie", Value: "authorization=Bearer " + token}}, missingToken},
 
-		// HTTP allows none of these, and the servers need none of our help to say so.
+		// HTTP allows none of these, and the servers refuse them without our help.
 		{"a name in upper case", named("Authorization"), reset},
 		{"a name with a space", named("authorization "), reset},
 		{"a NUL", one("Bearer " + token + "\x00"), reset},
@@ -151,7 +151,7 @@ func wouldBeTokens(token string) []wouldBeToken {
 	}
 }
 
-func TestNothingButOneGoodTokenIsAGoodToken(t *testing.T) {
+func TestOnlyOneGoodTokenIsAccepted(t *testing.T) {
 	auth, tokens := newLaxAuth(t)
 	attempts := wouldBeTokens(tokens.issuer.Token(rights(nil)))
 	for _, road := range roads() {

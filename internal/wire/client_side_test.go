@@ -9,11 +9,11 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// Whoever installs the interceptor on a client by mistake has neither secured nor
-// broken it: no credential is judged, added, or taken away.
+// On a client the interceptor is a mistake, and must neither secure nor break it: no
+// credential is verified, added, or taken away.
 func TestInterceptorOnAClientDoesNothing(t *testing.T) {
 	auth, tokens := newAuth(t)
-	stranger, err := interceptor.New(newJudge(t)) // would refuse whatever it is asked about
+	stranger, err := interceptor.New(newJudge(t)) // would refuse every call
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// Whoever can make a server write a line for each call can fill its disk. All the
-// calls here are refused, and none is worth a line: not of ours, of net/http, or of
-// grpc-go.
+// An attacker who can make a server write a line for each call can fill its disk. All
+// calls here are refused, and none is worth a line: not from us, net/http or grpc-go.
 func TestFloodOfRefusedCallsIsSilent(t *testing.T) {
 	const each = 60 // calls of every kind on every path
 	auth, tokens := newAuth(t)

@@ -28,7 +28,7 @@ func refuse(ctx context.Context, s stream) error {
 	return s.refuse(ctx, errors.New("the greeting is another customer's"))
 }
 
-// refuseForAScope returns the refusal within an error of its own, as middleware might.
+// refuseForAScope returns the refusal within another error, as middleware might.
 func refuseForAScope(ctx context.Context, s stream) error {
 	claims, _ := interceptor.ClaimsFromContext(ctx)
 	err := verifier.Requirement{Scopes: []string{"greet:admin"}}.Check(claims)
@@ -40,7 +40,7 @@ func refuseForTheUser(ctx context.Context, s stream) error {
 	return s.refuse(ctx, verifier.Requirement{ACRValues: []string{"mfa"}, MaxAge: time.Hour}.Check(claims))
 }
 
-// returnAnAuthError returns what a handler may have from a token of its own.
+// returnAnAuthError returns what a handler may have from its own calls.
 func returnAnAuthError(context.Context, stream) error {
 	return &verifier.AuthError{Code: verifier.CodeInsufficientScope, Message: "m", Scopes: []string{"downstream"}}
 }
@@ -66,7 +66,7 @@ var lateRefusals = []lateRefusal{
 	{handler: sendsHeaderThenRefuses, kinds: []kind{serverStream, bidiStream}, sent: true, want: notAllowed()},
 }
 
-func TestEveryPathTellsALateRefusalAlike(t *testing.T) {
+func TestEveryPathReportsALateRefusalAlike(t *testing.T) {
 	auth, tokens := newAuth(t)
 	authorization := bearer(tokens.issuer.Token(rights(nil)))
 	for _, path := range paths() {
@@ -92,8 +92,8 @@ func TestEveryPathTellsALateRefusalAlike(t *testing.T) {
 	}
 }
 
-// What is no refusal of ours is what the framework makes of any error.
-func TestNoPathRelaysAnAuthErrorThatIsMerelyReturned(t *testing.T) {
+// The framework treats such an error like any other.
+func TestNoPathTreatsAReturnedAuthErrorAsARefusal(t *testing.T) {
 	auth, tokens := newAuth(t)
 	want := outcome{code: codes.Unknown, message: "insufficient_scope: m"}
 	for _, path := range paths() {

@@ -10,12 +10,12 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// grpcLog has the warnings and errors of grpc-go's servers. There is one logger for
-// all of a process.
+// grpcLog has the warnings and errors from grpc-go's servers. All servers in a process
+// share one logger.
 var grpcLog logbook
 
-// processLog has what anybody writes by package log or log/slog without being told
-// where to.
+// processLog has everything that's written with the defaults of packages log and
+// log/slog.
 var processLog logbook
 
 func TestMain(m *testing.M) {

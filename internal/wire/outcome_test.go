@@ -13,6 +13,9 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
+// maxTokenBytes is the longest token that is accepted.
+const maxTokenBytes = verifier.MaxTokenBytes
+
 // An outcome is what a call with certain credentials comes to.
 type outcome struct {
 	name          string
@@ -43,7 +46,7 @@ func outcomes(tokens *judge) []outcome {
 		noCredentials("no credentials", nil),
 		noCredentials("another scheme", []string{"Basic YWRhOmxvdmVsYWNl"}),
 		invalidRequest("two values", append(bearer(good), bearer(good)...)),
-		invalidRequest("a token that is too long", bearer(strings.Repeat("a", verifier.MaxTokenBytes+1))),
+		invalidRequest("a token that is too long", bearer(strings.Repeat("a", maxTokenBytes+1))),
 
 		invalidToken("no JWS", bearer("token"), "MALFORMED_TOKEN", "the token is not a compact JWS"),
 		invalidToken("a forbidden header", bearer(tokens.issuer.Token(rights(nil), verifiertest.WithHeader("crit", []string{"exp"}))),
@@ -66,7 +69,7 @@ func outcomes(tokens *judge) []outcome {
 		insufficientScope("the scope of the baseline is missing", bearer(rightsWith("scope", ruleScope))),
 		insufficientPermissions("a permission is missing", bearer(rightsWith("permissions", nil))),
 
-		unavailable("keys that cannot be had", bearer(tokens.downToken)),
+		unavailable("unavailable keys", bearer(tokens.downToken)),
 		internal("an unknown error of the verifier", bearer(faultyToken)),
 		internal("a verifier that answers nothing", bearer(careless)),
 	}

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-func TestEveryPathTellsEveryOutcomeAlike(t *testing.T) {
+func TestEveryPathReportsEveryOutcomeAlike(t *testing.T) {
 	auth, tokens := newAuth(t)
 	outcomes := outcomes(tokens)
 	for _, path := range paths() {

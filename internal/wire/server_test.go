@@ -17,7 +17,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// A server is a secured service on a port of its own.
+// A server is a secured service on its own port.
 type server struct {
 	addr    string
 	service *service
