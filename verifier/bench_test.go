@@ -37,7 +37,7 @@ func BenchmarkHostileToken(b *testing.B) {
 var hostileAlgorithms = []string{"RS256", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
 // room is the JSON that a token has room for, beside what else it needs.
-const room = verifier.MaxTokenBytes/4*3 - 512
+const room = maxTokenBytes/4*3 - 512
 
 func hostileTokens(issuer *verifiertest.Issuer) []hostileToken {
 	header := func(raw string) string { return issuer.Token(nil, verifiertest.WithRawHeader(raw)) }
@@ -46,8 +46,8 @@ func hostileTokens(issuer *verifiertest.Issuer) []hostileToken {
 	tokens := []hostileToken{
 		{"form/16 MiB", strings.Repeat("a", 16<<20)},
 		{"form/a million dots", strings.Repeat(".", 1<<20)},
-		{"form/16 KiB of dots", strings.Repeat(".", verifier.MaxTokenBytes)},
-		{"form/16 KiB without a dot", strings.Repeat("a", verifier.MaxTokenBytes)},
+		{"form/16 KiB of dots", strings.Repeat(".", maxTokenBytes)},
+		{"form/16 KiB without a dot", strings.Repeat("a", maxTokenBytes)},
 		{"form/a signature of 11 KiB", issuer.Token(nil, verifiertest.WithSignature(func([]byte) []byte {
 			return make([]byte, 11<<10)
 		}))},
@@ -130,7 +130,7 @@ func refuseWithinLimits(b *testing.B, v *verifier.Verifier, token string) {
 		start := time.Now()
 		claims, err := v.Verify(b.Context(), token)
 		quickest = min(quickest, time.Since(start))
-		if claims != nil || err == nil {
+		if !claims.IsZero() || err == nil {
 			b.Fatal("accepted")
 		}
 	}

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/oidcrpc/oidcrpc/internal/field"
@@ -17,9 +18,9 @@ type Challenge struct {
 // A Param is one parameter of a [Challenge]: a name and its unquoted value.
 type Param struct{ Name, Value string }
 
-// Param returns the value of the first parameter of that name, in any case, or ""
-// when there is none.
-func (c Challenge) Param(name string) string {
+// Value returns the value of the first parameter with that name, in any case, or "" when
+// there is none.
+func (c Challenge) Value(name string) string {
 	for _, p := range c.Params {
 		if strings.EqualFold(p.Name, name) {
 			return p.Value
@@ -72,4 +73,140 @@ func token68Rune(r rune) rune {
 		return r
 	}
 	return '_'
+}
+
+// ParseChallenges reads the values of WWW-Authenticate fields, as a client
+// receives them in headers or trailers. Each value may hold several challenges,
+// with token or quoted-string parameters and empty list elements (RFC 9110,
+// sections 5.6.1 and 11.6.1). A value that is no list of challenges is an error.
+func ParseChallenges(values []string) ([]Challenge, error) {
+	var challenges []Challenge
+	for _, value := range values {
+		p := challengeParser{rest: value}
+		for p.next() {
+			challenge, ok := p.challenge()
+			if !ok {
+				return nil, fmt.Errorf("verifier: %q is not a list of challenges", value)
+			}
+			challenges = append(challenges, challenge)
+		}
+	}
+	return challenges, nil
+}
+
+type challengeParser struct{ rest string }
+
+// next skips list separators and reports whether another element follows.
+func (p *challengeParser) next() bool {
+	p.rest = strings.TrimLeft(p.rest, ", \t")
+	return p.rest != ""
+}
+
+func (p *challengeParser) challenge() (Challenge, bool) {
+	c := Challenge{Scheme: p.take(field.IsTokenChar)}
+	if c.Scheme == "" {
+		return c, false
+	}
+	if !strings.HasPrefix(p.rest, " ") {
+		return c, p.endOfElement()
+	}
+	p.rest = strings.TrimLeft(p.rest, " ")
+	if token68, ok := p.token68(); ok {
+		c.Token68 = token68
+		return c, true
+	}
+	separated := p.endOfElement() // by a comma, so that another challenge may follow
+	for p.next() {
+		param, found, ok := p.param()
+		if !ok {
+			return c, false
+		}
+		if !found { // the next challenge begins
+			return c, separated
+		}
+		separated = true
+		c.Params = append(c.Params, param)
+		if !p.endOfElement() {
+			return c, false
+		}
+	}
+	return c, true
+}
+
+// token68 takes a token68 that is all there is up to the end of its element:
+// anything else is a parameter.
+func (p *challengeParser) token68() (string, bool) {
+	ahead := *p
+	value := ahead.take(field.IsToken68Char)
+	if value == "" {
+		return "", false
+	}
+	value += ahead.take(func(c byte) bool { return c == '=' })
+	if !ahead.endOfElement() {
+		return "", false
+	}
+	*p = ahead
+	return value, true
+}
+
+// param takes a parameter; it is not found when what follows is a scheme.
+func (p *challengeParser) param() (param Param, found, ok bool) {
+	ahead := *p
+	param.Name = ahead.take(field.IsTokenChar)
+	ahead.skipSpace()
+	if param.Name == "" {
+		return param, false, false
+	}
+	if !strings.HasPrefix(ahead.rest, "=") {
+		return param, false, true
+	}
+	ahead.rest = ahead.rest[1:]
+	ahead.skipSpace()
+	if strings.HasPrefix(ahead.rest, `"`) {
+		param.Value, ok = ahead.quotedString()
+	} else {
+		param.Value = ahead.take(field.IsTokenChar)
+		ok = param.Value != ""
+	}
+	*p = ahead
+	return param, true, ok
+}
+
+func (p *challengeParser) quotedString() (string, bool) {
+	var b strings.Builder
+	for i := 1; i < len(p.rest); i++ {
+		c := p.rest[i]
+		switch {
+		case c == '"':
+			p.rest = p.rest[i+1:]
+			return b.String(), true
+		case c == '\\' && i+1 < len(p.rest):
+			i++
+			c = p.rest[i]
+		}
+		if c < 0x20 && c != '\t' || c == 0x7F {
+			return "", false
+		}
+		b.WriteByte(c)
+	}
+	return "", false
+}
+
+func (p *challengeParser) take(accept func(byte) bool) string {
+	n := 0
+	for n < len(p.rest) && accept(p.rest[n]) {
+		n++
+	}
+	taken := p.rest[:n]
+	p.rest = p.rest[n:]
+	return taken
+}
+
+func (p *challengeParser) skipSpace() { p.rest = strings.TrimLeft(p.rest, " \t") }
+
+// endOfElement reports whether nothing but white space stands before the next
+// comma or the end.
+func (p *challengeParser) endOfElement() bool {
+	rest := strings.TrimLeft(p.rest, " \t")
+	return rest == "" || rest[0] == ','
 }

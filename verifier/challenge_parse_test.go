@@ -84,7 +84,7 @@ func TestParseChallengesKeepsTheBytesOfAValue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := challenges[0].Param("realm"), "\té\xff\t\xff"; got != want {
+	if got, want := challenges[0].Value("realm"), "\té\xff\t\xff"; got != want {
 		t.Errorf("realm = %q, want %q", got, want)
 	}
 }

@@ -83,7 +83,7 @@ func TestChallengeStringIsPrintableASCII(t *testing.T) {
 func TestParamFindsANameInAnyCase(t *testing.T) {
 	challenge := bearer("Realm", "one", "realm", "two", "error", "x")
 	for name, want := range map[string]string{"realm": "one", "REALM": "one", "Error": "x", "scope": ""} {
-		if got := challenge.Param(name); got != want {
+		if got := challenge.Value(name); got != want {
 			t.Errorf("Param(%q) = %q, want %q", name, got, want)
 		}
 	}

@@ -1,28 +1,63 @@
 package verifier
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// DefaultRealm is the realm of a challenge for which none was configured.
-const DefaultRealm = "api"
+// A Code names why a token was refused or could not be judged. The strings are stable:
+// they may be compared, logged, counted and sent to callers.
+type Code string
+
+// The codes of an [AuthError] that ask for another token (HTTP status 401).
+const (
+	CodeMissingToken     Code = "missing_token"       // no credentials, or another scheme than Bearer
+	CodeInvalidRequest   Code = "invalid_request"     // not exactly one well-formed Bearer credential
+	CodeMalformedToken   Code = "malformed_token"     // not a compact JWS, or not the JSON it should hold
+	CodeForbiddenHeader  Code = "forbidden_header"    // a header parameter that could redirect trust
+	CodeDisallowedAlg    Code = "disallowed_alg"      // an algorithm outside Config.Algorithms
+	CodeMissingKid       Code = "missing_kid"         // no key ID, or an empty one
+	CodeKeyNotFound      Code = "key_not_found"       // the issuer publishes no key that fits
+	CodeInvalidToken     Code = "invalid_token"       // a bad signature, or a token of another kind
+	CodeMissingClaim     Code = "missing_claim"       // a required claim is absent
+	CodeInvalidIssuer    Code = "invalid_issuer"      // another issuer
+	CodeInvalidAudience  Code = "invalid_audience"    // meant for another service
+	CodeTokenExpired     Code = "token_expired"       // exp has passed
+	CodeTokenNotYetValid Code = "token_not_yet_valid" // nbf is still to come
+)
+
+// CodeInsufficientUserAuthentication also asks for another token (HTTP status 401): one for
+// which the user authenticates in another way, or again (RFC 9470, section 3).
+const CodeInsufficientUserAuthentication Code = "insufficient_user_authentication"
+
+// The codes of an [AuthError] that another token with the same rights would not change
+// (HTTP status 403).
+const (
+	CodeInsufficientScope       Code = "insufficient_scope"
+	CodeInsufficientPermissions Code = "insufficient_permissions"
+)
+
+// The codes of a [KeysError].
+const (
+	CodeJWKSFetchFailed Code = "jwks_fetch_failed" // the issuer did not answer, or may not be asked just now
+	CodeJWKSError       Code = "jwks_error"        // the issuer answered something unusable
+)
 
 // An AuthError refuses a caller: its token is absent, bad, or not enough.
 //
-// Code and Message are safe to send to the caller. They never hold any part of
-// the token, nor a claim's value. Err may, and is for the service's own eyes.
+// Code and Message are safe to send to the caller. They never hold any part of the token,
+// nor a claim's value. Err may: keep it in your logs.
 type AuthError struct {
 	Code    Code
 	Message string
 
-	// Scopes and Permissions are all that the call needs, not only what the
-	// token lacks. They are set with [CodeInsufficientScope],
-	// [CodeInsufficientPermissions] and [CodeInsufficientUserAuthentication].
+	// Scopes and Permissions are all that the call needs, not only what the token lacks.
+	// They are set with [CodeInsufficientScope], [CodeInsufficientPermissions] and
+	// [CodeInsufficientUserAuthentication].
 	Scopes      []string
 	Permissions []string
 
@@ -45,9 +80,8 @@ func (e *AuthError) Unwrap() error {
 	return e.Err
 }
 
-// StatusCode returns the HTTP status of the refusal: 403 for
-// [CodeInsufficientScope] and [CodeInsufficientPermissions], and 401 for every
-// other code, known or not.
+// StatusCode returns the HTTP status to answer with: 403 for [CodeInsufficientScope] and
+// [CodeInsufficientPermissions], and 401 for every other code, known or not.
 func (e *AuthError) StatusCode() int {
 	switch e.Code {
 	case CodeInsufficientScope, CodeInsufficientPermissions:
@@ -57,64 +91,14 @@ func (e *AuthError) StatusCode() int {
 	}
 }
 
-// With returns a copy of e that names what r asks, too, so that a caller who needs
-// another token has to ask for it only once. Of alternatives among scopes it names
-// the first. An error whose code does not say that the token falls short is returned
-// as it is.
-func (e *AuthError) With(r Requirement) *AuthError {
-	switch e.Code {
-	case CodeInsufficientScope, CodeInsufficientPermissions, CodeInsufficientUserAuthentication:
-	default:
-		return e
-	}
-	full := *e
-	full.Scopes = union(e.Scopes, r.Scopes)
-	named := func(scope string) bool { return slices.Contains(full.Scopes, scope) }
-	if len(r.AnyScopes) > 0 && !slices.ContainsFunc(r.AnyScopes, named) {
-		full.Scopes = append(full.Scopes, r.AnyScopes[0])
-	}
-	full.Permissions = union(e.Permissions, r.Permissions)
-	full.ACRValues = common(e.ACRValues, r.ACRValues)
-	if e.MaxAge == 0 || r.MaxAge != 0 && r.MaxAge < e.MaxAge {
-		full.MaxAge = r.MaxAge
-	}
-	return &full
-}
-
-func union(a, b []string) (all []string) {
-	for _, s := range slices.Concat(a, b) {
-		if !slices.Contains(all, s) {
-			all = append(all, s)
-		}
-	}
-	return all
-}
-
-// common returns the alternatives of a that b admits. An empty list admits all.
-func common(a, b []string) []string {
-	if len(a) == 0 {
-		return slices.Clone(b)
-	}
-	both := slices.DeleteFunc(slices.Clone(a), func(s string) bool {
-		return len(b) > 0 && !slices.Contains(b, s)
-	})
-	if len(both) == 0 {
-		return slices.Clone(a) // no token is enough: name what was missed first
-	}
-	return both
-}
-
-// Challenge returns what a WWW-Authenticate field should say (RFC 6750, section
-// 3; RFC 9470, section 3). An empty realm becomes [DefaultRealm], since at least one
-// parameter has to follow the scheme.
+// Challenge returns what a WWW-Authenticate field should say (RFC 6750, section 3; RFC
+// 9470, section 3). An empty realm becomes "api", since at least one parameter has to
+// follow the scheme.
 //
 // A caller who sent no credentials is told no error code (section 3.1). Neither
 // permissions nor the cause are named: the standard has no parameter for them.
 func (e *AuthError) Challenge(realm string) Challenge {
-	if realm == "" {
-		realm = DefaultRealm
-	}
-	challenge := Challenge{Scheme: "Bearer", Params: []Param{{"realm", realm}}}
+	challenge := Challenge{Scheme: "Bearer", Params: []Param{{"realm", cmp.Or(realm, defaultRealm)}}}
 	add := func(name, value string) {
 		if value != "" { // RFC 6749, appendix A.7 and A.8: one character at least
 			challenge.Params = append(challenge.Params, Param{name, unquoted(value)})
@@ -146,6 +130,9 @@ func (e *AuthError) Challenge(realm string) Challenge {
 	return challenge
 }
 
+// defaultRealm is the realm of a challenge when none is configured.
+const defaultRealm = "api"
+
 // unquoted replaces what RFC 6750, section 3, keeps out of scope, error and
 // error_description: they are not quoted-strings with escapes.
 func unquoted(value string) string {
@@ -157,12 +144,12 @@ func unquoted(value string) string {
 	}, value)
 }
 
-// A KeysError says that the issuer's keys could not be had, so that no token was
-// judged. The caller should keep its token and try again.
+// A KeysError says that the issuer's keys are unavailable, so that no token was judged. The
+// caller should keep its token and try again.
 type KeysError struct {
 	Code       Code          // CodeJWKSFetchFailed or CodeJWKSError
 	RetryAfter time.Duration // when the next attempt can succeed; always positive
-	Err        error         // the cause, for the service's own eyes
+	Err        error         // the cause: keep it in your logs
 }
 
 // Error returns the code and the cause.
@@ -173,9 +160,9 @@ func (e *KeysError) Error() string {
 	return string(e.Code) + ": " + e.Err.Error()
 }
 
-// Unwrap returns the cause, which may be nil, as may e. It is nil for a cause with an [AuthError]
-// in it, such as that of an HTTPClient whose own token was refused: that one is not
-// about the caller.
+// Unwrap returns the cause, which may be nil, as may e. It's nil for a cause with an
+// [AuthError] in it, as when an HTTPClient's own token was refused: that one is not about
+// the caller.
 func (e *KeysError) Unwrap() error {
 	if e == nil {
 		return nil
@@ -188,4 +175,16 @@ func (e *KeysError) Unwrap() error {
 
 func refuse(code Code, message string) *AuthError {
 	return &AuthError{Code: code, Message: message}
+}
+
+// CodeOf returns the code of the first [AuthError] or [KeysError] in err's tree,
+// and "" when there is none.
+func CodeOf(err error) Code {
+	if authErr, ok := errors.AsType[*AuthError](err); ok && authErr != nil {
+		return authErr.Code
+	}
+	if keysErr, ok := errors.AsType[*KeysError](err); ok && keysErr != nil {
+		return keysErr.Code
+	}
+	return ""
 }

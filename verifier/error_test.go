@@ -90,7 +90,7 @@ func TestEveryChallengeNamesEachParameterOnce(t *testing.T) {
 			}
 			want := realm
 			if want == "" {
-				want = verifier.DefaultRealm
+				want = "api"
 			}
 			if challenge.Scheme != "Bearer" || challenge.Params[0] != (verifier.Param{Name: "realm", Value: want}) {
 				t.Errorf("%s: %s, want Bearer with the realm %q first", code, challenge, want)
@@ -112,11 +112,11 @@ func TestChallengeReplacesWhatRFC6750KeepsOut(t *testing.T) {
 	const hostile = "a\"b\\c\r\nd\te\x00f\x7fé!#[]^~"
 	const printed = "a?b?c??d?e?f??!#[]^~"
 	expired := &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: hostile}
-	if got := expired.Challenge("").Param("error_description"); got != printed {
+	if got := expired.Challenge("").Value("error_description"); got != printed {
 		t.Errorf("error_description = %q, want %q", got, printed)
 	}
 	lacking := &verifier.AuthError{Code: verifier.CodeInsufficientScope, Scopes: []string{hostile, "b"}}
-	if got := lacking.Challenge("").Param("scope"); got != printed+" b" {
+	if got := lacking.Challenge("").Value("scope"); got != printed+" b" {
 		t.Errorf("scope = %q, want %q", got, printed+" b")
 	}
 	// A realm is a quoted-string of RFC 9110, with escapes.

@@ -11,8 +11,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-func ExampleNewIssuers() {
-	v, err := verifier.NewIssuers(
+func ExampleNewMulti() {
+	v, err := verifier.NewMulti(
 		verifier.Config{Issuer: "https://issuer.example/", Audiences: []string{"https://api.example"}},
 		verifier.Config{
 			Issuer:     "https://partner.example",
@@ -29,14 +29,14 @@ func ExampleNewIssuers() {
 	// Output: true <nil>
 }
 
-func ExampleNewTenants() {
+func ExampleNewDynamic() {
 	issuer := verifiertest.NewIssuer() // in place of real ones
 	find := func(ctx context.Context, name string) (audience string, ok bool, err error) {
 		return verifiertest.Audience, name == issuer.URL(), ctx.Err() // from a database
 	}
 	client := issuer.Config().HTTPClient
 
-	v, err := verifier.NewTenants(1000, func(ctx context.Context, name string) (verifier.Config, error) {
+	v, err := verifier.NewDynamic(verifier.DynamicConfig{Resolve: func(ctx context.Context, name string) (verifier.Config, error) {
 		audience, ok, err := find(ctx, name)
 		if err != nil {
 			return verifier.Config{}, err // Unavailable: try again
@@ -50,7 +50,7 @@ func ExampleNewTenants() {
 			Algorithms: []string{"ES256"},
 			HTTPClient: client, // the same one each time, or the keys have to be fetched anew
 		}, nil
-	})
+	}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -72,8 +72,8 @@ func ExampleVerifier_Status() {
 		log.Fatal(err)
 	}
 	http.HandleFunc("/debug/keys", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "%+v\n", v.Status())
+		fmt.Fprintf(w, "%+v\n", v.Status()[0])
 	})
-	fmt.Println(v.Status().Usable, v.Ready(context.Background()), v.Status().Usable)
+	fmt.Println(v.Status()[0].Usable, v.Ready(context.Background()), v.Status()[0].Usable)
 	// Output: false <nil> true
 }

@@ -120,7 +120,7 @@ func ExampleParseChallenges() {
 		log.Fatal(err)
 	}
 	for _, challenge := range challenges {
-		fmt.Printf("%s: %q\n", challenge.Scheme, challenge.Param("scope"))
+		fmt.Printf("%s: %q\n", challenge.Scheme, challenge.Value("scope"))
 	}
 	// Output:
 	// Basic: ""

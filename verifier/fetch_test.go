@@ -132,7 +132,7 @@ func TestHostileAnswersAreTheIssuersFault(t *testing.T) {
 
 		{"nothing", body(200, ""), unusable},
 		{"HTML", body(200, html), unusable},
-		{"JSON of no use", body(200, `{"`+marker+`":"`+marker+`","issuer":"`+marker+`","jwks_uri":"`+marker+`","keys":["`+marker+`"]}`), unusable},
+		{"JSON of no use", body(200, `{"`+marker+`":"`+marker+`","issuer":"https://other.example","jwks_uri":"`+marker+`","keys":["`+marker+`"]}`), unusable},
 		{"no JSON", body(200, marker), unusable},
 		{"brackets", body(200, strings.Repeat("[", 500_000)), unusable},
 
@@ -406,7 +406,7 @@ func TestServersThatCannotBeTrustedAreNotAsked(t *testing.T) {
 	}{
 		{"a trusted one", secure.URL, trusting, "", ""},
 		{"an unknown authority", secure.URL, nil, failed, "unknown authority"},
-		{"another name", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusting, failed, "not localhost"},
+		{"another name", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusting, failed, "for another host"},
 		{"http where https is expected", strings.Replace(plain.URL, "http", "https", 1), trusting, failed, "HTTP response to HTTPS client"},
 		{"https where http is expected", strings.Replace(secure.URL, "https", "http", 1), trusting, failed, "status 400"},
 		{"a port that nobody listens on", closed.URL, nil, failed, "connection refused"},

@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	_ interceptor.TokenVerifier = (*verifier.Issuers)(nil)
-	_ interceptor.TokenVerifier = (*verifier.Tenants)(nil)
+	_ interceptor.TokenVerifier = (*verifier.Multi)(nil)
+	_ interceptor.TokenVerifier = (*verifier.Dynamic)(nil)
 )
 
 // newPatientAt returns an issuer of another URL. The kids of its keys are the same.
@@ -25,9 +25,9 @@ func newPatientAt(url string) *patient {
 	return p
 }
 
-func newIssuers(t testing.TB, configs ...verifier.Config) *verifier.Issuers {
+func newIssuers(t testing.TB, configs ...verifier.Config) *verifier.Multi {
 	t.Helper()
-	v, err := verifier.NewIssuers(configs...)
+	v, err := verifier.NewMulti(configs...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func wantCode(t testing.TB, v interceptor.TokenVerifier, token string, want veri
 	if got := verifier.CodeOf(err); got != want || (err == nil) != (want == "") {
 		t.Errorf("Verify: %v, want code %q", err, want)
 	}
-	if (claims != nil) != (want == "") {
+	if (!claims.IsZero()) != (want == "") {
 		t.Errorf("claims: %v, error: %v; want exactly one of them", claims, err)
 	}
 }
@@ -105,7 +105,7 @@ func TestIssuersFetchNothingForUnknownIssuers(t *testing.T) {
 		"no JSON":         "a." + segment("iss") + ".c",
 		"no object":       "a." + segment(`["iss"]`) + ".c",
 		"a deep payload":  "a." + segment(`{"iss":`+strings.Repeat("[", 65)+strings.Repeat("]", 65)+"}") + ".c",
-		"a long token":    strings.Repeat("a", verifier.MaxTokenBytes) + a.Token(nil),
+		"a long token":    strings.Repeat("a", maxTokenBytes) + a.Token(nil),
 		"four":            a.Token(nil) + ".d",
 		"a bad header":    "a" + a.Token(nil),
 		"a forged header": segment("{}") + a.Token(nil)[strings.IndexByte(a.Token(nil), '.'):],
@@ -210,7 +210,7 @@ func TestNewIssuersNamesTheIssuerThatIsWrong(t *testing.T) {
 		{"bad keys", []verifier.Config{{Issuer: "a", Audiences: []string{"api"}, JWKS: []byte("{}")}}, []string{`"a"`, "Config.JWKS"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			v, err := verifier.NewIssuers(test.configs...)
+			v, err := verifier.NewMulti(test.configs...)
 			if err == nil || v != nil {
 				t.Fatalf("NewIssuers: %v, %v; want an error alone", v, err)
 			}

@@ -232,7 +232,7 @@ func TestFixedKeysNeedNoIssuer(t *testing.T) {
 		if events.Load() != 0 {
 			t.Error("OnFetch was called")
 		}
-		if status := v.Status(); status.Keys != 1 || !status.Usable || !status.NextRefresh.IsZero() {
+		if status := v.Status()[0]; status.Keys != 1 || !status.Usable || !status.NextRefresh.IsZero() {
 			t.Errorf("Status() = %+v, want one key that is used without a refresh", status)
 		}
 	})

@@ -13,14 +13,14 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
-// jwks are the public keys of RFC 8032, section 7.1.
-var jwks = []string{
+// okpKeys are the public keys of RFC 8032, section 7.1.
+var okpKeys = []string{
 	`"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`,
 	`"kty":"OKP","crv":"Ed25519","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"`,
 	`"kty":"OKP","crv":"Ed25519","x":"_FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU"`,
 }
 
-// A published key set can be changed while a keySource reads it.
+// A published key set can be changed while a keys reads it.
 type published struct {
 	mu       sync.Mutex
 	document string
@@ -58,23 +58,23 @@ func answer(status int, body string) *http.Response {
 	}
 }
 
-func (p *published) source(t *testing.T, config Config) *keySource {
+func (p *published) source(t *testing.T, config Config) *keys {
 	t.Helper()
 	config.Issuer = "https://issuer.test"
 	config.JWKSURL = "https://issuer.test/jwks"
 	config.HTTPClient = &http.Client{Transport: p}
-	source, err := newKeySource(config.withDefaults())
+	source, err := newKeys(config.withDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return source
 }
 
-func okp(kid string, n int) string { return fmt.Sprintf(`{"kid":%q,%s}`, kid, jwks[n]) }
+func okp(kid string, n int) string { return fmt.Sprintf(`{"kid":%q,%s}`, kid, okpKeys[n]) }
 
-func mustFind(t *testing.T, s *keySource, kid string) *jws.Key {
+func mustFind(t *testing.T, s *keys, kid string) *jws.Key {
 	t.Helper()
-	key, err := s.key(t.Context(), kid, "EdDSA")
+	key, err := s.find(t.Context(), kid, "EdDSA")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestARefreshKeepsTheObjectsOfUnchangedKeysOnly(t *testing.T) {
 		{"another key under its kid", []string{okp("a", 2), okp("b", 1)}, false},
 		{"it is under another kid", []string{okp("c", 0), okp("b", 1)}, false},
 		{"it has become ambiguous", []string{okp("a", 0), okp("a", 2), okp("b", 1)}, false},
-		{"it is for another algorithm", []string{`{"kid":"a","alg":"Ed25519",` + jwks[0] + `}`, okp("b", 1)}, false},
+		{"it is for another algorithm", []string{`{"kid":"a","alg":"Ed25519",` + okpKeys[0] + `}`, okp("b", 1)}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestKeysAreHeldThroughAnOutageUntilMaxStale(t *testing.T) {
 
 func TestAFixedKeyIsHeldForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source, err := newKeySource(Config{JWKS: []byte(`{"keys":[` + okp("a", 0) + `]}`)}.withDefaults())
+		source, err := newKeys(Config{JWKS: []byte(`{"keys":[` + okp("a", 0) + `]}`)}.withDefaults())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,17 +187,23 @@ func TestHoldsDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// Keys past MaxKeys are decoded again when they are asked for.
+// Keys past the 64 that are kept decoded are decoded again when they're asked for.
 func TestEvictedKeysAreStillFound(t *testing.T) {
 	p := &published{}
-	p.publish(okp("a", 0), okp("b", 1), okp("c", 2))
-	s := p.source(t, Config{MaxKeys: 1})
-	key := mustFind(t, s, "a")
-	mustFind(t, s, "b")
-	if s.holds("a", key) {
+	var all []string
+	for i := range 65 {
+		all = append(all, okp(fmt.Sprint("k", i), i%len(okpKeys)))
+	}
+	p.publish(all...)
+	s := p.source(t, Config{})
+	key := mustFind(t, s, "k0")
+	for i := range 64 {
+		mustFind(t, s, fmt.Sprint("k", i+1))
+	}
+	if s.holds("k0", key) {
 		t.Error("an evicted key is held")
 	}
-	if again := mustFind(t, s, "a"); !s.holds("a", again) {
+	if again := mustFind(t, s, "k0"); !s.holds("k0", again) {
 		t.Error("a key that was decoded again is not held")
 	}
 }

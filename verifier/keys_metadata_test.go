@@ -159,10 +159,10 @@ func TestMetadataThatTurnBadDoNotTakeTheKeysAway(t *testing.T) {
 				if event.Outcome != verifier.FetchChanged || event.Reason != verifier.FetchRefresh {
 					t.Errorf("event = %+v, want changed keys by a refresh", event)
 				}
-				if code := verifier.CodeOf(event.Err); code != test.code {
-					t.Errorf("OnFetch heard %v of the metadata, want code %q", event.Err, test.code)
+				if code := verifier.CodeOf(event.Warning); code != test.code || event.Err != nil {
+					t.Errorf("OnFetch heard %v and warning %v, want a warning with code %q", event.Err, event.Warning, test.code)
 				}
-				if status := v.Status(); status.Failures != 0 || !status.Usable {
+				if status := v.Status()[0]; status.Failures != 0 || !status.Usable {
 					t.Errorf("Status() = %+v, want no failed fetch", status)
 				}
 			})
@@ -249,7 +249,7 @@ func TestFailuresDoNotQuoteQueriesOrRedirects(t *testing.T) {
 				config.JWKSURL += "?key=secret"
 				v := newVerifier(t, config)
 				_, err := v.Verify(t.Context(), p.Token(nil))
-				if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(v.Status().LastError, "secret") {
+				if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(v.Status()[0].LastError, "secret") {
 					t.Errorf("error = %v, want one that does not quote", err)
 				}
 				if name == "a failed request" && !errors.Is(err, errReset) {

@@ -1,7 +1,6 @@
 package verifier_test
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -234,21 +233,6 @@ func TestUnfitEntityTagsAreIgnored(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func TestCallIsServedByTheFetchItWaitedForHoweverShortKeysLive(t *testing.T) {
-	for _, ttl := range []time.Duration{1, time.Microsecond} {
-		p := newPatient()
-		config := p.config()
-		config.KeysTTL = ttl
-		v := newVerifier(t, config)
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
-		if _, err := v.Verify(ctx, p.Token(nil)); err != nil {
-			t.Errorf("Verify: %v", err)
-		}
-		wantFetches(t, p, 1)
 	}
 }
 

@@ -83,9 +83,9 @@ func metadata(issuer, jwksURL string) string {
 	return fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, issuer, jwksURL)
 }
 
-// Only an answer that there is no such document sends us to another place: an issuer
-// in trouble must not be able to.
-func TestOtherMetadataIsAskedForOnlyAfterA4xx(t *testing.T) {
+// Only an answer that there is no such document sends us to another place: an issuer in
+// trouble, or one that turns us away, must not be able to.
+func TestOtherMetadataIsAskedForOnlyWhereThereIsNone(t *testing.T) {
 	tests := []struct {
 		name    string
 		respond func() (*http.Response, error)
@@ -93,13 +93,13 @@ func TestOtherMetadataIsAskedForOnlyAfterA4xx(t *testing.T) {
 		want    verifier.Code
 	}{
 		{"400", status(400), true, ""},
-		{"401", status(401), true, ""},
-		{"403", status(403), true, ""},
+		{"401", status(401), false, verifier.CodeJWKSFetchFailed},
+		{"403", status(403), false, verifier.CodeJWKSFetchFailed},
 		{"404", status(404), true, ""},
 		{"405", status(405), true, ""},
 		{"410", status(410), true, ""},
-		{"429", status(429), true, ""},
-		{"499", status(499), true, ""},
+		{"429", status(429), false, verifier.CodeJWKSFetchFailed},
+		{"499", status(499), false, verifier.CodeJWKSFetchFailed},
 		{"204", status(204), false, verifier.CodeJWKSFetchFailed},
 		{"206", status(206), false, verifier.CodeJWKSFetchFailed},
 		{"304", status(304), false, verifier.CodeJWKSFetchFailed},
@@ -226,10 +226,10 @@ func TestKeySetURLIsSafeToFetchFrom(t *testing.T) {
 	}{
 		{`"https://issuer.test/jwks"`, true, true},
 		{`"https://keys.example:8443/a?b=c"`, true, true},
-		{`"http://localhost:8080/jwks"`, true, true},
-		{`"http://127.0.0.1/jwks"`, true, true},
-		{`"http://127.255.0.9:1/jwks"`, true, true},
-		{`"http://[::1]/jwks"`, true, true},
+		{`"http://localhost:8080/jwks"`, false, true},
+		{`"http://127.0.0.1/jwks"`, false, true},
+		{`"http://127.255.0.9:1/jwks"`, false, true},
+		{`"http://[::1]/jwks"`, false, true},
 		{`"HTTPS://issuer.test/jwks"`, true, true},
 		{`"http://issuer.test/jwks"`, false, true},
 		{`"http://10.0.0.1/jwks"`, false, true},
@@ -269,6 +269,17 @@ func TestKeySetURLIsSafeToFetchFrom(t *testing.T) {
 			discovers(t, "https://issuer.test", document, test.allowHTTP,
 				func(c *verifier.Config) { c.AllowHTTP = true })
 		})
+	}
+}
+
+func TestOnlyAnIssuerOnThisHostPointsToItsPorts(t *testing.T) {
+	for _, issuer := range []string{"http://localhost:8080", "http://127.0.0.1:1/realm", "http://[::1]"} {
+		for url, good := range map[string]bool{
+			"http://localhost:8080/jwks": true, "http://127.255.0.9:1/jwks": true, "http://[::1]/jwks": true,
+			"https://keys.example/jwks": true, "http://keys.example/marker": false, "http://10.0.0.1/marker": false,
+		} {
+			discovers(t, issuer, metadata(issuer, url), good)
+		}
 	}
 }
 

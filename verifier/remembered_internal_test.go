@@ -11,7 +11,7 @@ func TestRememberedTokenIsACopy(t *testing.T) {
 	cache := newTokenCache(1)
 	large := strings.Repeat("a", 1<<20)
 	token := large[:100]
-	cache.add(&remembered{token: token})
+	cache.add(&remembered{token: token, claims: Claims{&claims{}}})
 	if r := cache.get(token); r == nil || unsafe.StringData(r.token) == unsafe.StringData(token) {
 		t.Error("the cache keeps what the token was a part of")
 	}
@@ -32,22 +32,23 @@ func TestRecallComparesNotBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := v.keys.key(t.Context(), "a", "ES256")
+	key, err := v.keys.find(t.Context(), "a", "ES256")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &remembered{token: "token", kid: "a", key: key}
-	r.claims.expiry = time.Now().Add(time.Hour)
-	r.claims.notBefore = time.Now().Add(50 * time.Second)
-	v.tokens.add(r)
-	if v.recall("token") == nil {
+	c := &claims{}
+	r := &remembered{token: "token", kid: "a", key: key, claims: Claims{c}}
+	c.expiry, c.leeway = time.Now().Add(time.Hour), time.Minute
+	c.notBefore = time.Now().Add(50 * time.Second)
+	v.cache.add(r)
+	if _, ok := v.recall("token"); !ok {
 		t.Fatal("a token that is valid by its leeway is not recalled")
 	}
-	r.claims.notBefore = time.Now().Add(2 * time.Minute)
-	if v.recall("token") != nil {
+	c.notBefore = time.Now().Add(2 * time.Minute)
+	if _, ok := v.recall("token"); ok {
 		t.Error("a token that is not valid yet is recalled")
 	}
-	if v.tokens.get("token") != nil {
+	if v.cache.get("token") != nil {
 		t.Error("a token that is of no use is not forgotten")
 	}
 }

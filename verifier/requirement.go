@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// A Requirement is what a token must grant, and how its user must have
-// authenticated. All that is set has to hold. The zero value asks for nothing.
+// A Requirement is what a token must grant, and how its user must have authenticated. All
+// that is set has to hold. The zero value asks for nothing.
 type Requirement struct {
-	// Scopes must all be granted. Each is a scope-token of RFC 6749, section 3.3.
+	// Scopes must all be granted. Each is a scope-token (RFC 6749, section 3.3).
 	Scopes []string
 
 	// AnyScopes are alternatives: one of them must be granted. A challenge names the
@@ -45,8 +45,8 @@ func (r Requirement) Clone() Requirement {
 	return r
 }
 
-// Validate reports the first part of r that no token could satisfy, or that a
-// challenge could not tell.
+// Validate reports the first part of r that no token could satisfy, or that can't be
+// expressed in a challenge.
 func (r Requirement) Validate() error {
 	for _, scope := range slices.Concat(r.Scopes, r.AnyScopes) {
 		if !isScopeToken(scope) {
@@ -55,7 +55,7 @@ func (r Requirement) Validate() error {
 	}
 	for _, acr := range r.ACRValues {
 		if !isScopeToken(acr) {
-			return fmt.Errorf("%q cannot stand in a list of acr values (RFC 9470, section 3)", acr)
+			return fmt.Errorf("%q can't stand in a list of acr values (RFC 9470, section 3)", acr)
 		}
 	}
 	switch {
@@ -75,54 +75,4 @@ func isScopeToken(scope string) bool {
 		}
 	}
 	return scope != ""
-}
-
-// Check returns nil when claims satisfy all of r, and still all that their verifier
-// asks by [Config].Require. Otherwise it returns an [*AuthError], first for how the
-// user authenticated ([CodeInsufficientUserAuthentication]), and then for what the
-// token grants ([CodeInsufficientScope], [CodeInsufficientPermissions]), which names
-// the needs of both. Nil claims are refused whatever r holds.
-func (r Requirement) Check(claims *Claims) error {
-	if claims == nil {
-		return refuse(CodeMissingToken, "the call carries no access token")
-	}
-	var baseline Requirement
-	if claims.baseline != nil {
-		baseline = *claims.baseline
-	}
-	refusal := baseline.check(claims)
-	if refusal == nil {
-		refusal = r.check(claims)
-	}
-	if refusal == nil {
-		return nil
-	}
-	return refusal.With(baseline).With(r)
-}
-
-func (r Requirement) check(claims *Claims) *AuthError {
-	if len(r.ACRValues) > 0 && (claims.acr == "" || !slices.Contains(r.ACRValues, claims.acr)) {
-		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate in another way")
-	}
-	if r.MaxAge != 0 && !claims.authenticatedWithin(r.MaxAge) {
-		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate again")
-	}
-	for _, scope := range r.Scopes {
-		if !claims.HasScope(scope) {
-			return refuse(CodeInsufficientScope, "the token lacks a required scope")
-		}
-	}
-	if len(r.AnyScopes) > 0 && !slices.ContainsFunc(r.AnyScopes, claims.HasScope) {
-		return refuse(CodeInsufficientScope, "the token lacks a required scope")
-	}
-	for _, permission := range r.Permissions {
-		if !claims.HasPermission(permission) {
-			return refuse(CodeInsufficientPermissions, "the token lacks a required permission")
-		}
-	}
-	return nil
-}
-
-func (c *Claims) authenticatedWithin(maxAge time.Duration) bool {
-	return !c.authTime.IsZero() && !time.Now().After(c.authTime.Add(maxAge).Add(c.leeway))
 }

@@ -19,7 +19,7 @@ func ExampleRequirement_Check() {
 	err := deletion.Check(claims)
 	if refusal, ok := errors.AsType[*verifier.AuthError](err); ok {
 		fmt.Println(refusal.StatusCode(), refusal.Code)
-		fmt.Println(refusal.Challenge("orders").Param("acr_values"))
+		fmt.Println(refusal.Challenge("orders").Value("acr_values"))
 	}
 	// Output:
 	// 401 insufficient_user_authentication

@@ -19,6 +19,7 @@ import (
 )
 
 const (
+	longestBackoff = time.Minute // see internal/refresh
 	simulatedLives = 200
 	simulatedLife  = 24 * time.Hour
 )
@@ -64,10 +65,10 @@ func (t *tally) add(other tally) {
 	t.Requests += other.Requests
 }
 
-// A world is all that happens to one keySource.
+// A world is all that happens to one keys.
 type world struct {
 	t      *testing.T
-	source *keySource
+	source *keys
 	rand   *rand.Rand // of live alone
 
 	mu     sync.Mutex
@@ -91,7 +92,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		gone: make(map[int]time.Time),
 		path: "/keys-0",
 	}
-	source, err := newKeySource(Config{
+	source, err := newKeys(Config{
 		Issuer:     "https://issuer.test",
 		HTTPClient: &http.Client{Transport: w},
 	}.withDefaults())
@@ -185,7 +186,7 @@ func (w *world) call(now time.Time) {
 
 func (w *world) judgeGood(n int) {
 	began := time.Now()
-	key, err := w.source.key(w.t.Context(), kidOf(n), "EdDSA")
+	key, err := w.source.find(w.t.Context(), kidOf(n), "EdDSA")
 	took := time.Since(began)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -213,7 +214,7 @@ func (w *world) judgeGood(n int) {
 		w.t.Errorf("RetryAfter = %v, want a positive time", failure.RetryAfter)
 	case isKnown:
 		w.t.Errorf("a token of a key that was fetched %v ago was not judged: %v", age, err)
-	case w.isOutWithin(now, maxBackoff+defaultFetchTimeout):
+	case w.isOutWithin(now, longestBackoff+defaultFetchTimeout):
 		w.tally.Unavailable++
 	// A new key may be hidden for one refill by forged ones.
 	case now.Sub(w.forgedAt) > (unknownKidBurst+1)*unknownKidRefill || failure.RetryAfter > unknownKidRefill:
@@ -223,7 +224,7 @@ func (w *world) judgeGood(n int) {
 
 func (w *world) judgeWithdrawn(n int) {
 	began := time.Now()
-	_, err := w.source.key(w.t.Context(), kidOf(n), "EdDSA")
+	_, err := w.source.find(w.t.Context(), kidOf(n), "EdDSA")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tally.Withdrawn++
@@ -231,7 +232,7 @@ func (w *world) judgeWithdrawn(n int) {
 	if err != nil || age <= defaultKeysTTL+defaultFetchTimeout {
 		return
 	}
-	if !w.isOutWithin(began, defaultKeysTTL+maxBackoff+defaultFetchTimeout) {
+	if !w.isOutWithin(began, defaultKeysTTL+longestBackoff+defaultFetchTimeout) {
 		w.t.Errorf("a key was used %v after it was withdrawn, with no outage", age)
 	}
 	if age > defaultKeysTTL+defaultKeysMaxStale+defaultFetchTimeout {
@@ -240,7 +241,7 @@ func (w *world) judgeWithdrawn(n int) {
 }
 
 func (w *world) judgeForged(kid string) {
-	_, err := w.source.key(w.t.Context(), kid, "EdDSA")
+	_, err := w.source.find(w.t.Context(), kid, "EdDSA")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tally.Forged++
@@ -314,7 +315,12 @@ var simulated = sync.OnceValue(func() (keys []simulatedKey) {
 		public := ed25519.NewKeyFromSeed(fmt.Appendf(nil, "%032d", n)).Public().(ed25519.PublicKey)
 		jwk := fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","kid":%q,"x":%q}`,
 			kidOf(n), base64.RawURLEncoding.EncodeToString(public))
-		keys = append(keys, simulatedKey{jwk, jws.ParseKey([]byte(jwk))})
+		read := jws.ReadJWK(jwk)
+		key, err := read.Key()
+		if err != nil {
+			panic(err)
+		}
+		keys = append(keys, simulatedKey{jwk, key})
 	}
 	return keys
 })

@@ -1,9 +1,15 @@
 package verifier
 
-import "time"
+import (
+	"log/slog"
+	"time"
 
-// A Status is what a verifier knows of its issuer at one moment, for pages and logs of
-// operators. It holds nothing secret. Times are zero for what has not happened.
+	"github.com/oidcrpc/oidcrpc/internal/jwks"
+	"github.com/oidcrpc/oidcrpc/internal/refresh"
+)
+
+// A Status is what a verifier knows about one issuer at one moment, for an operator's pages
+// and logs. It holds nothing secret. Times are zero for what has not happened.
 type Status struct {
 	Issuer      string
 	Usable      bool      // whether tokens can be judged now, without waiting for the issuer
@@ -16,31 +22,115 @@ type Status struct {
 	NextRefresh time.Time // when a call starts the next one
 }
 
-// Status returns the state of the issuer's keys. It fetches nothing.
-func (v *Verifier) Status() Status {
-	status := v.keys.status(time.Now())
-	status.Issuer = v.issuer
+func (k *keys) status() Status {
+	state := k.source.State()
+	status := Status{
+		Issuer:      k.issuer,
+		Usable:      state.Usable,
+		LastFailure: state.LastFailure,
+		Failures:    state.Failures,
+		NextRefresh: state.NextFetch,
+	}
+	if v := state.Version; v != nil {
+		status.Keys = v.Value.Len()
+		status.KeysSince = v.Value.Since
+		status.LastSuccess = v.Fetched
+	}
+	if state.Err != nil {
+		status.LastError = fetchError(state.Err).Error()
+	}
 	return status
 }
 
-func (s *keySource) status(now time.Time) (status Status) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	set := s.current.Load()
-	if set != nil {
-		status.Usable = s.mayServe(set, now)
-		status.Keys = set.size()
-		status.KeysSince = set.since
-		status.LastSuccess = set.fetched
-		status.NextRefresh = set.refreshAt
+// A FetchEvent tells [Config].OnFetch about one fetch: of the issuer's metadata, if it's
+// asked for them, and of its keys. It holds nothing secret.
+type FetchEvent struct {
+	Issuer   string
+	Reason   FetchReason
+	Outcome  FetchOutcome
+	Duration time.Duration
+
+	// Keys is how many keys the set lists, of any kind. It's 0 when the fetch failed.
+	Keys int
+
+	// Failures is how many fetches have failed in a row: up to this one when it failed,
+	// and before it when it did not.
+	Failures int
+
+	// Err says why the fetch failed, as a [*KeysError].
+	Err error
+
+	// Warning says why the metadata could not be used in a fetch that succeeded, because
+	// the keys were still where the metadata last said. It's a [*KeysError], too.
+	Warning error
+}
+
+// A FetchReason says why keys were fetched.
+type FetchReason string
+
+// The reasons of a fetch.
+const (
+	FetchFirst      FetchReason = "first"       // there were none
+	FetchRefresh    FetchReason = "refresh"     // they were due, or past their time
+	FetchUnknownKid FetchReason = "unknown_kid" // a token named a key that was not among them
+)
+
+// A FetchOutcome says what came of a fetch.
+type FetchOutcome string
+
+// The outcomes of a fetch.
+const (
+	FetchChanged   FetchOutcome = "changed"   // the key set is another than before
+	FetchUnchanged FetchOutcome = "unchanged" // the key set is the same
+	FetchFailed    FetchOutcome = "failed"    // the key set from before is kept, if there is one
+)
+
+// report tells the log and the observer about a fetch.
+func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
+	event := FetchEvent{
+		Issuer:   k.issuer,
+		Reason:   FetchReason(e.Reason),
+		Outcome:  FetchFailed,
+		Duration: e.Duration,
+		Failures: e.Failures,
 	}
-	status.Failures = s.outage.failures
-	if s.outage.err != nil {
-		status.LastFailure = s.outage.latest
-		status.LastError = s.outage.err.Error()
+	switch document := e.Version; {
+	case e.Err != nil:
+		event.Err = fetchError(e.Err)
+	default:
+		event.Keys = document.Value.Len()
+		event.Outcome = FetchUnchanged
+		if e.Previous == nil || e.Previous.Value.Set != document.Value.Set {
+			event.Outcome = FetchChanged
+		}
+		if doubt := document.Value.Doubt; doubt != nil {
+			event.Warning = fetchError(doubt)
+		}
 	}
-	if s.outage.retryAt.After(status.NextRefresh) {
-		status.NextRefresh = s.outage.retryAt
+	if config.Logger != nil && !k.isMuted.Load() {
+		logFetch(config.Logger, event)
 	}
-	return status
+	if config.OnFetch != nil {
+		config.OnFetch(event)
+	}
+}
+
+// fetchError returns the *KeysError of a fetch that failed with err.
+func fetchError(err error) error {
+	return keysError(&refresh.Unavailable{Err: err}, "keys")
+}
+
+// logFetch writes a line if the fetch changed the state of things.
+func logFetch(logger *slog.Logger, event FetchEvent) {
+	logger = logger.With("issuer", event.Issuer)
+	failed := event.Outcome == FetchFailed
+	switch {
+	case failed && event.Failures == 1:
+		logger.Warn("issuer lost", "reason", event.Reason, "error", event.Err)
+	case !failed && event.Failures > 0:
+		logger.Info("issuer back", "failures", event.Failures)
+	}
+	if event.Outcome == FetchChanged {
+		logger.Info("issuer keys changed", "keys", event.Keys)
+	}
 }

@@ -23,7 +23,7 @@ func TestStatusFollowsTheKeys(t *testing.T) {
 		want := verifier.Status{Issuer: p.URL()}
 		check := func(when string) verifier.Status {
 			t.Helper()
-			got := v.Status()
+			got := v.Status()[0]
 			if next := got.NextRefresh; want.NextRefresh.IsZero() && !next.IsZero() {
 				want.NextRefresh = next // checked by the caller
 			}
@@ -111,7 +111,7 @@ func TestOnFetchHearsOfEveryFetch(t *testing.T) {
 			}
 			got = append(got, fmt.Sprint(e.Reason, " ", e.Outcome, " ", e.Duration, " ", e.Keys, " ", e.Failures, " ", e.Err))
 		}
-		unusable := "jwks_error: https://issuer.test/jwks: the key set has no usable key"
+		unusable := "jwks_error: GET https://issuer.test/jwks: the key set has no usable key: it lists none"
 		want := []string{
 			"first changed 50ms 1 0 <nil>",
 			"refresh unchanged 50ms 1 0 <nil>",

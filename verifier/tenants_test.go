@@ -76,9 +76,9 @@ func (d *directory) wantCalls(t testing.TB, want int) {
 	}
 }
 
-func newTenants(t testing.TB, capacity int, d *directory) *verifier.Tenants {
+func newTenants(t testing.TB, capacity int, d *directory) *verifier.Dynamic {
 	t.Helper()
-	v, err := verifier.NewTenants(capacity, d.resolve)
+	v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: capacity, Resolve: d.resolve})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func newTenants(t testing.TB, capacity int, d *directory) *verifier.Tenants {
 }
 
 // oneTenant returns the only tenant of a directory, and a token that was accepted.
-func oneTenant(t testing.TB, capacity int) (*patient, *directory, *verifier.Tenants, string) {
+func oneTenant(t testing.TB, capacity int) (*patient, *directory, *verifier.Dynamic, string) {
 	t.Helper()
 	p := newPatient()
 	d := &directory{}
@@ -216,11 +216,11 @@ func TestAConfigurationThatDoesNotFitIsNotUsed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newPatient()
-			v, err := verifier.NewTenants(10, func(context.Context, string) (verifier.Config, error) {
+			v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: 10, Resolve: func(context.Context, string) (verifier.Config, error) {
 				config := p.config()
 				test.change(&config)
 				return config, nil
-			})
+			}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -234,7 +234,7 @@ func TestAConfigurationThatDoesNotFitIsNotUsed(t *testing.T) {
 }
 
 func TestAPanicOfTheResolverIsAFailedLookUp(t *testing.T) {
-	v, err := verifier.NewTenants(10, func(context.Context, string) (verifier.Config, error) { panic("a bug") })
+	v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: 10, Resolve: func(context.Context, string) (verifier.Config, error) { panic("a bug") }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,10 +292,10 @@ func TestForgedTokensOfRealIssuersCostLittleAndEvictNobody(t *testing.T) {
 func TestAResolverThatIsDeafHoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		released := make(chan struct{})
-		v, err := verifier.NewTenants(1, func(context.Context, string) (verifier.Config, error) {
+		v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: 1, Resolve: func(context.Context, string) (verifier.Config, error) {
 			<-released
 			return verifier.Config{}, verifier.ErrUnknownIssuer
-		})
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -469,13 +469,26 @@ func TestALongIssuerIsNotLookedUp(t *testing.T) {
 	d.wantCalls(t, 1)
 }
 
-func TestNewTenantsNeedsAResolverAndRoom(t *testing.T) {
-	if v, err := verifier.NewTenants(10, nil); err == nil || v != nil {
-		t.Error("NewTenants without a Resolver, want an error")
+func TestNewDynamicNeedsAResolverAndRoom(t *testing.T) {
+	if v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: 10, Resolve: nil}); err == nil || v != nil {
+		t.Error("NewDynamic without a Resolver, want an error")
 	}
-	for _, capacity := range []int{0, -1} {
-		if v, err := verifier.NewTenants(capacity, (&directory{}).resolve); err == nil || v != nil {
-			t.Errorf("NewTenants(%d), want an error", capacity)
+	for _, capacity := range []int{-1, 1_000_001} {
+		if v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: capacity, Resolve: (&directory{}).resolve}); err == nil || v != nil {
+			t.Errorf("NewDynamic with capacity %d, want an error", capacity)
 		}
 	}
+}
+
+// Keys and tenants follow one rule: a look-up that began in time makes no call wait.
+func TestNoCallWaitsForALookUpThatBeganInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, d, v, token := oneTenant(t, 10)
+		d.delayBy(2 * time.Second)
+		time.Sleep(4*time.Minute + 59*time.Second)
+		wantCode(t, v, token, "") // starts the look-up, which takes two seconds
+		time.Sleep(1500 * time.Millisecond)
+		takesNoTime(t, func() { wantCode(t, v, token, "") })
+		time.Sleep(5 * time.Second)
+	})
 }

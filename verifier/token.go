@@ -8,18 +8,15 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
-// MaxTokenBytes is the length up to which a token is looked at. A longer one is
-// refused unread.
-const MaxTokenBytes = 16 << 10
-
 const (
+	maxTokenBytes   = 16 << 10 // a longer token is refused unread
 	maxKidBytes     = 512
 	maxHeaderDepth  = 16
 	maxPayloadDepth = 64
 )
 
-// token is a JWT in JWS compact serialization (RFC 7515, section 7.1), taken apart
-// but not yet believed.
+// A token is a JWT in JWS compact serialization (RFC 7515, section 7.1), taken apart but
+// not yet believed.
 type token struct {
 	alg, kid, typ string
 	signed        string // the bytes under the signature, as received
@@ -29,41 +26,60 @@ type token struct {
 
 var segmentEncoding = base64.RawURLEncoding.Strict()
 
-// buffers hold decoded tokens for as long as they are looked at, and then the next
-// ones: what is kept of a token is a copy.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
+// A buffer holds a decoded token while it's looked at, and then the next one. What's kept
+// of a token is a copy.
+type buffer []byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+func newBuffer() *buffer {
+	b, _ := buffers.Get().(*buffer)
+	return b
+}
+
+// release leaves nothing of the token behind.
+func (b *buffer) release() {
+	clear((*b)[:cap(*b)])
+	buffers.Put(b)
+}
 
 // parseToken checks the form of a token, and nothing that needs a key.
-func parseToken(raw string, buffer *[]byte) (t token, refusal *AuthError) {
-	if len(raw) > MaxTokenBytes {
-		return t, refuse(CodeMalformedToken, "the token is too long")
+func parseToken(raw string, b *buffer) (t token, refusal *AuthError) {
+	header, payload, signature, refusal := splitToken(raw)
+	if refusal != nil {
+		return t, refusal
 	}
-	if strings.Count(raw, ".") != 2 {
-		return t, notCompact()
-	}
-	// The base64 decoder skips line breaks; no other byte gets past it.
-	if strings.ContainsRune(raw, '\r') || strings.ContainsRune(raw, '\n') {
-		return t, notCompact()
-	}
-	header, rest, _ := strings.Cut(raw, ".")
-	payload, signature, _ := strings.Cut(rest, ".")
-	if header == "" || payload == "" || signature == "" {
-		return t, notCompact()
-	}
-	decoded, headerErr := segmentEncoding.AppendDecode((*buffer)[:0], []byte(header))
+	decoded, headerErr := segmentEncoding.AppendDecode((*b)[:0], []byte(header))
 	headerEnd := len(decoded)
 	decoded, payloadErr := segmentEncoding.AppendDecode(decoded, []byte(payload))
 	payloadEnd := len(decoded)
 	decoded, signatureErr := segmentEncoding.AppendDecode(decoded, []byte(signature))
-	*buffer = decoded
+	*b = decoded
 	if headerErr != nil || payloadErr != nil || signatureErr != nil {
 		return t, notCompact()
 	}
 	t.signed = raw[:len(header)+1+len(payload)]
-	text := string(decoded[:payloadEnd])
-	t.payload = text[headerEnd:]
+	t.payload = string(decoded[headerEnd:payloadEnd])
 	t.signature = decoded[payloadEnd:]
-	return t, t.parseHeader(text[:headerEnd])
+	return t, t.parseHeader(string(decoded[:headerEnd]))
+}
+
+// splitToken returns the three segments of a token, which are not empty.
+func splitToken(raw string) (header, payload, signature string, refusal *AuthError) {
+	if len(raw) > maxTokenBytes {
+		return "", "", "", refuse(CodeMalformedToken, "the token is too long")
+	}
+	// Dots are counted before anything is split. The base64 decoder skips line breaks; no
+	// other byte gets past it.
+	if strings.Count(raw, ".") != 2 || strings.ContainsRune(raw, '\r') || strings.ContainsRune(raw, '\n') {
+		return "", "", "", notCompact()
+	}
+	header, rest, _ := strings.Cut(raw, ".")
+	payload, signature, _ = strings.Cut(rest, ".")
+	if header == "" || payload == "" || signature == "" {
+		return "", "", "", notCompact()
+	}
+	return header, payload, signature, nil
 }
 
 func notCompact() *AuthError {
@@ -80,12 +96,11 @@ func (t *token) parseHeader(raw string) *AuthError {
 			badAlg = !ok
 		case "kid":
 			t.kid, _ = strictjson.Text(value)
-			t.kid = strings.Clone(t.kid) // whoever keeps it must not keep the token
 		case "typ":
 			t.typ, ok = strictjson.Text(value)
 			badTyp = !ok || t.typ == ""
-		// What could name another key, another place to find one, or another way
-		// to read the token. "cty" announces a nested JWT.
+		// What could name another key, another place to find one, or another way to read
+		// the token. "cty" announces a nested JWT.
 		case "crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "enc", "p2c", "epk", "cty":
 			forbidden = true
 		}
@@ -103,8 +118,8 @@ func (t *token) parseHeader(raw string) *AuthError {
 	return nil
 }
 
-// isAccessToken reports whether the token's type, if it has one, is that of an
-// access token: no other kind of JWT may stand in for one (RFC 8725, section 3.11).
+// isAccessToken reports whether the token's type, if it has one, is an access token's: no
+// other kind of JWT may stand in for one (RFC 8725, section 3.11).
 func (t *token) isAccessToken() bool {
 	return t.typ == "" || t.hasType("jwt") || t.hasType("at+jwt")
 }
@@ -113,4 +128,37 @@ func (t *token) isAccessToken() bool {
 // "application/" (RFC 7515, section 4.1.9).
 func (t *token) hasType(typ string) bool {
 	return strings.EqualFold(t.typ, typ) || strings.EqualFold(t.typ, "application/"+typ)
+}
+
+// claimedIssuer returns the iss of a token that no one has verified. It serves to choose
+// the verifier, which looks at the whole token and asks for that iss again once it
+// believes it.
+func claimedIssuer(raw string) (string, *AuthError) {
+	_, segment, _, refusal := splitToken(raw)
+	if refusal != nil {
+		return "", refusal
+	}
+	b := newBuffer()
+	defer b.release()
+	payload, err := segmentEncoding.AppendDecode((*b)[:0], []byte(segment))
+	*b = payload
+	if err != nil {
+		return "", notCompact()
+	}
+	var issuer string
+	isText := true
+	wellFormed := strictjson.Members(string(payload), maxPayloadDepth, func(name, value string) {
+		if name == "iss" {
+			issuer, isText = strictjson.Text(value)
+		}
+	})
+	switch {
+	case !wellFormed:
+		return "", refuse(CodeMalformedToken, "the token payload is not a valid JSON object")
+	case !isText:
+		return "", refuse(CodeMalformedToken, "a registered claim has the wrong type")
+	case issuer == "":
+		return "", refuse(CodeMissingClaim, "the token has no iss")
+	}
+	return strings.Clone(issuer), nil
 }

@@ -16,9 +16,10 @@ import (
 // An algorithm checks one kind of signature (RFC 7518, section 3; RFC 8037; RFC
 // 9864). There are none for HMAC: a published key must never be a secret.
 type algorithm struct {
-	scheme scheme
-	hash   crypto.Hash
-	curve  elliptic.Curve
+	kty, crv string // of its JWKs; any crv if empty
+	scheme   scheme
+	hash     crypto.Hash
+	curve    elliptic.Curve
 }
 
 type scheme int
@@ -32,17 +33,17 @@ const (
 )
 
 var algorithms = map[string]algorithm{
-	"RS256":   {scheme: rsaPKCS1, hash: crypto.SHA256},
-	"RS384":   {scheme: rsaPKCS1, hash: crypto.SHA384},
-	"RS512":   {scheme: rsaPKCS1, hash: crypto.SHA512},
-	"PS256":   {scheme: rsaPSS, hash: crypto.SHA256},
-	"PS384":   {scheme: rsaPSS, hash: crypto.SHA384},
-	"PS512":   {scheme: rsaPSS, hash: crypto.SHA512},
-	"ES256":   {scheme: ecdsaRaw, hash: crypto.SHA256, curve: elliptic.P256()},
-	"ES384":   {scheme: ecdsaRaw, hash: crypto.SHA384, curve: elliptic.P384()},
-	"ES512":   {scheme: ecdsaRaw, hash: crypto.SHA512, curve: elliptic.P521()},
-	"EdDSA":   {scheme: edwards25519},
-	"Ed25519": {scheme: edwards25519},
+	"RS256":   {kty: "RSA", scheme: rsaPKCS1, hash: crypto.SHA256},
+	"RS384":   {kty: "RSA", scheme: rsaPKCS1, hash: crypto.SHA384},
+	"RS512":   {kty: "RSA", scheme: rsaPKCS1, hash: crypto.SHA512},
+	"PS256":   {kty: "RSA", scheme: rsaPSS, hash: crypto.SHA256},
+	"PS384":   {kty: "RSA", scheme: rsaPSS, hash: crypto.SHA384},
+	"PS512":   {kty: "RSA", scheme: rsaPSS, hash: crypto.SHA512},
+	"ES256":   {kty: "EC", crv: "P-256", scheme: ecdsaRaw, hash: crypto.SHA256, curve: elliptic.P256()},
+	"ES384":   {kty: "EC", crv: "P-384", scheme: ecdsaRaw, hash: crypto.SHA384, curve: elliptic.P384()},
+	"ES512":   {kty: "EC", crv: "P-521", scheme: ecdsaRaw, hash: crypto.SHA512, curve: elliptic.P521()},
+	"EdDSA":   {kty: "OKP", crv: "Ed25519", scheme: edwards25519},
+	"Ed25519": {kty: "OKP", crv: "Ed25519", scheme: edwards25519},
 }
 
 // IsAlgorithm reports whether alg names a signature algorithm that this package

@@ -3,20 +3,14 @@ package jws
 import (
 	"crypto"
 	"crypto/rsa"
+	"errors"
 	"math"
-	"slices"
-	"strings"
 	"sync"
-
-	"github.com/go-jose/go-jose/v4"
-
-	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
 const (
 	minRSABits = 2048 // RFC 7518, section 3.3
 	maxRSABits = 4096 // beyond it, checking a signature is a way to burn our CPU
-	maxDepth   = 16
 )
 
 // A Key is a public key that may verify signatures.
@@ -25,63 +19,18 @@ type Key struct {
 	public crypto.PublicKey
 }
 
-// ParseKey returns the key of a JWK, and nil when it is not one that may verify
-// signatures: of another kind or use, weak, broken, or private.
-func ParseKey(jwk []byte) *Key {
-	alg, ok := checkJWK(jwk)
-	if !ok {
-		return nil
-	}
-	var parsed jose.JSONWebKey
-	if err := parsed.UnmarshalJSON(jwk); err != nil || isWeak(parsed.Key) {
-		return nil
-	}
-	k := &Key{alg: alg, public: parsed.Key}
-	for alg := range algorithms {
-		if k.Fits(alg) {
-			return k
+// newKey refuses a key that is weak, or that fits no algorithm.
+func newKey(public crypto.PublicKey, alg string) (*Key, error) {
+	k := &Key{alg: alg, public: public}
+	for name := range algorithms {
+		if k.Fits(name) {
+			if err := checkStrength(public); err != nil {
+				return nil, err
+			}
+			return k, nil
 		}
 	}
-	return nil
-}
-
-// checkJWK reports whether the JWK's own members leave it fit to verify signatures,
-// and for which algorithm if they name one.
-func checkJWK(jwk []byte) (alg string, ok bool) {
-	fit := true
-	wellFormed := strictjson.Members(string(jwk), maxDepth, func(name, value string) {
-		switch name {
-		case "alg":
-			alg, ok = strictjson.Text(value)
-			alg = strings.Clone(alg)
-			fit = fit && ok && alg != ""
-		case "use":
-			use, ok := strictjson.Text(value)
-			fit = fit && ok && use == "sig"
-		case "key_ops":
-			operations, ok := strictjson.Texts(value)
-			fit = fit && ok && slices.Contains(operations, "verify")
-		// A published private key is a compromised key; k is a symmetric one.
-		case "d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv":
-			fit = false
-		}
-	})
-	return alg, wellFormed && fit
-}
-
-// KeyID returns the kid of a JWK, or "" when it has none that can be trusted to be
-// the only one.
-func KeyID(jwk []byte) (kid string) {
-	wellFormed := strictjson.Members(string(jwk), maxDepth, func(name, value string) {
-		if name == "kid" {
-			kid, _ = strictjson.Text(value)
-			kid = strings.Clone(kid)
-		}
-	})
-	if !wellFormed {
-		return ""
-	}
-	return kid
+	return nil, errors.New(unknown)
 }
 
 // Fits reports whether the key is one for this algorithm.
@@ -111,15 +60,22 @@ func (k *Key) Verify(alg, signed string, signature []byte) bool {
 // copy for each token is work for the garbage collector.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// isWeak refuses RSA keys that are too small to be safe, too large to be quick,
-// or of an exponent that no honest issuer uses. Points off their curve and
-// Ed25519 keys of low order do not get past go-jose.
-func isWeak(public crypto.PublicKey) bool {
-	rsaKey, ok := public.(*rsa.PublicKey)
+// checkStrength refuses RSA keys that are too small to be safe, too large to be quick, or
+// have an exponent that no honest issuer uses. Points off their curve and Ed25519 keys of
+// low order don't get past go-jose.
+func checkStrength(public crypto.PublicKey) error {
+	key, ok := public.(*rsa.PublicKey)
 	if !ok {
-		return false
+		return nil
 	}
-	bits := rsaKey.N.BitLen()
-	return bits < minRSABits || bits > maxRSABits || rsaKey.N.Bit(0) == 0 ||
-		rsaKey.E < 3 || rsaKey.E > math.MaxInt32 || rsaKey.E%2 == 0
+	switch bits := key.N.BitLen(); {
+	case bits < minRSABits:
+		return errors.New("it's shorter than 2048 bits")
+	case bits > maxRSABits:
+		return errors.New("it's longer than 4096 bits")
+	case key.N.Bit(0) == 0, key.E < 3, key.E > math.MaxInt32, key.E%2 == 0:
+		return errors.New("its RSA modulus or exponent is unsafe")
+	default:
+		return nil
+	}
 }

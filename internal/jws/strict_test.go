@@ -3,14 +3,12 @@ package jws_test
 import (
 	"strings"
 	"testing"
-
-	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
 // Another parser may read another key in it.
 func TestKeyThatIsNotStrictJSONIsNoKey(t *testing.T) {
 	const members = `"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`
-	if jws.ParseKey([]byte("{"+members+"}")) == nil {
+	if parseKey([]byte("{"+members+"}")) == nil {
 		t.Fatal("the key is refused for something else")
 	}
 	for _, more := range []string{
@@ -19,7 +17,7 @@ func TestKeyThatIsNotStrictJSONIsNoKey(t *testing.T) {
 		`"z":"` + "\xff" + `"`,
 		`"z":` + strings.Repeat("[", 16) + strings.Repeat("]", 16),
 	} {
-		if jws.ParseKey([]byte("{"+members+","+more+"}")) != nil {
+		if parseKey([]byte("{"+members+","+more+"}")) != nil {
 			t.Errorf("taken with %q", more)
 		}
 	}

@@ -1,4 +1,4 @@
-package verifier
+package refresh
 
 import (
 	"context"
@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// patience is what code that was given a context may take to notice its end.
+// patience is how long code that was given a context may take to notice its end.
 const patience = 500 * time.Millisecond
 
-// inTime runs code of others, in a goroutine of its own, until ctx ends. That it panics,
-// ends its goroutine or does not listen to ctx is an error, and neither the end of the
-// server nor a wait for ever. What it is still doing then must not be looked at.
-func inTime(ctx context.Context, f func()) error {
+// callWithDeadline runs someone else's code, in a goroutine of its own, until ctx ends.
+// A panic, a Goexit or ignoring ctx becomes an error. After an error f may still be
+// running: don't touch what it writes.
+func callWithDeadline(ctx context.Context, f func()) error {
 	done := make(chan error, 1)
 	go func() {
 		err := errors.New("it ended without a result")
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("panic: %v", p)
+				err = fmt.Errorf("panic: %.200v", p)
 			}
 			done <- err
 		}()

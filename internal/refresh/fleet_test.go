@@ -1,22 +1,23 @@
-package verifier
+package refresh
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
 
-// Ten thousand replicas that start within one second fetch at the same time once. From
-// then on each draws its own time for every refresh, and the requests of the fleet
-// spread out. What is simulated is the schedule of a busy replica, second by second.
-func TestAFleetDoesNotKnockTogether(t *testing.T) {
+// Ten thousand replicas that start within one second fetch at the same time once. From then
+// on each draws its own time for every refresh, and the fleet's requests spread out. The
+// simulation follows each busy replica's schedule, second by second.
+func TestRefreshJitterSpreadsAFleet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
 	const (
 		replicas = 10_000
 		day      = 24 * time.Hour
-		ttl      = defaultKeysTTL
-		maxStale = defaultKeysMaxStale
+		ttl      = 5 * time.Minute
+		maxStale = time.Hour
 		latency  = 100 * time.Millisecond
 	)
 	epoch := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -39,14 +40,14 @@ func TestAFleetDoesNotKnockTogether(t *testing.T) {
 					requests[at/time.Second]++
 					now = now.Add(latency)
 					if at >= test.outageAt && at < test.outageEnds {
-						outage.extend(now, &KeysError{})
-						now = outage.retryAt
+						outage.extend(now, errors.New("down"))
+						now = time.Time(outage.retryAt)
 						continue
 					}
 					outage.end()
-					var set snapshot
-					set.live(now, ttl, maxStale)
-					now = set.refreshAt
+					var v Version[int]
+					v.setLifetime(now, Life{TTL: ttl, MaxStale: maxStale})
+					now = time.Time(v.refreshAt)
 				}
 			}
 			peak, total := 0, 0

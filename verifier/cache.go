@@ -4,49 +4,35 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
-// A remembered token was verified in full. What can have become wrong since is
-// checked at every use.
-type remembered struct {
-	token  string
-	claims Claims
-	kid    string
-	key    *jws.Key
-}
-
-// recall returns the claims of a token that was verified before and would be again,
-// or nil.
-func (v *Verifier) recall(token string) *Claims {
-	r := v.tokens.get(token)
-	if r == nil {
-		return nil
-	}
-	if !v.keys.holds(r.kid, r.key) || v.checkTimes(&r.claims, time.Now()) != nil {
-		v.tokens.remove(r)
-		return nil
-	}
-	return &r.claims
-}
-
 const (
 	averageTokenBytes = 4 << 10 // what a token may take on average
-	tokenOverhead     = 640     // what it takes beside its texts
+	tokenOverhead     = 768     // what it takes beside its texts
 	tokenShards       = 16
 	minShardedTokens  = 1024
 )
 
-// A tokenCache holds the tokens that were used last. Only verified tokens get into
-// it, so that no forged one can push another out. A token is found by all of its bytes:
-// no other one is taken for it.
-type tokenCache []tokenShard // so that cores seldom wait for each other; none holds nothing
+// A remembered token was verified in full. What can have become wrong since is checked at
+// every use.
+type remembered struct {
+	token  string
+	kid    string
+	key    *jws.Key
+	claims Claims
+}
 
-// newTokenCache returns a cache of so many tokens, or of fewer if they are large.
+// A tokenCache holds the tokens that were used last. Only verified tokens get into it, so
+// that no forged one can push another out. A token is found by all of its bytes: no other
+// one is taken for it. The cache is split, so that cores seldom wait for each other; one
+// without shards holds nothing.
+type tokenCache []tokenShard
+
+// newTokenCache returns a cache for that many tokens, or for fewer if they are large.
 func newTokenCache(size int) tokenCache {
 	if size <= 0 {
 		return nil
@@ -63,6 +49,9 @@ func newTokenCache(size int) tokenCache {
 }
 
 func (c tokenCache) get(token string) *remembered {
+	if len(token) > maxTokenBytes {
+		return nil // not worth a hash
+	}
 	if shard := c.shard(token); shard != nil {
 		return shard.get(token)
 	}
@@ -71,7 +60,8 @@ func (c tokenCache) get(token string) *remembered {
 
 func (c tokenCache) add(r *remembered) {
 	if shard := c.shard(r.token); shard != nil {
-		r.token = strings.Clone(r.token) // it may be a part of something large
+		r.token = strings.Clone(r.token) // it may be part of something large, as may the kid
+		r.kid = strings.Clone(r.kid)
 		shard.add(r)
 	}
 }
@@ -84,8 +74,8 @@ func (c tokenCache) shard(token string) *tokenShard {
 		return nil
 	}
 	var sum int
-	for _, c := range []byte(token[max(0, len(token)-8):]) {
-		sum += int(c)
+	for _, b := range []byte(token[max(0, len(token)-8):]) {
+		sum += int(b)
 	}
 	return &c[sum%len(c)]
 }
@@ -95,13 +85,13 @@ type tokenShard struct {
 
 	mu       sync.Mutex
 	tokens   *simplelru.LRU[string, *remembered]
-	bytes    int
-	maxBytes int
+	bytes    int64
+	maxBytes int64
 }
 
 func (s *tokenShard) start(size int) {
-	s.maxBytes = size * averageTokenBytes
-	s.tokens, _ = simplelru.NewLRU(size, func(_ string, r *remembered) { // it fails for no size only
+	s.maxBytes = int64(size) * averageTokenBytes
+	s.tokens, _ = simplelru.NewLRU(size, func(_ string, r *remembered) { // it fails without a size only
 		s.bytes -= r.size()
 	})
 }
@@ -125,7 +115,7 @@ func (s *tokenShard) add(r *remembered) {
 	s.tokens.Remove(r.token)
 	s.tokens.Add(r.token, r)
 	s.bytes += r.size()
-	for s.bytes > s.maxBytes {
+	for s.bytes > s.maxBytes && s.tokens.Len() > 0 {
 		s.tokens.RemoveOldest()
 	}
 	s.latest.Store(nil)
@@ -138,10 +128,11 @@ func (s *tokenShard) remove(token string) {
 	s.latest.Store(nil)
 }
 
-// size estimates the memory that r takes: the texts of the token, encoded and
-// decoded, the lists of its claims, and the rest.
-func (r *remembered) size() int {
+// size estimates the memory that r takes: the texts of the token, encoded and decoded, the
+// lists in its claims, and the rest.
+func (r *remembered) size() int64 {
 	const wordBytes = 16
-	words := cap(r.claims.audience) + cap(r.claims.scopes) + cap(r.claims.permissions)
-	return len(r.token) + len(r.token)*3/4 + words*wordBytes + tokenOverhead
+	c := r.claims.data
+	words := cap(c.audience) + cap(c.scopes) + cap(c.permissions)
+	return int64(len(r.token) + len(c.payload) + words*wordBytes + tokenOverhead)
 }

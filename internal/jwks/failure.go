@@ -1,0 +1,146 @@
+package jwks
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Failure says why keys could not be read.
+type Failure struct {
+	Answered bool // the issuer did answer, and the answer is no use
+	Err      error
+
+	retryAfter time.Duration
+}
+
+// Error returns the cause's text.
+func (f *Failure) Error() string { return f.Err.Error() }
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// RetryAfter is how long the issuer asked to be left alone, or 0.
+func (f *Failure) RetryAfter() time.Duration { return f.retryAfter }
+
+func unreachable(url string, cause error) *Failure {
+	return &Failure{Err: &fetchError{printable(url), cause}}
+}
+
+func unusable(format string, args ...any) *Failure {
+	return &Failure{Answered: true, Err: fmt.Errorf(format, args...)}
+}
+
+// after returns f with an earlier failure that may be what brought it about.
+func (f *Failure) after(earlier *Failure) *Failure {
+	if earlier == nil {
+		return f
+	}
+	return &Failure{
+		Answered:   f.Answered,
+		Err:        fmt.Errorf("%w; before that, %w", f.Err, earlier.Err),
+		retryAfter: max(f.retryAfter, earlier.retryAfter),
+	}
+}
+
+type statusError int
+
+func (e statusError) Error() string { return "status " + strconv.Itoa(int(e)) }
+
+// hasStatus reports whether f stems from a response with one of these statuses.
+func (f *Failure) hasStatus(statuses ...int) bool {
+	if f == nil {
+		return false
+	}
+	status, ok := errors.AsType[statusError](f.Err)
+	return ok && slices.Contains(statuses, int(status))
+}
+
+// A fetchError says why a document could not be fetched. Its text is the cause's only
+// where the cause quotes nothing that the other side sent: net/http quotes the lines that
+// it can't read, however long, and TLS the names in a certificate.
+type fetchError struct {
+	url   string
+	cause error
+}
+
+func (e *fetchError) Error() string { return "GET " + e.url + ": " + e.reason() }
+
+func (e *fetchError) Unwrap() error { return e.cause }
+
+func (e *fetchError) reason() string {
+	cause := e.cause
+	if urlErr, ok := errors.AsType[*url.Error](cause); ok {
+		cause = urlErr.Err
+	}
+	if status, ok := errors.AsType[statusError](cause); ok {
+		return status.Error()
+	}
+	if refusal, ok := errors.AsType[redirectError](cause); ok {
+		return refusal.Error()
+	}
+	if certErr, ok := errors.AsType[*tls.CertificateVerificationError](cause); ok {
+		return certificateReason(certErr)
+	}
+	if netErr, ok := errors.AsType[net.Error](cause); ok { // timeouts among them
+		return bounded(netErr.Error())
+	}
+	switch {
+	case errors.Is(cause, http.ErrSchemeMismatch):
+		return http.ErrSchemeMismatch.Error()
+	case errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF):
+		return "the response is cut short"
+	case errors.Is(cause, errSlow):
+		return errSlow.Error()
+	}
+	return "no valid response"
+}
+
+// certificateReason never quotes the certificate, for which no one has vouched yet.
+func certificateReason(err *tls.CertificateVerificationError) string {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "the certificate is signed by an unknown authority; Config.HTTPClient can trust it"
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "the certificate is for another host"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "the certificate has expired or is not valid yet"
+	}
+	return "the certificate is not valid"
+}
+
+// A redirectError says why a redirect is not followed.
+type redirectError string
+
+func (e redirectError) Error() string { return string(e) }
+
+// printable leaves out the query, which may hold what should not be in a log.
+func printable(url string) string {
+	shown, _, _ := strings.Cut(url, "?")
+	return bounded(shown)
+}
+
+const maxQuoted = 256
+
+// bounded makes a foreign text fit for a line in a log.
+func bounded(text string) string {
+	if len(text) > maxQuoted {
+		text = text[:maxQuoted] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text)
+}

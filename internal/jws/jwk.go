@@ -1,0 +1,158 @@
+package jws
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/oidcrpc/oidcrpc/internal/strictjson"
+)
+
+const maxDepth = 16
+
+// A JWK is what a JSON Web Key says, as far as it can decide whether a signature is
+// good (RFC 7517, section 4). Two are equal when they say the same, in whatever order
+// and beside whatever other members.
+type JWK struct {
+	Kid string // "" when there is none
+
+	alg string // the only algorithm it's for; "" for any
+	public
+	isPrivate bool
+	problem   string // why it may not verify signatures, or ""
+}
+
+// public is the key itself.
+type public struct {
+	Kty string `json:"kty"`
+	Crv string `json:"crv,omitempty"`
+	N   string `json:"n,omitempty"`
+	E   string `json:"e,omitempty"`
+	X   string `json:"x,omitempty"`
+	Y   string `json:"y,omitempty"`
+}
+
+// Why a JWK may not verify signatures.
+const (
+	malformed    = "it's not a JSON object that every parser reads alike"
+	unreadable   = "one of its members has the wrong type"
+	otherUse     = "it's not for signatures (use)"
+	otherOps     = "it's not for verifying (key_ops)"
+	publishedKey = "its private key is published too"
+	symmetric    = "it's a shared secret"
+	unknown      = "its kty, crv and alg fit no algorithm"
+	broken       = "it can't be decoded"
+)
+
+// ReadJWK reads a JWK, which need not be usable: see [JWK.Key].
+func ReadJWK(text string) (k JWK) {
+	set := func(to *string, value string) {
+		s, ok := strictjson.Text(value)
+		if !ok || s == "" {
+			k.problem = unreadable
+		}
+		*to = strings.Clone(s)
+	}
+	wellFormed := strictjson.Members(text, maxDepth, func(name, value string) {
+		if value == "null" { // some libraries write absent members so
+			return
+		}
+		switch name {
+		case "kid":
+			k.Kid, _ = strictjson.Text(value)
+			k.Kid = strings.Clone(k.Kid)
+		case "alg":
+			set(&k.alg, value)
+		case "kty":
+			set(&k.Kty, value)
+		case "crv":
+			set(&k.Crv, value)
+		case "n":
+			set(&k.N, value)
+		case "e":
+			set(&k.E, value)
+		case "x":
+			set(&k.X, value)
+		case "y":
+			set(&k.Y, value)
+		case "use":
+			if use, _ := strictjson.Text(value); use != "sig" {
+				k.problem = otherUse
+			}
+		case "key_ops":
+			operations, ok := strictjson.Texts(value)
+			if !ok || len(operations) > 0 && !slices.Contains(operations, "verify") {
+				k.problem = otherOps
+			}
+		case "k":
+			k.problem = symmetric
+		case "d", "p", "q", "dp", "dq", "qi", "oth", "priv":
+			k.isPrivate = true
+		}
+	})
+	switch {
+	case !wellFormed:
+		return JWK{problem: malformed}
+	case k.isPrivate:
+		k.problem = publishedKey
+	case k.problem == "" && !k.isKnown():
+		k.problem = unknown
+	}
+	return k
+}
+
+// isKnown reports whether an algorithm exists for keys of this kind.
+func (k *JWK) isKnown() bool {
+	for name, a := range algorithms {
+		if (k.alg == "" || k.alg == name) && k.Kty == a.kty && (a.crv == "" || k.Crv == a.crv) {
+			return true
+		}
+	}
+	return false
+}
+
+// MayFit reports whether the key can be one for this algorithm, by what it says.
+func (k *JWK) MayFit(alg string) bool {
+	a := algorithms[alg]
+	return k.problem == "" && (k.alg == "" || k.alg == alg) && k.Kty == a.kty && (a.crv == "" || k.Crv == a.crv)
+}
+
+// Key decodes the key, or says why it may not verify signatures.
+func (k *JWK) Key() (*Key, error) {
+	if k.problem != "" {
+		return nil, errors.New(k.problem)
+	}
+	// What else the JWK holds can't spoil it: certificates and thumbprints that can't be
+	// read are common.
+	text, err := json.Marshal(k.public)
+	if err != nil {
+		return nil, err
+	}
+	var parsed jose.JSONWebKey
+	if err := parsed.UnmarshalJSON(text); err != nil {
+		return nil, errors.New(broken)
+	}
+	return newKey(parsed.Key, k.alg)
+}
+
+// MarkPublished marks the keys whose private key stands in the same set, in their own
+// entry or in another: any reader of the set can sign with them.
+func MarkPublished(keys []JWK) {
+	published := make(map[public]bool)
+	for i := range keys {
+		if keys[i].isPrivate {
+			published[keys[i].public] = true
+		}
+	}
+	for i := range keys {
+		if published[keys[i].public] {
+			keys[i].problem = publishedKey
+		}
+	}
+}
+
+// IsDecodable reports whether nothing but its decoding can show that the key is no good.
+func (k *JWK) IsDecodable() bool { return k.problem == "" }

@@ -1,0 +1,102 @@
+package verifier
+
+import (
+	"slices"
+	"time"
+)
+
+// Check returns nil when claims satisfy r, and what their verifier asks of every token by
+// [Config].Require. Otherwise it returns an [*AuthError] that names the needs of both:
+// first for how the user authenticated ([CodeInsufficientUserAuthentication]), and then
+// for what the token grants ([CodeInsufficientScope], [CodeInsufficientPermissions]). Zero
+// claims are refused whatever r holds.
+func (r Requirement) Check(claims Claims) error {
+	if claims.IsZero() {
+		return refuse(CodeMissingToken, "the call carries no access token")
+	}
+	var baseline Requirement
+	if claims.data.baseline != nil {
+		baseline = *claims.data.baseline
+	}
+	refusal := baseline.check(claims)
+	if refusal == nil {
+		refusal = r.check(claims)
+	}
+	if refusal == nil {
+		return nil
+	}
+	return refusal.With(baseline).With(r)
+}
+
+func (r Requirement) check(claims Claims) *AuthError {
+	if len(r.ACRValues) > 0 && (claims.data.acr == "" || !slices.Contains(r.ACRValues, claims.data.acr)) {
+		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate in another way")
+	}
+	if r.MaxAge != 0 && !claims.data.authenticatedWithin(r.MaxAge) {
+		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate again")
+	}
+	for _, scope := range r.Scopes {
+		if !claims.HasScope(scope) {
+			return refuse(CodeInsufficientScope, "the token lacks a required scope")
+		}
+	}
+	if len(r.AnyScopes) > 0 && !slices.ContainsFunc(r.AnyScopes, claims.HasScope) {
+		return refuse(CodeInsufficientScope, "the token lacks a required scope")
+	}
+	for _, permission := range r.Permissions {
+		if !claims.HasPermission(permission) {
+			return refuse(CodeInsufficientPermissions, "the token lacks a required permission")
+		}
+	}
+	return nil
+}
+
+func (c *claims) authenticatedWithin(maxAge time.Duration) bool {
+	return !c.authTime.IsZero() && !time.Now().After(c.authTime.Add(maxAge).Add(c.leeway))
+}
+
+// With returns a copy of e that also lists what r requires, so that a caller who needs
+// another token has to ask for it only once. It names the first of alternative scopes. An
+// error whose code doesn't say that the token falls short is returned as it is.
+func (e *AuthError) With(r Requirement) *AuthError {
+	switch e.Code {
+	case CodeInsufficientScope, CodeInsufficientPermissions, CodeInsufficientUserAuthentication:
+	default:
+		return e
+	}
+	full := *e
+	full.Scopes = union(e.Scopes, r.Scopes)
+	named := func(scope string) bool { return slices.Contains(full.Scopes, scope) }
+	if len(r.AnyScopes) > 0 && !slices.ContainsFunc(r.AnyScopes, named) {
+		full.Scopes = append(full.Scopes, r.AnyScopes[0])
+	}
+	full.Permissions = union(e.Permissions, r.Permissions)
+	full.ACRValues = common(e.ACRValues, r.ACRValues)
+	if e.MaxAge == 0 || r.MaxAge != 0 && r.MaxAge < e.MaxAge {
+		full.MaxAge = r.MaxAge
+	}
+	return &full
+}
+
+func union(a, b []string) (all []string) {
+	for _, s := range slices.Concat(a, b) {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// common returns the alternatives in a that b admits. An empty list admits all.
+func common(a, b []string) []string {
+	if len(a) == 0 {
+		return slices.Clone(b)
+	}
+	both := slices.DeleteFunc(slices.Clone(a), func(s string) bool {
+		return len(b) > 0 && !slices.Contains(b, s)
+	})
+	if len(both) == 0 {
+		return slices.Clone(a) // no token is enough: name what was missed first
+	}
+	return both
+}
