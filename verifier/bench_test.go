@@ -130,7 +130,7 @@ func refuseWithinLimits(b *testing.B, v *verifier.Verifier, token string) {
 		start := time.Now()
 		claims, err := v.Verify(b.Context(), token)
 		quickest = min(quickest, time.Since(start))
-		if !claims.IsZero() || err == nil {
+		if claims != nil || err == nil {
 			b.Fatal("accepted")
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/oidcrpc/oidcrpc/internal/jwks"
 	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
@@ -21,9 +22,10 @@ const (
 // every use.
 type remembered struct {
 	token  string
-	kid    string
+	name   jwks.Name // of the key
 	key    *jws.Key
-	claims Claims
+	claims *Claims
+	data   *claims // what claims say, whatever was assigned to them since
 }
 
 // A tokenCache holds the tokens that were used last. Only verified tokens get into it, so
@@ -60,8 +62,8 @@ func (c tokenCache) get(token string) *remembered {
 
 func (c tokenCache) add(r *remembered) {
 	if shard := c.shard(r.token); shard != nil {
-		r.token = strings.Clone(r.token) // it may be part of something large, as may the kid
-		r.kid = strings.Clone(r.kid)
+		r.token = strings.Clone(r.token) // it may be part of something large, as may the name
+		r.name = r.name.Clone()
 		shard.add(r)
 	}
 }
@@ -132,7 +134,7 @@ func (s *tokenShard) remove(token string) {
 // lists in its claims, and the rest.
 func (r *remembered) size() int64 {
 	const wordBytes = 16
-	c := r.claims.data
+	c := r.data
 	words := cap(c.audience) + cap(c.scopes) + cap(c.permissions)
 	return int64(len(r.token) + len(c.payload) + words*wordBytes + tokenOverhead)
 }

@@ -13,13 +13,15 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
-// Claims are what a verified token says. They are a small value that can't be changed:
-// pass and keep them as they are. They're safe for concurrent use, and lists are returned
-// as copies. A claim that the token doesn't have is zero, and so is every claim of the
-// zero Claims, which stand for no caller.
+// Claims are what a verified token says. They can't be changed, and are safe for concurrent
+// use: lists are returned as copies, and claims may be kept and shared, by their pointer. A
+// claim that the token doesn't have is zero, and so is every claim of a nil or zero Claims
+// and of a copy.
 type Claims struct{ data *claims }
 
 type claims struct {
+	self *Claims // so that no other Claims can take this one's place
+
 	issuer, subject, id, acr    string
 	clientID, authorizedParty   string
 	audience                    []string // nil when there is no aud
@@ -27,139 +29,154 @@ type claims struct {
 	authTime                    time.Time
 	scopes, permissions         []string
 	senderConstrained           bool
-	leeway                      time.Duration
-	baseline                    *Requirement // what the verifier asks of every token
+	isIDToken                   bool
+	hasScopes, hasPermissions   bool // whether there is a claim that could grant them
+	hasSCP                      bool
+	rules                       *claimRules
 	payload                     string
 }
 
-// IsZero reports whether c stands for no caller.
-func (c Claims) IsZero() bool { return c.data == nil }
+// claimRules are what a verifier reads claims by. They're part of nothing larger, which
+// claims that are kept would keep alive.
+type claimRules struct {
+	scopeClaim, permissionsClaim string
+	scopes, permissions          claimPath
+	leeway                       time.Duration
+	baseline                     Requirement // asked of every token
+}
 
-var noClaims claims
+func newClaims(data *claims) *Claims {
+	c := &Claims{data}
+	data.self = c
+	return c
+}
 
-func (c Claims) get() *claims {
-	if c.data == nil {
+var noClaims = claims{rules: &claimRules{}}
+
+// get returns what c says. Claims are shared between calls, so what was assigned to *c must
+// not count: it would be another caller's.
+func (c *Claims) get() *claims {
+	if c == nil || c.data == nil || c.data.self != c {
 		return &noClaims
 	}
 	return c.data
 }
 
+// IsZero reports whether c says nothing: it's nil, zero, or a copy.
+func (c *Claims) IsZero() bool { return c.get() == &noClaims }
+
 // Issuer returns iss, the configured issuer.
-func (c Claims) Issuer() string { return c.get().issuer }
+func (c *Claims) Issuer() string { return c.get().issuer }
 
 // Subject returns sub, whose meaning is the issuer's: callers from two issuers may share
 // one. In a delegated token it's the one acted for; act is not interpreted (RFC 8693,
 // section 4.1).
-func (c Claims) Subject() string { return c.get().subject }
+func (c *Claims) Subject() string { return c.get().subject }
 
 // ClientID returns the OAuth client that the token was issued to: client_id (RFC 9068,
 // section 2.2), or azp where there is none.
-func (c Claims) ClientID() string { return cmp.Or(c.get().clientID, c.get().authorizedParty) }
+func (c *Claims) ClientID() string { return cmp.Or(c.get().clientID, c.get().authorizedParty) }
 
 // ID returns jti.
-func (c Claims) ID() string { return c.get().id }
+func (c *Claims) ID() string { return c.get().id }
 
 // Audience returns all members of aud.
-func (c Claims) Audience() []string { return slices.Clone(c.get().audience) }
+func (c *Claims) Audience() []string { return slices.Clone(c.get().audience) }
 
 // Expiry returns exp, in whole seconds.
-func (c Claims) Expiry() time.Time { return c.get().expiry }
+func (c *Claims) Expiry() time.Time { return c.get().expiry }
 
 // NotBefore returns nbf, or the zero time.
-func (c Claims) NotBefore() time.Time { return c.get().notBefore }
+func (c *Claims) NotBefore() time.Time { return c.get().notBefore }
 
 // IssuedAt returns iat, or the zero time.
-func (c Claims) IssuedAt() time.Time { return c.get().issuedAt }
+func (c *Claims) IssuedAt() time.Time { return c.get().issuedAt }
 
 // ACR returns acr, the class of the user's authentication. What its values mean is
 // between the issuer and the service.
-func (c Claims) ACR() string { return c.get().acr }
+func (c *Claims) ACR() string { return c.get().acr }
 
 // AuthTime returns auth_time, when the user authenticated, or the zero time.
-func (c Claims) AuthTime() time.Time { return c.get().authTime }
+func (c *Claims) AuthTime() time.Time { return c.get().authTime }
 
 // ValidUntil returns the first instant at which the verifier refuses the token: its
 // expiry plus the verifier's leeway.
-func (c Claims) ValidUntil() time.Time { return c.get().expiry.Add(c.get().leeway) }
+func (c *Claims) ValidUntil() time.Time { return c.get().expiry.Add(c.get().rules.leeway) }
 
 // Scopes returns what the claim named by [Config].ScopeClaim grants.
-func (c Claims) Scopes() []string { return slices.Clone(c.get().scopes) }
+func (c *Claims) Scopes() []string { return slices.Clone(c.get().scopes) }
 
 // Permissions returns what the claim named by [Config].PermissionsClaim grants.
-func (c Claims) Permissions() []string { return slices.Clone(c.get().permissions) }
+func (c *Claims) Permissions() []string { return slices.Clone(c.get().permissions) }
 
 // HasScope reports whether the token grants exactly this scope, in this case.
-func (c Claims) HasScope(scope string) bool { return slices.Contains(c.get().scopes, scope) }
+func (c *Claims) HasScope(scope string) bool { return slices.Contains(c.get().scopes, scope) }
 
 // HasPermission reports whether the token grants exactly this permission, in this case.
-func (c Claims) HasPermission(permission string) bool {
+func (c *Claims) HasPermission(permission string) bool {
 	return slices.Contains(c.get().permissions, permission)
 }
 
 // String returns only the token's ID and issuer, so that logging claims reveals nothing
 // about the user.
-func (c Claims) String() string { return fmt.Sprintf("token %q of %s", c.get().id, c.get().issuer) }
+func (c *Claims) String() string { return fmt.Sprintf("token %q of %s", c.get().id, c.get().issuer) }
 
 // Decode stores all of the token's claims in dst, a pointer to a struct or map. Names are
 // matched in their exact case. Errors may quote claim values: they are not for callers.
-func (c Claims) Decode(dst any) error { return json.Unmarshal([]byte(c.get().payload), dst) }
+func (c *Claims) Decode(dst any) error { return json.Unmarshal([]byte(c.get().payload), dst) }
 
-// A claimsReader knows where an issuer writes its claims, and what they're held to.
-type claimsReader struct {
-	scopes, permissions claimPath
-	leeway              time.Duration
-	baseline            *Requirement
-}
-
-func newClaimsReader(config Config) (r claimsReader, err error) {
+func newClaimRules(config Config) (*claimRules, error) {
+	r := &claimRules{
+		scopeClaim:       config.ScopeClaim,
+		permissionsClaim: config.PermissionsClaim,
+		leeway:           max(config.Leeway, 0),
+		baseline:         config.Require,
+	}
+	var err error
 	if r.scopes, err = parseClaimPath(config.ScopeClaim); err != nil {
-		return r, fmt.Errorf("Config.ScopeClaim: %w", err)
+		return nil, fmt.Errorf("Config.ScopeClaim: %w", err)
 	}
 	if r.permissions, err = parseClaimPath(config.PermissionsClaim); err != nil {
-		return r, fmt.Errorf("Config.PermissionsClaim: %w", err)
+		return nil, fmt.Errorf("Config.PermissionsClaim: %w", err)
 	}
-	r.leeway = config.Leeway
-	baseline := config.Require // not a part of anything larger, which claims would keep alive
-	r.baseline = &baseline
 	return r, nil
 }
 
-// read reads a payload whose signature has been verified.
-func (r *claimsReader) read(payload string) (Claims, *AuthError) {
-	c := &claims{payload: payload, leeway: r.leeway, baseline: r.baseline}
-	shaped := true
+// read reads a payload. What it says is not to be believed before its signature is verified.
+func (r *claimRules) read(payload string) (*Claims, *AuthError) {
+	c := &claims{payload: payload, rules: r}
+	var misshapen string
 	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name, value string) {
-		shaped = c.set(name, value) && shaped
+		if !c.set(name, value) {
+			misshapen = name
+		}
 		if r.scopes.startsWith(name) {
-			c.scopes = words(r.scopes.in(value))
+			granted := r.scopes.in(value)
+			c.scopes, c.hasScopes = words(granted), granted != ""
 		}
 		if r.permissions.startsWith(name) {
-			c.permissions = words(r.permissions.in(value))
+			granted := r.permissions.in(value)
+			c.permissions, c.hasPermissions = words(granted), granted != ""
 		}
 	})
 	if !wellFormed {
-		return Claims{}, refuse(CodeMalformedToken, "the token payload is not a valid JSON object")
+		return nil, notObject("payload")
 	}
-	if !shaped {
-		return Claims{}, refuse(CodeMalformedToken, "a registered claim has the wrong type")
+	if misshapen != "" {
+		return nil, refuse(CodeMalformedToken, "a registered claim has the wrong type").because(
+			"%s has the wrong type", misshapen)
 	}
-	return Claims{c}, nil
+	return newClaims(c), nil
 }
 
-// set reads one member of the payload. It isn't ok if the member has the wrong type.
+// set reads one member of the payload. It isn't ok if a member that decides about the token
+// has the wrong type. Other members with a wrong type read as absent, and whatever needs
+// them then fails: AD FS writes auth_time as a date (RFC 7519, section 4).
 func (c *claims) set(name, value string) (ok bool) {
 	ok = true
 	switch name {
 	case "iss":
 		c.issuer, ok = strictjson.Text(value)
-	case "sub":
-		c.subject, ok = strictjson.Text(value)
-	case "client_id":
-		c.clientID, ok = strictjson.Text(value)
-	case "azp":
-		c.authorizedParty, ok = strictjson.Text(value)
-	case "jti":
-		c.id, ok = strictjson.Text(value)
 	case "aud":
 		c.audience, ok = audience(value)
 	case "exp":
@@ -167,16 +184,45 @@ func (c *claims) set(name, value string) (ok bool) {
 		c.expiry = c.expiry.Truncate(time.Second)
 	case "nbf":
 		c.notBefore, ok = numericDate(value)
-	case "iat":
-		c.issuedAt, ok = numericDate(value)
+	case "sub":
+		if c.subject, ok = strictjson.Text(value); !ok && isDecimal(value) {
+			c.subject = value
+		}
+		ok = true
+	case "client_id":
+		c.clientID, _ = strictjson.Text(value)
+	case "azp":
+		c.authorizedParty, _ = strictjson.Text(value)
+	case "jti":
+		c.id, _ = strictjson.Text(value)
 	case "acr":
-		c.acr, ok = strictjson.Text(value)
+		c.acr, _ = strictjson.Text(value)
+	case "iat":
+		c.issuedAt, _ = numericDate(value)
 	case "auth_time":
-		c.authTime, ok = numericDate(value)
+		c.authTime, _ = numericDate(value)
 	case "cnf":
 		c.senderConstrained = true
+	case "at_hash", "c_hash":
+		c.isIDToken = c.isIDToken || isHalfHash(value)
+	case "scp":
+		c.hasSCP = true
 	}
 	return ok
+}
+
+// isDecimal reports whether a value is a whole number, as some issuers write sub.
+func isDecimal(value string) bool {
+	digits := strings.TrimPrefix(value, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
+}
+
+// isHalfHash reports whether a value is the left half of a hash, as only ID tokens have one
+// in at_hash and c_hash (OpenID Connect Core 1.0, sections 3.1.3.6 and 3.3.2.11).
+func isHalfHash(value string) bool {
+	text, _ := strictjson.Text(value)
+	half, err := segmentEncoding.DecodeString(text)
+	return err == nil && slices.Contains([]int{16, 24, 32}, len(half))
 }
 
 func audience(value string) ([]string, bool) {

@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	defaultLeeway         = 30 * time.Second
+	defaultMaxTokenBytes  = 16 << 10
 	defaultFetchTimeout   = 3 * time.Second
 	defaultKeysTTL        = 5 * time.Minute
 	defaultKeysMaxStale   = time.Hour
@@ -28,8 +30,8 @@ const (
 // Wherever none makes sense, a negative number means none. It's an error elsewhere.
 type Config struct {
 	// Issuer is required: what a token's iss must be, byte for byte, and where discovery
-	// starts. It's an https URL; an issuer with another form, such as a Kubernetes
-	// cluster, needs JWKSURL or JWKS.
+	// starts. It's an https URL. With JWKSURL or JWKS it's only a name and may have any
+	// form: AD FS calls itself http, a Kubernetes cluster whatever it was told.
 	Issuer string
 
 	// Audiences are the names of this service. A token's aud must hold at least one of
@@ -49,13 +51,31 @@ type Config struct {
 	JWKS []byte
 
 	// Algorithms lists the signature algorithms to accept, by their JWS names: RS, PS and
-	// ES with 256, 384 or 512, EdDSA and Ed25519. Nil means RS256. An empty list is an
-	// error, as are "none" and the HMAC algorithms.
+	// ES with 256, 384 or 512, EdDSA and Ed25519, which are one (RFC 9864). Nil means
+	// RS256. An empty list is an error, as are "none" and the HMAC algorithms.
 	Algorithms []string
 
 	// Leeway forgives clocks that differ: a token lives that much longer than its exp, and
-	// that much earlier than its nbf. The default is 0, the maximum 5 minutes.
+	// that much earlier than its nbf. The default is 30 seconds, the maximum 5 minutes.
+	// Negative means none.
 	Leeway time.Duration
+
+	// MaxTokenBytes is how long a token may be: 16 KiB by default, 64 KiB at most. A longer
+	// one is refused unread.
+	MaxTokenBytes int
+
+	// IgnoreHeaders lists header parameters that a token may have although they could name
+	// another key or another kind of content: jku, x5u, jwk, x5c and cty. They're read
+	// over, never followed or parsed. UAA and SAP XSUAA write jku into every token. By
+	// default a token that has one is refused.
+	IgnoreHeaders []string
+
+	// AcceptIDTokens accepts ID tokens, where an identity token is the credential, as with
+	// Google or Dex. They're refused by default, as far as they can be told: by at_hash and
+	// c_hash, which no access token has (OpenID Connect Core 1.0, section 3.3.2.11). An ID
+	// token is meant for a client: accept it only if that client is one of Audiences on
+	// purpose.
+	AcceptIDTokens bool
 
 	// RFC9068 accepts only the JWT access tokens of RFC 9068: typ at+jwt, and iss, exp,
 	// aud, sub, client_id, iat and jti all present. Set it when the issuer follows that
@@ -127,6 +147,13 @@ func (c Config) withDefaults() Config {
 		c.Algorithms = []string{"RS256"}
 	}
 	c.Algorithms = slices.Clone(c.Algorithms)
+	c.IgnoreHeaders = slices.Clone(c.IgnoreHeaders)
+	if c.Leeway == 0 {
+		c.Leeway = defaultLeeway
+	}
+	if c.MaxTokenBytes == 0 {
+		c.MaxTokenBytes = defaultMaxTokenBytes
+	}
 	if c.ScopeClaim == "" {
 		c.ScopeClaim = "scope"
 	}
@@ -169,6 +196,11 @@ func (c Config) validate() error {
 	if len(c.Algorithms) == 0 {
 		return errors.New("Config.Algorithms must not be empty; nil means RS256")
 	}
+	for _, name := range c.IgnoreHeaders {
+		if !slices.Contains(hintHeaders, name) {
+			return fmt.Errorf("Config.IgnoreHeaders: %q is not one of %s", name, strings.Join(hintHeaders, ", "))
+		}
+	}
 	for _, alg := range c.Algorithms {
 		if !jws.IsAlgorithm(alg) {
 			return fmt.Errorf("Config.Algorithms: %q is not the name of an asymmetric JWS algorithm", alg)
@@ -177,11 +209,8 @@ func (c Config) validate() error {
 	if err := c.Require.Validate(); err != nil {
 		return fmt.Errorf("Config.Require: %w", err)
 	}
-	if _, err := parseClaimPath(c.ScopeClaim); err != nil {
-		return fmt.Errorf("Config.ScopeClaim: %w", err)
-	}
-	if _, err := parseClaimPath(c.PermissionsClaim); err != nil {
-		return fmt.Errorf("Config.PermissionsClaim: %w", err)
+	if _, err := newClaimRules(c); err != nil {
+		return err
 	}
 	return nil
 }
@@ -199,9 +228,8 @@ func (c Config) validateIssuer() error {
 		}
 	}
 	// Nothing is fetched from an issuer whose keys are known otherwise, so it may have any
-	// name; but a plain http one is a mistake all the same.
-	isDiscovered := c.JWKS == nil && c.JWKSURL == ""
-	if !isDiscovered && !strings.HasPrefix(c.Issuer, "http://") {
+	// name: AD FS calls itself http.
+	if c.JWKS != nil || c.JWKSURL != "" {
 		return nil
 	}
 	if err := jwks.CheckURL(c.Issuer, c.AllowHTTP); err != nil {
@@ -246,8 +274,10 @@ func (c Config) validateNumbers() error {
 		}
 	}
 	switch {
-	case c.Leeway < 0 || c.Leeway > maxLeeway:
-		return fmt.Errorf("Config.Leeway must be between 0 and %v", maxLeeway)
+	case c.Leeway > maxLeeway:
+		return fmt.Errorf("Config.Leeway must be at most %v", maxLeeway)
+	case c.MaxTokenBytes < 0 || c.MaxTokenBytes > maxTokenBytes:
+		return fmt.Errorf("Config.MaxTokenBytes must be at most %d, and not negative", maxTokenBytes)
 	case c.FetchTimeout < 0:
 		return errors.New("Config.FetchTimeout must not be negative")
 	case c.KeysTTL < minKeysTTL || c.KeysTTL > maxKeysTTL:

@@ -110,9 +110,9 @@ func NewDynamic(config DynamicConfig) (*Dynamic, error) {
 
 // Verify returns the claims of an access token from one of the tenants, as
 // [Verifier.Verify] does for one issuer.
-func (d *Dynamic) Verify(ctx context.Context, token string) (Claims, error) {
+func (d *Dynamic) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err := ctx.Err(); err != nil {
-		return Claims{}, err
+		return nil, err
 	}
 	if t := d.hints.get(token); t != nil {
 		if v := t.current(); v != nil {
@@ -123,14 +123,14 @@ func (d *Dynamic) Verify(ctx context.Context, token string) (Claims, error) {
 	}
 	issuer, refusal := claimedIssuer(token)
 	if refusal != nil {
-		return Claims{}, refusal
+		return nil, refusal
 	}
 	if d.resolve == nil || len(issuer) > maxIssuerBytes {
-		return Claims{}, anotherIssuer()
+		return nil, anotherIssuer().because("its iss is too long to be looked up, or the Dynamic was not made by NewDynamic")
 	}
 	t, v, err := d.find(ctx, issuer)
 	if err != nil {
-		return Claims{}, err
+		return nil, err
 	}
 	claims, err := v.Verify(ctx, token)
 	if err == nil {
@@ -176,7 +176,7 @@ func (d *Dynamic) find(ctx context.Context, issuer string) (*tenant, *Verifier, 
 		case err != nil:
 			return nil, nil, keysError(err, "issuers")
 		case v.Value.verifier == nil:
-			return nil, nil, anotherIssuer()
+			return nil, nil, anotherIssuer().because("the Resolver doesn't know its iss")
 		default:
 			return t, v.Value.verifier, nil
 		}
@@ -267,6 +267,10 @@ func (d *Dynamic) drop(_ string, t *tenant) {
 	t.isGone.Store(true)
 	d.hints.drop(t)
 }
+
+// MaxTokenBytes returns how long a credential may be, in the view of an Authenticator: 64
+// KiB, since each tenant has its own [Config].MaxTokenBytes.
+func (d *Dynamic) MaxTokenBytes() int { return maxTokenBytes }
 
 // Forget drops a tenant, so that the next token from its issuer looks it up. It's for a
 // service that knows when a tenant was removed or changed.

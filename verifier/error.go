@@ -69,8 +69,15 @@ type AuthError struct {
 	Err error // the cause, if there is one
 }
 
-// Error returns the code and the message, never the cause.
-func (e *AuthError) Error() string { return string(e.Code) + ": " + e.Message }
+// Error returns the code, the message and the cause. It's a line for your log: callers are
+// sent Message.
+func (e *AuthError) Error() string {
+	text := string(e.Code) + ": " + e.Message
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
 
 // Unwrap returns the cause, which may be nil, as may e.
 func (e *AuthError) Unwrap() error {

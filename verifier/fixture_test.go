@@ -53,13 +53,13 @@ func direct(issuer *verifiertest.Issuer) verifier.Config {
 	return config
 }
 
-func accept(t testing.TB, v *verifier.Verifier, token string) verifier.Claims {
+func accept(t testing.TB, v *verifier.Verifier, token string) *verifier.Claims {
 	t.Helper()
 	claims, err := v.Verify(t.Context(), token)
 	if err != nil {
 		t.Fatalf("Verify: %v, want acceptance", err)
 	}
-	if claims.IsZero() {
+	if claims == nil {
 		t.Fatal("Verify returned neither claims nor an error")
 	}
 	return claims
@@ -69,7 +69,7 @@ func accept(t testing.TB, v *verifier.Verifier, token string) verifier.Claims {
 func refuse(t testing.TB, v *verifier.Verifier, token string, want verifier.Code) *verifier.AuthError {
 	t.Helper()
 	claims, err := v.Verify(t.Context(), token)
-	if !claims.IsZero() {
+	if claims != nil {
 		t.Error("Verify returned claims with an error")
 	}
 	refusal, ok := errors.AsType[*verifier.AuthError](err)
@@ -86,7 +86,7 @@ func refuse(t testing.TB, v *verifier.Verifier, token string, want verifier.Code
 func unavailable(t testing.TB, v *verifier.Verifier, token string, want verifier.Code) *verifier.KeysError {
 	t.Helper()
 	claims, err := v.Verify(t.Context(), token)
-	if !claims.IsZero() {
+	if claims != nil {
 		t.Error("Verify returned claims with an error")
 	}
 	failure, ok := errors.AsType[*verifier.KeysError](err)
@@ -106,7 +106,7 @@ func unavailable(t testing.TB, v *verifier.Verifier, token string, want verifier
 func verdict(t testing.TB, v *verifier.Verifier, token string) verifier.Code {
 	t.Helper()
 	claims, err := v.Verify(t.Context(), token)
-	if (claims.IsZero()) != (err != nil) {
+	if (claims == nil) != (err != nil) {
 		t.Errorf("claims: %v, error: %v; want exactly one of them", claims, err)
 	}
 	if code := verifier.CodeOf(err); code != "" || err == nil {

@@ -10,14 +10,11 @@ import (
 // first for how the user authenticated ([CodeInsufficientUserAuthentication]), and then
 // for what the token grants ([CodeInsufficientScope], [CodeInsufficientPermissions]). Zero
 // claims are refused whatever r holds.
-func (r Requirement) Check(claims Claims) error {
+func (r Requirement) Check(claims *Claims) error {
 	if claims.IsZero() {
 		return refuse(CodeMissingToken, "the call carries no access token")
 	}
-	var baseline Requirement
-	if claims.data.baseline != nil {
-		baseline = *claims.data.baseline
-	}
+	baseline := claims.get().rules.baseline
 	refusal := baseline.check(claims)
 	if refusal == nil {
 		refusal = r.check(claims)
@@ -28,31 +25,40 @@ func (r Requirement) Check(claims Claims) error {
 	return refusal.With(baseline).With(r)
 }
 
-func (r Requirement) check(claims Claims) *AuthError {
-	if len(r.ACRValues) > 0 && (claims.data.acr == "" || !slices.Contains(r.ACRValues, claims.data.acr)) {
-		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate in another way")
+func (r Requirement) check(claims *Claims) *AuthError {
+	c := claims.get()
+	if len(r.ACRValues) > 0 && (c.acr == "" || !slices.Contains(r.ACRValues, c.acr)) {
+		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate in another way").because(
+			"acr is absent or none of %s", describeList(r.ACRValues))
 	}
-	if r.MaxAge != 0 && !claims.data.authenticatedWithin(r.MaxAge) {
-		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate again")
+	if r.MaxAge != 0 && !c.authenticatedWithin(r.MaxAge) {
+		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate again").because(
+			"auth_time is absent, or longer ago than %v", r.MaxAge)
 	}
 	for _, scope := range r.Scopes {
 		if !claims.HasScope(scope) {
-			return refuse(CodeInsufficientScope, "the token lacks a required scope")
+			return c.lacksScope(scope)
 		}
 	}
 	if len(r.AnyScopes) > 0 && !slices.ContainsFunc(r.AnyScopes, claims.HasScope) {
-		return refuse(CodeInsufficientScope, "the token lacks a required scope")
+		return c.lacksScope(r.AnyScopes[0])
 	}
 	for _, permission := range r.Permissions {
 		if !claims.HasPermission(permission) {
-			return refuse(CodeInsufficientPermissions, "the token lacks a required permission")
+			return refuse(CodeInsufficientPermissions, "the token lacks a required permission").because("%s", describeGrants(
+				"permission", "PermissionsClaim", c.rules.permissionsClaim, permission, c.hasPermissions, false))
 		}
 	}
 	return nil
 }
 
+func (c *claims) lacksScope(scope string) *AuthError {
+	return refuse(CodeInsufficientScope, "the token lacks a required scope").because("%s", describeGrants(
+		"scope", "ScopeClaim", c.rules.scopeClaim, scope, c.hasScopes, c.hasSCP))
+}
+
 func (c *claims) authenticatedWithin(maxAge time.Duration) bool {
-	return !c.authTime.IsZero() && !time.Now().After(c.authTime.Add(maxAge).Add(c.leeway))
+	return !c.authTime.IsZero() && !time.Now().After(c.authTime.Add(maxAge).Add(c.rules.leeway))
 }
 
 // With returns a copy of e that also lists what r requires, so that a caller who needs

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,13 +21,19 @@ const (
 	unknownKidRefill = 10 * time.Second
 )
 
+// badSignatureRefill is how often a bad signature can make us fetch.
+const badSignatureRefill = 30 * time.Second
+
 // keys are the keys of one issuer. They're fetched by the life of the set at hand, and when
 // a token names a key that isn't in it. Nothing else about a token can cause a fetch.
 type keys struct {
 	issuer  string
 	source  *refresh.Source[*jwks.Document]
-	unknown *refresh.Budget
-	absent  absentKids
+	unknown *refresh.Budget // nil: the keys are fixed
+	absent  absentKeys
+
+	badSignatures *refresh.Budget
+
 	isMuted atomic.Bool // no line is logged
 }
 
@@ -41,7 +46,7 @@ func newKeys(config Config) (*keys, error) {
 		fixed := refresh.Fixed(&jwks.Document{Set: set})
 		return &keys{issuer: config.Issuer, source: fixed}, nil
 	}
-	absent, err := newAbsentKids()
+	absent, err := newAbsentKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +54,8 @@ func newKeys(config Config) (*keys, error) {
 		issuer:  config.Issuer,
 		unknown: refresh.NewBudget(unknownKidBurst, unknownKidRefill),
 		absent:  absent,
+
+		badSignatures: refresh.NewBudget(1, badSignatureRefill),
 	}
 	issuer := jwks.NewIssuer(jwks.Config{
 		Issuer:     config.Issuer,
@@ -78,49 +85,67 @@ func newKeys(config Config) (*keys, error) {
 
 type keysVersion = refresh.Version[*jwks.Document]
 
-// find returns the issuer's key for a token's kid and alg. The error is an *AuthError, a
-// *KeysError or ctx.Err().
-func (k *keys) find(ctx context.Context, kid, alg string) (*jws.Key, error) {
-	v := k.source.Current()
-	if v == nil || !v.Value.Has(kid) {
-		var err error
-		if v, err = k.lookFor(ctx, kid); err != nil {
-			return nil, err
-		}
+// current returns the key set that may be used now, or nil. It never waits. Each use may
+// start a refresh in the background.
+func (k *keys) current() *jwks.Document {
+	if v := k.source.Current(); v != nil {
+		return v.Value
 	}
-	if key := v.Value.Key(kid, alg); key != nil {
-		return key, nil
-	}
-	return nil, refuse(CodeKeyNotFound, "the issuer has no key for this token")
+	return nil
 }
 
-// lookFor returns a version of the key set that can decide about kid: one that lists it, or
-// one that was asked for after the call began. If the kid has been shown to be absent just
-// now, its tokens aren't worth another fetch.
-func (k *keys) lookFor(ctx context.Context, kid string) (*keysVersion, error) {
-	isEnough := func(v *keysVersion) bool {
-		return v.IsFixed() || v.Value.Has(kid) || k.absent.knows(kid, v.Asked)
-	}
+// lookFor returns a key set that can decide whether a key with this name exists: one that
+// lists it, or one that was asked for after the call began. If the name has been shown to
+// be absent, its tokens aren't always worth another fetch: see [absentKeys].
+func (k *keys) lookFor(ctx context.Context, name jwks.Name, issuedAt time.Time) (*jwks.Document, error) {
 	v, err := k.source.Find(ctx, refresh.Demand[*jwks.Document]{
-		Enough: isEnough,
+		Enough: func(v *keysVersion) bool {
+			return v.Value.Has(name) || k.absent.knows(name, v.Asked, issuedAt)
+		},
 		Budget: k.unknown,
 		Reason: refresh.Reason(FetchUnknownKid),
 	})
 	if err != nil {
 		return nil, keysError(err, "keys")
 	}
-	if !v.IsFixed() && !v.Value.Has(kid) {
-		k.absent.remember(kid)
+	if !v.Value.Has(name) {
+		k.absent.remember(name)
 	}
-	return v, nil
+	return v.Value, nil
 }
 
-// holds reports whether key still stands under kid, as the same object, in a set that may
-// be used now. It counts as a use of the keys, so it may start a refresh. It never waits.
-func (k *keys) holds(kid string, key *jws.Key) bool {
-	v := k.source.Current()
-	return v != nil && v.Value.Holds(kid, key)
+// lookAgain returns the key that has taken the place of an old one under its name, or nil:
+// some issuers keep the kid when they change the key. It has a budget of its own, so that
+// forged signatures can't spend what a rotation needs. The error is ctx.Err().
+func (k *keys) lookAgain(ctx context.Context, name jwks.Name, alg string, old *jws.Key) (*jws.Key, error) {
+	if k.isFixed() {
+		return nil, nil //nolint:nilnil // there is no other
+	}
+	another := func(v *keysVersion) *jws.Key {
+		if key := v.Value.Key(name, alg); key != old {
+			return key
+		}
+		return nil
+	}
+	v, err := k.source.Find(ctx, refresh.Demand[*jwks.Document]{
+		Enough: func(v *keysVersion) bool { return another(v) != nil },
+		Budget: k.badSignatures,
+		Reason: refresh.Reason(FetchBadSignature),
+	})
+	if err != nil {
+		return nil, ctx.Err() // an outage or a spent budget leave the signature bad
+	}
+	return another(v), nil
 }
+
+// holds reports whether key still stands under its name, as the same object, in a set that
+// may be used now. It counts as a use of the keys, so it may start a refresh. It never waits.
+func (k *keys) holds(name jwks.Name, key *jws.Key) bool {
+	set := k.current()
+	return set != nil && set.Holds(name, key)
+}
+
+func (k *keys) isFixed() bool { return k.unknown == nil }
 
 // ready waits until there are keys that may be used.
 func (k *keys) ready(ctx context.Context) error {
@@ -155,28 +180,44 @@ func keysError(err error, what string) error {
 	return e
 }
 
-// maxAbsentKids bounds the memory that tokens with made-up keys can take.
-const maxAbsentKids = 256
+// maxAbsentKeys bounds the memory that tokens with made-up keys can take.
+const maxAbsentKeys = 256
 
-// absentKids remembers when a token last named a kid that no key has. Within one refill of
-// a fetch that didn't find it, the kid is refused without another fetch; longer would let
-// an attacker block the next rotation's kid.
-type absentKids struct {
-	named *lru.Cache[string, time.Time]
+// absentKeys remembers which keys tokens have named and no key set had. Such a key is looked
+// for again
+//
+//   - not at all within one refill of a fetch that did not find it; longer would let an
+//     attacker who guesses the next rotation's kid block it;
+//   - once a minute, for tokens that were issued well before the latest fetch: a key that
+//     has come into use since then can't have signed them, but an issuer may publish late;
+//   - like any unknown key, for tokens that are newer.
+type absentKeys struct {
+	named *lru.Cache[jwks.Name, time.Time] // when a token last did
+	old   *refresh.Budget                  // for tokens from before the latest fetch
 }
 
-func newAbsentKids() (absentKids, error) {
-	named, err := lru.New[string, time.Time](maxAbsentKids)
-	return absentKids{named}, err
+// publishedLate is how long after its first token a key may appear in the key set.
+const publishedLate = time.Minute
+
+func newAbsentKeys() (absentKeys, error) {
+	named, err := lru.New[jwks.Name, time.Time](maxAbsentKeys)
+	return absentKeys{named: named, old: refresh.NewBudget(1, time.Minute)}, err
 }
 
-// remember keeps a copy of kid, which may be part of something large.
-func (a absentKids) remember(kid string) { a.named.Add(strings.Clone(kid), time.Now()) }
+func (a absentKeys) remember(name jwks.Name) { a.named.Add(name.Clone(), time.Now()) }
 
-// knows reports whether kid, which a set asked for at that time lacks, counts as absent
+// knows reports whether a key, which a set asked for at that time lacks, counts as absent
 // without another fetch.
-func (a absentKids) knows(kid string, asked time.Time) bool {
+func (a absentKeys) knows(name jwks.Name, asked, issuedAt time.Time) bool {
 	now := time.Now()
-	named, ok := a.named.Get(kid)
-	return ok && !refresh.HasCome(named.Add(unknownKidRefill), now) && !refresh.HasCome(asked.Add(unknownKidRefill), now)
+	named, ok := a.named.Get(name)
+	if !ok {
+		return false
+	}
+	if !refresh.HasCome(named.Add(unknownKidRefill), now) && !refresh.HasCome(asked.Add(unknownKidRefill), now) {
+		a.remember(name)
+		return true
+	}
+	isOld := !issuedAt.IsZero() && issuedAt.Add(publishedLate).Before(asked)
+	return isOld && a.old.Take(now) > 0
 }

@@ -283,7 +283,7 @@ func TestOnlyAnIssuerOnThisHostPointsToItsPorts(t *testing.T) {
 	}
 }
 
-func TestMetadataIsAStrictJSONObject(t *testing.T) {
+func TestMetadataAreStrictAboutWhatIsReadOfThem(t *testing.T) {
 	const url = "https://issuer.test"
 	const good = `"issuer":"https://issuer.test","jwks_uri":"https://keys.test/jwks"`
 	tests := []struct {
@@ -304,9 +304,9 @@ func TestMetadataIsAStrictJSONObject(t *testing.T) {
 		{"issuer twice", `{"issuer":"https://evil.example",` + good + `}`, false},
 		{"issuer twice, escaped", `{` + good + `,"\u0069ssuer":"https://issuer.test"}`, false},
 		{"jwks_uri twice", `{` + good + `,"jwks_uri":"https://keys.test/jwks"}`, false},
-		{"another name twice", `{` + good + `,"x":1,"x":1}`, false},
-		{"a name twice, deeper", `{` + good + `,"x":{"y":1,"y":1}}`, false},
-		{"invalid UTF-8", "{" + good + ",\"x\":\"\xff\"}", false},
+		{"another name twice", `{` + good + `,"x":1,"x":1}`, true},
+		{"a name twice, deeper", `{` + good + `,"x":{"y":1,"y":1}}`, true},
+		{"invalid UTF-8 elsewhere", "{" + good + ",\"x\":\"\xff\"}", true},
 		{"a byte-order mark", "\ufeff{" + good + "}", false},
 		{"trailing garbage", "{" + good + "}marker", false},
 		{"a second object", "{" + good + "}{}", false},
@@ -315,7 +315,7 @@ func TestMetadataIsAStrictJSONObject(t *testing.T) {
 		{"a string", `"marker"`, false},
 		{"null", `null`, false},
 		{"HTML", `<html>marker</html>`, false},
-		{"nested 65 deep", `{` + good + `,"x":` + nested(64) + `}`, false},
+		{"nested 65 deep", `{` + good + `,"x":` + nested(64) + `}`, true},
 		{"nested 100 000 deep", `{` + good + `,"x":` + nested(100_000) + `}`, false},
 		{"the key set itself", `{"keys":[]}`, false},
 	}

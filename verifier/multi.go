@@ -47,9 +47,9 @@ func NewMulti(configs ...Config) (*Multi, error) {
 // Verify returns the claims of an access token from one of the issuers, as
 // [Verifier.Verify] does for one. A token from any other issuer is refused with
 // [CodeInvalidIssuer], and nothing is fetched for it.
-func (m *Multi) Verify(ctx context.Context, token string) (Claims, error) {
+func (m *Multi) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err := ctx.Err(); err != nil {
-		return Claims{}, err
+		return nil, err
 	}
 	if v := m.hints.get(token); v != nil {
 		if claims, ok := v.recall(token); ok {
@@ -58,17 +58,26 @@ func (m *Multi) Verify(ctx context.Context, token string) (Claims, error) {
 	}
 	issuer, refusal := claimedIssuer(token)
 	if refusal != nil {
-		return Claims{}, refusal
+		return nil, refusal
 	}
 	v, ok := m.byIssuer[issuer]
 	if !ok {
-		return Claims{}, anotherIssuer()
+		return nil, anotherIssuer().because("it names none of the %d issuers that are configured", len(m.verifiers))
 	}
 	claims, err := v.Verify(ctx, token)
 	if err == nil {
 		m.hints.put(token, v)
 	}
 	return claims, err
+}
+
+// MaxTokenBytes returns the largest [Config].MaxTokenBytes. An Authenticator asks it how long
+// a credential may be.
+func (m *Multi) MaxTokenBytes() (n int) {
+	for _, v := range m.verifiers {
+		n = max(n, v.config.MaxTokenBytes)
+	}
+	return n
 }
 
 // Ready fetches the keys of all issuers that have none that may be used, and returns nil

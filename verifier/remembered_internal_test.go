@@ -5,13 +5,15 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/oidcrpc/oidcrpc/internal/jwks"
 )
 
 func TestRememberedTokenIsACopy(t *testing.T) {
 	cache := newTokenCache(1)
 	large := strings.Repeat("a", 1<<20)
 	token := large[:100]
-	cache.add(&remembered{token: token, claims: Claims{&claims{}}})
+	cache.add(&remembered{token: token, claims: newClaims(&claims{}), data: &claims{}})
 	if r := cache.get(token); r == nil || unsafe.StringData(r.token) == unsafe.StringData(token) {
 		t.Error("the cache keeps what the token was a part of")
 	}
@@ -32,13 +34,10 @@ func TestRecallComparesNotBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := v.keys.find(t.Context(), "a", "ES256")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &claims{}
-	r := &remembered{token: "token", kid: "a", key: key, claims: Claims{c}}
-	c.expiry, c.leeway = time.Now().Add(time.Hour), time.Minute
+	key := v.keys.current().Key(jwks.ByKid("a"), "ES256")
+	c := &claims{rules: v.claims}
+	r := &remembered{token: "token", name: jwks.ByKid("a"), key: key, claims: newClaims(c), data: c}
+	c.expiry = time.Now().Add(time.Hour)
 	c.notBefore = time.Now().Add(50 * time.Second)
 	v.cache.add(r)
 	if _, ok := v.recall("token"); !ok {

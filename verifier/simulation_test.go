@@ -186,7 +186,7 @@ func (w *world) call(now time.Time) {
 
 func (w *world) judgeGood(n int) {
 	began := time.Now()
-	key, err := w.source.find(w.t.Context(), kidOf(n), "EdDSA")
+	key, err := find(w.t.Context(), w.source, kidOf(n))
 	took := time.Since(began)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -224,7 +224,7 @@ func (w *world) judgeGood(n int) {
 
 func (w *world) judgeWithdrawn(n int) {
 	began := time.Now()
-	_, err := w.source.find(w.t.Context(), kidOf(n), "EdDSA")
+	_, err := find(w.t.Context(), w.source, kidOf(n))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tally.Withdrawn++
@@ -241,7 +241,7 @@ func (w *world) judgeWithdrawn(n int) {
 }
 
 func (w *world) judgeForged(kid string) {
-	_, err := w.source.find(w.t.Context(), kid, "EdDSA")
+	_, err := find(w.t.Context(), w.source, kid)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tally.Forged++

@@ -73,6 +73,10 @@ const (
 	FetchFirst      FetchReason = "first"       // there were none
 	FetchRefresh    FetchReason = "refresh"     // they were due, or past their time
 	FetchUnknownKid FetchReason = "unknown_kid" // a token named a key that was not among them
+
+	// FetchBadSignature: a token named a key that had not made its signature, as when an
+	// issuer changes a key and keeps its kid.
+	FetchBadSignature FetchReason = "bad_signature"
 )
 
 // A FetchOutcome says what came of a fetch.

@@ -1,16 +1,18 @@
 package verifier
 
 import (
+	"cmp"
 	"encoding/base64"
 	"strings"
 	"sync"
 
+	"github.com/oidcrpc/oidcrpc/internal/jwks"
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
 const (
-	maxTokenBytes   = 16 << 10 // a longer token is refused unread
-	maxKidBytes     = 512
+	maxTokenBytes   = 64 << 10 // whatever the configuration says
+	maxKeyNameBytes = 512
 	maxHeaderDepth  = 16
 	maxPayloadDepth = 64
 )
@@ -18,11 +20,20 @@ const (
 // A token is a JWT in JWS compact serialization (RFC 7515, section 7.1), taken apart but
 // not yet believed.
 type token struct {
-	alg, kid, typ string
-	signed        string // the bytes under the signature, as received
-	payload       string
-	signature     []byte // in the buffer that parseToken was given
+	alg, typ  string
+	kid       string // "" unless it's a valid one
+	hasKid    bool
+	x5t       string   // the thumbprint of the key's certificate, or ""
+	forbidden string   // a parameter that no token may have, or ""
+	hints     []string // parameters that only some tokens may have
+	signed    string   // the bytes under the signature, as received
+	payload   string
+	signature []byte // in the buffer that parseToken was given
 }
+
+// hintHeaders could name another key or another place to find one. "cty" announces a nested
+// JWT.
+var hintHeaders = []string{"jku", "x5u", "jwk", "x5c", "cty"}
 
 var segmentEncoding = base64.RawURLEncoding.Strict()
 
@@ -44,8 +55,8 @@ func (b *buffer) release() {
 }
 
 // parseToken checks the form of a token, and nothing that needs a key.
-func parseToken(raw string, b *buffer) (t token, refusal *AuthError) {
-	header, payload, signature, refusal := splitToken(raw)
+func parseToken(raw string, maxBytes int, b *buffer) (t token, refusal *AuthError) {
+	header, payload, signature, refusal := splitToken(raw, maxBytes)
 	if refusal != nil {
 		return t, refusal
 	}
@@ -56,38 +67,43 @@ func parseToken(raw string, b *buffer) (t token, refusal *AuthError) {
 	decoded, signatureErr := segmentEncoding.AppendDecode(decoded, []byte(signature))
 	*b = decoded
 	if headerErr != nil || payloadErr != nil || signatureErr != nil {
-		return t, notCompact()
+		return t, notCompact(raw)
 	}
 	t.signed = raw[:len(header)+1+len(payload)]
 	t.payload = string(decoded[headerEnd:payloadEnd])
 	t.signature = decoded[payloadEnd:]
-	return t, t.parseHeader(string(decoded[:headerEnd]))
+	if refusal := t.parseHeader(string(decoded[:headerEnd])); refusal != nil {
+		return t, refusal
+	}
+	if signature == "" && !strings.EqualFold(t.alg, "none") { // which is refused for its alg
+		refusal := refuse(CodeMalformedToken, "the token is not a compact JWS")
+		refusal.Err = errUnsigned
+		return t, refusal
+	}
+	return t, nil
 }
 
-// splitToken returns the three segments of a token, which are not empty.
-func splitToken(raw string) (header, payload, signature string, refusal *AuthError) {
-	if len(raw) > maxTokenBytes {
-		return "", "", "", refuse(CodeMalformedToken, "the token is too long")
+// splitToken returns the three segments of a token. Only the signature may be empty.
+func splitToken(raw string, maxBytes int) (header, payload, signature string, refusal *AuthError) {
+	if len(raw) > maxBytes {
+		return "", "", "", refuse(CodeMalformedToken, "the token is too long").because(
+			"it has %d bytes, more than the %d of Config.MaxTokenBytes", len(raw), maxBytes)
 	}
 	// Dots are counted before anything is split. The base64 decoder skips line breaks; no
 	// other byte gets past it.
 	if strings.Count(raw, ".") != 2 || strings.ContainsRune(raw, '\r') || strings.ContainsRune(raw, '\n') {
-		return "", "", "", notCompact()
+		return "", "", "", notCompact(raw)
 	}
 	header, rest, _ := strings.Cut(raw, ".")
 	payload, signature, _ = strings.Cut(rest, ".")
-	if header == "" || payload == "" || signature == "" {
-		return "", "", "", notCompact()
+	if header == "" || payload == "" {
+		return "", "", "", notCompact(raw)
 	}
 	return header, payload, signature, nil
 }
 
-func notCompact() *AuthError {
-	return refuse(CodeMalformedToken, "the token is not a compact JWS")
-}
-
 func (t *token) parseHeader(raw string) *AuthError {
-	var forbidden, badAlg, badTyp bool
+	var badAlg, badTyp bool
 	wellFormed := strictjson.Members(raw, maxHeaderDepth, func(name, value string) {
 		var ok bool
 		switch name {
@@ -96,24 +112,30 @@ func (t *token) parseHeader(raw string) *AuthError {
 			badAlg = !ok
 		case "kid":
 			t.kid, _ = strictjson.Text(value)
+			t.hasKid = true
+		case "x5t#S256":
+			t.x5t, _ = strictjson.Text(value)
+		case "x5t":
+			x5t, _ := strictjson.Text(value)
+			t.x5t = cmp.Or(t.x5t, x5t)
 		case "typ":
 			t.typ, ok = strictjson.Text(value)
 			badTyp = !ok || t.typ == ""
-		// What could name another key, another place to find one, or another way to read
-		// the token. "cty" announces a nested JWT.
-		case "crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "enc", "p2c", "epk", "cty":
-			forbidden = true
+		case "crit", "b64", "zip", "enc", "p2c", "epk": // another way to read the token
+			t.forbidden = strings.Clone(name)
+		case "jku", "x5u", "jwk", "x5c", "cty":
+			t.hints = append(t.hints, strings.Clone(name))
 		}
 	})
 	switch {
 	case !wellFormed:
-		return refuse(CodeMalformedToken, "the token header is not a valid JSON object")
-	case forbidden:
-		return refuse(CodeForbiddenHeader, "the token header has a forbidden parameter")
+		return notObject("header")
+	case t.forbidden != "":
+		return forbiddenHeader("its header has %s, which changes how a token is read", t.forbidden)
 	case t.alg == "" || badAlg:
-		return refuse(CodeMalformedToken, "the token header has no valid alg")
+		return refuse(CodeMalformedToken, "the token header has no valid alg").because("alg is absent or not a string")
 	case badTyp:
-		return refuse(CodeInvalidToken, "the token is not an access token")
+		return notAccessToken("its typ is empty or not a string")
 	}
 	return nil
 }
@@ -134,7 +156,7 @@ func (t *token) hasType(typ string) bool {
 // the verifier, which looks at the whole token and asks for that iss again once it
 // believes it.
 func claimedIssuer(raw string) (string, *AuthError) {
-	_, segment, _, refusal := splitToken(raw)
+	_, segment, _, refusal := splitToken(raw, maxTokenBytes)
 	if refusal != nil {
 		return "", refusal
 	}
@@ -143,7 +165,7 @@ func claimedIssuer(raw string) (string, *AuthError) {
 	payload, err := segmentEncoding.AppendDecode((*b)[:0], []byte(segment))
 	*b = payload
 	if err != nil {
-		return "", notCompact()
+		return "", notCompact(raw)
 	}
 	var issuer string
 	isText := true
@@ -154,11 +176,24 @@ func claimedIssuer(raw string) (string, *AuthError) {
 	})
 	switch {
 	case !wellFormed:
-		return "", refuse(CodeMalformedToken, "the token payload is not a valid JSON object")
+		return "", notObject("payload")
 	case !isText:
-		return "", refuse(CodeMalformedToken, "a registered claim has the wrong type")
+		return "", refuse(CodeMalformedToken, "a registered claim has the wrong type").because("iss is not a string")
 	case issuer == "":
-		return "", refuse(CodeMissingClaim, "the token has no iss")
+		return "", refuse(CodeMissingClaim, "the token has no iss").because("iss is absent or empty")
 	}
 	return strings.Clone(issuer), nil
+}
+
+// keyName returns how the token names its key: by kid, by the thumbprint of a certificate,
+// or not at all.
+func (t *token) keyName() jwks.Name {
+	switch {
+	case t.kid != "":
+		return jwks.ByKid(t.kid)
+	case t.x5t != "":
+		return jwks.ByThumbprint(t.x5t)
+	default:
+		return jwks.ByAlgorithm(t.alg)
+	}
 }

@@ -1,5 +1,8 @@
-// Package field knows the characters of HTTP authentication fields.
+// Package field knows the characters that may stand in HTTP authentication fields and in
+// lines of a log.
 package field
+
+import "strings"
 
 // IsTokenChar follows RFC 9110, section 5.6.2.
 func IsTokenChar(c byte) bool { return tokenChars[c] }
@@ -22,4 +25,20 @@ func alphanumericsAnd(others string) (chars set) {
 		chars[c] = true
 	}
 	return chars
+}
+
+const maxPrintable = 256
+
+// Printable makes a foreign text fit for a line in a log: it's bounded, and what isn't
+// printable ASCII is replaced.
+func Printable(text string) string {
+	if len(text) > maxPrintable {
+		text = text[:maxPrintable] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text)
 }

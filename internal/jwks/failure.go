@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/oidcrpc/oidcrpc/internal/field"
 )
 
 // A Failure says why keys could not be read.
@@ -92,7 +94,7 @@ func (e *fetchError) reason() string {
 		return certificateReason(certErr)
 	}
 	if netErr, ok := errors.AsType[net.Error](cause); ok { // timeouts among them
-		return bounded(netErr.Error())
+		return field.Printable(netErr.Error())
 	}
 	switch {
 	case errors.Is(cause, http.ErrSchemeMismatch):
@@ -127,20 +129,5 @@ func (e redirectError) Error() string { return string(e) }
 // printable leaves out the query, which may hold what should not be in a log.
 func printable(url string) string {
 	shown, _, _ := strings.Cut(url, "?")
-	return bounded(shown)
-}
-
-const maxQuoted = 256
-
-// bounded makes a foreign text fit for a line in a log.
-func bounded(text string) string {
-	if len(text) > maxQuoted {
-		text = text[:maxQuoted] + "..."
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, text)
+	return field.Printable(shown)
 }

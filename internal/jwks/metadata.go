@@ -1,23 +1,25 @@
 package jwks
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/oidcrpc/oidcrpc/internal/field"
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
-const (
-	maxMetadataDepth = 64
-	maxURLBytes      = 2048
-)
+const maxURLBytes = 2048
 
 // A place is where the metadata said that the keys are.
 type place struct {
@@ -102,21 +104,13 @@ func metadataOf(issuer string) string {
 }
 
 func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL string, err error) {
-	var name string
-	wellFormed := strictjson.Members(string(document), maxMetadataDepth, func(member, value string) {
-		switch member {
-		case "issuer":
-			name, _ = strictjson.Text(value)
-		case "jwks_uri":
-			jwksURL, _ = strictjson.Text(value)
-		}
-	})
+	name, jwksURL, err := readMetadata(document)
 	switch {
-	case !wellFormed:
-		return "", errors.New("not a valid JSON object")
+	case err != nil:
+		return "", err
 	case name != issuer:
-		return "", fmt.Errorf("their issuer is %q, and Config.Issuer is %q: it must be the same to the last slash",
-			bounded(name), bounded(issuer))
+		return "", fmt.Errorf("they say that the issuer is %q, and Config.Issuer is %q: it must be the same to the last slash",
+			field.Printable(name), field.Printable(issuer))
 	}
 	if err := CheckURL(jwksURL, allowHTTP); err != nil {
 		return "", fmt.Errorf("jwks_uri %w", err)
@@ -128,6 +122,47 @@ func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL stri
 	}
 	return jwksURL, nil
 }
+
+// readMetadata reads leniently what it isn't asked for, and is strict about the rest: a name
+// that stands twice says nothing.
+func readMetadata(document []byte) (issuer, jwksURL string, err error) {
+	dec := jsontext.NewDecoder(bytes.NewReader(document),
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	var read struct{ issuer, jwksURL []string }
+	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
+		return "", "", errNotAnObject
+	}
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return "", "", errNotAnObject
+		}
+		member := name.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return "", "", errNotAnObject
+		}
+		text, _ := strictjson.Text(string(value))
+		switch member {
+		case "issuer":
+			read.issuer = append(read.issuer, text)
+		case "jwks_uri":
+			read.jwksURL = append(read.jwksURL, text)
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return "", "", errNotAnObject
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return "", "", errNotAnObject
+	}
+	if len(read.issuer) != 1 || len(read.jwksURL) != 1 {
+		return "", "", errors.New("they must name issuer and jwks_uri once each")
+	}
+	return read.issuer[0], read.jwksURL[0], nil
+}
+
+var errNotAnObject = errors.New("not a valid JSON object")
 
 // CheckURL accepts what we fetch from: https, and http only on this host unless it's
 // allowed everywhere.

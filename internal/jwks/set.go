@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	maxListedKeys  = 4096 // of a document: to look at each costs more than its bytes
-	maxSharedKid   = 16   // under one ID: an issuer needs one for each algorithm at most
-	maxDecodedKids = 64   // kept; the keys under other IDs are decoded anew each time
-	maxBrokenKeys  = 64   // decoded in search for a good one
+	maxListedKeys   = 4096 // of a document: to look at each costs more than its bytes
+	maxSharedName   = 16   // under one name: an issuer needs one for each algorithm at most
+	maxDecodedNames = 64   // kept; the keys with other names are decoded anew each time
+	maxBrokenKeys   = 64   // decoded in search for a good one
 )
 
 // A Set is one JWK Set document (RFC 7517, section 5). It never changes and is safe for
@@ -31,11 +31,33 @@ const (
 type Set struct {
 	Since time.Time // when it was first read
 
-	listed map[string][]jws.JWK // by key ID; two may share one
+	keys    []jws.JWK
+	byKid   map[string][]jws.JWK // two may share one
+	byPrint map[string][]jws.JWK // by x5t and x5t#S256
 
-	decoded *lru.Cache[string, []*jws.Key] // by key ID
-	mu      sync.Mutex                     // held while decoding, so that a key is one object
+	decoded *lru.Cache[Name, []*jws.Key]
+	mu      sync.Mutex // held while decoding, so that a key is one object
 }
+
+// A Name is how a token names its key.
+type Name struct {
+	by    string
+	value string
+}
+
+// ByKid names the keys with a key ID.
+func ByKid(kid string) Name { return Name{"kid", kid} }
+
+// ByThumbprint names the keys with a certificate thumbprint, x5t or x5t#S256, which some
+// issuers publish as the key ID.
+func ByThumbprint(x5t string) Name { return Name{"x5t", x5t} }
+
+// ByAlgorithm names the keys that fit an algorithm: a token that doesn't name its key means
+// the only one (OpenID Connect Core 1.0, section 10.1).
+func ByAlgorithm(alg string) Name { return Name{"alg", jws.Canonical(alg)} }
+
+// Clone returns a copy that is part of nothing larger.
+func (n Name) Clone() Name { return Name{n.by, strings.Clone(n.value)} }
 
 // ParseSet reads a document leniently, for the sake of the good keys in it, and each key
 // strictly. A document without a single usable key is an error, since it must not replace
@@ -60,13 +82,24 @@ func ParseSet(document []byte) (*Set, error) {
 	if err := checkUsable(keys); err != nil {
 		return nil, err
 	}
-	decoded, err := lru.New[string, []*jws.Key](maxDecodedKids)
+	decoded, err := lru.New[Name, []*jws.Key](maxDecodedNames)
 	if err != nil {
 		return nil, err
 	}
-	set := &Set{Since: time.Now(), listed: make(map[string][]jws.JWK), decoded: decoded}
+	set := &Set{
+		Since:   time.Now(),
+		keys:    keys,
+		byKid:   make(map[string][]jws.JWK),
+		byPrint: make(map[string][]jws.JWK),
+		decoded: decoded,
+	}
 	for _, key := range keys {
-		set.listed[key.Kid] = append(set.listed[key.Kid], key)
+		set.byKid[key.Kid] = append(set.byKid[key.Kid], key)
+		for _, thumbprint := range []string{key.X5T, key.X5TS256} {
+			if thumbprint != "" {
+				set.byPrint[thumbprint] = append(set.byPrint[thumbprint], key)
+			}
+		}
 	}
 	return set, nil
 }
@@ -78,9 +111,6 @@ func checkUsable(keys []jws.JWK) error {
 	err := errors.New("it lists none")
 	for i := range keys {
 		var key *jws.Key
-		if keys[i].Kid == "" {
-			continue
-		}
 		if key, err = keys[i].Key(); key != nil {
 			return nil
 		}
@@ -94,42 +124,70 @@ func checkUsable(keys []jws.JWK) error {
 	return fmt.Errorf("the key set has no usable key: %w", err)
 }
 
-// merge returns the set to use after s, which is s itself if both say the same. A key that
-// says the same under the same ID stays the same object, so that a pointer to it shows
-// that it still stands.
+// merge returns the set to use after s, which is s itself if both say the same, in whatever
+// order. A key that says the same under the same name stays the same object, so that a
+// pointer to it shows that it still stands.
 func (s *Set) merge(next *Set) *Set {
-	if maps.EqualFunc(s.listed, next.listed, sameKeys) {
+	if maps.EqualFunc(s.byKid, next.byKid, sameKeys) {
 		return s
 	}
-	for _, kid := range s.decoded.Keys() {
-		keys, ok := s.decoded.Peek(kid)
-		if ok && sameKeys(s.listed[kid], next.listed[kid]) {
-			next.decoded.Add(kid, keys)
+	for _, name := range s.decoded.Keys() {
+		keys, ok := s.decoded.Peek(name)
+		if ok && sameKeys(s.candidates(name), next.candidates(name)) {
+			next.decoded.Add(name, keys)
 		}
 	}
 	return next
 }
 
-func sameKeys(a, b []jws.JWK) bool { return slices.Equal(a, b) }
+func sameKeys(a, b []jws.JWK) bool {
+	isIn := func(list []jws.JWK) func(jws.JWK) bool {
+		return func(key jws.JWK) bool { return !slices.Contains(list, key) }
+	}
+	return len(a) == len(b) && (slices.Equal(a, b) ||
+		len(a) <= maxSharedName && !slices.ContainsFunc(a, isIn(b)) && !slices.ContainsFunc(b, isIn(a)))
+}
+
+// candidates returns the listed keys with a name, usable or not.
+func (s *Set) candidates(name Name) []jws.JWK {
+	switch name.by {
+	case "kid":
+		return s.byKid[name.value]
+	case "x5t":
+		if keys := s.byPrint[name.value]; len(keys) > 0 {
+			return keys
+		}
+		return s.byKid[name.value]
+	}
+	var keys []jws.JWK
+	for i := range s.keys {
+		if s.keys[i].MayFit(name.value) {
+			keys = append(keys, s.keys[i])
+		}
+	}
+	return keys
+}
 
 // Len counts the keys that the document lists, usable or not.
-func (s *Set) Len() (n int) {
-	for _, keys := range s.listed {
-		n += len(keys)
+func (s *Set) Len() int { return len(s.keys) }
+
+// Usable counts the keys that look usable: some may still fail to decode.
+func (s *Set) Usable() (n int) {
+	for i := range s.keys {
+		if s.keys[i].IsDecodable() {
+			n++
+		}
 	}
 	return n
 }
 
-// Has reports whether the document lists a key with this ID, usable or not.
-func (s *Set) Has(kid string) bool {
-	_, ok := s.listed[kid]
-	return ok
-}
+// Has reports whether the document lists a key with this name, usable or not.
+func (s *Set) Has(name Name) bool { return len(s.candidates(name)) > 0 }
 
-// Key returns the one key with this ID that fits the algorithm. It returns nil when none
+// Key returns the one key with this name that fits the algorithm. It returns nil when none
 // does, and also when two different ones do: choosing would be guessing.
-func (s *Set) Key(kid, alg string) (found *jws.Key) {
-	for _, candidate := range s.keys(kid) {
+func (s *Set) Key(name Name, alg string) (found *jws.Key) {
+	for _, candidate := range s.decode(name) {
 		switch {
 		case !candidate.Fits(alg):
 		case found == nil:
@@ -141,32 +199,73 @@ func (s *Set) Key(kid, alg string) (found *jws.Key) {
 	return found
 }
 
-// Holds reports whether key stands under this ID, as the same object.
-func (s *Set) Holds(kid string, key *jws.Key) bool {
-	keys, _ := s.decoded.Get(kid)
+// Why says why there is no [Set.Key].
+func (s *Set) Why(name Name, alg string) error {
+	candidates := s.candidates(name)
+	if len(candidates) == 0 {
+		return ErrNotListed
+	}
+	if len(candidates) > maxSharedName {
+		if name.by == "alg" {
+			return ErrUnnamed
+		}
+		return fmt.Errorf("the issuer lists %d keys with that %s, which is too many", len(candidates), name.by)
+	}
+	fitting := 0
+	var problem error
+	for i := range candidates {
+		key, err := candidates[i].Key()
+		switch {
+		case err != nil:
+			problem = err
+		case !key.Fits(alg):
+			problem = errors.New("it's for another algorithm")
+		default:
+			fitting++
+		}
+	}
+	switch {
+	case fitting > 1 && name.by == "alg":
+		return ErrUnnamed
+	case fitting > 1:
+		return ErrAmbiguous
+	}
+	return fmt.Errorf("the issuer lists the key, but it's unusable: %w", problem)
+}
+
+// What [Set.Why] says most often.
+var (
+	ErrNotListed = errors.New("the issuer doesn't list the key")
+	ErrUnnamed   = errors.New("the token names no key, and several of the issuer's keys fit: choosing would be guessing")
+	ErrAmbiguous = errors.New("several of the issuer's keys fit, and choosing would be guessing")
+)
+
+// Holds reports whether key stands under this name, as the same object.
+func (s *Set) Holds(name Name, key *jws.Key) bool {
+	keys, _ := s.decoded.Get(name)
 	return slices.Contains(keys, key)
 }
 
-// keys returns the usable keys with this ID.
-func (s *Set) keys(kid string) []*jws.Key {
-	if keys, ok := s.decoded.Get(kid); ok {
+// decode returns the usable keys with this name.
+func (s *Set) decode(name Name) []*jws.Key {
+	if keys, ok := s.decoded.Get(name); ok {
 		return keys
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if keys, ok := s.decoded.Get(kid); ok {
+	if keys, ok := s.decoded.Get(name); ok {
 		return keys
 	}
-	listed := s.listed[kid]
-	if len(listed) == 0 || len(listed) > maxSharedKid {
+	candidates := s.candidates(name)
+	if len(candidates) == 0 || len(candidates) > maxSharedName {
 		return nil
 	}
 	var keys []*jws.Key
-	for i := range listed {
-		if key, err := listed[i].Key(); err == nil {
+	for i := range candidates {
+		if key, err := candidates[i].Key(); err == nil {
 			keys = append(keys, key)
 		}
 	}
-	s.decoded.Add(strings.Clone(kid), keys) // it may be part of something large
+	s.decoded.Add(name.Clone(), keys)
 	return keys
 }

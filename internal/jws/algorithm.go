@@ -46,6 +46,15 @@ var algorithms = map[string]algorithm{
 	"Ed25519": {kty: "OKP", crv: "Ed25519", scheme: edwards25519},
 }
 
+// Canonical returns the one name of an algorithm that has two: EdDSA with an Ed25519 key is
+// Ed25519 (RFC 9864, section 2.2).
+func Canonical(alg string) string {
+	if alg == "Ed25519" {
+		return "EdDSA"
+	}
+	return alg
+}
+
 // IsAlgorithm reports whether alg names a signature algorithm that this package
 // checks: an asymmetric one.
 func IsAlgorithm(alg string) bool {

@@ -17,9 +17,11 @@ const maxDepth = 16
 // good (RFC 7517, section 4). Two are equal when they say the same, in whatever order
 // and beside whatever other members.
 type JWK struct {
-	Kid string // "" when there is none
+	Kid     string // "" when there is none
+	X5T     string // the thumbprint of its certificate by SHA-1, or ""
+	X5TS256 string // and by SHA-256
 
-	alg string // the only algorithm it's for; "" for any
+	alg string // the only algorithm it's for, by its canonical name; "" for any
 	public
 	isPrivate bool
 	problem   string // why it may not verify signatures, or ""
@@ -49,12 +51,14 @@ const (
 
 // ReadJWK reads a JWK, which need not be usable: see [JWK.Key].
 func ReadJWK(text string) (k JWK) {
+	setText := func(to *string, value string) {
+		s, _ := strictjson.Text(value)
+		*to = strings.Clone(s) // it's part of a document
+	}
 	set := func(to *string, value string) {
-		s, ok := strictjson.Text(value)
-		if !ok || s == "" {
+		if setText(to, value); *to == "" {
 			k.problem = unreadable
 		}
-		*to = strings.Clone(s)
 	}
 	wellFormed := strictjson.Members(text, maxDepth, func(name, value string) {
 		if value == "null" { // some libraries write absent members so
@@ -62,10 +66,14 @@ func ReadJWK(text string) (k JWK) {
 		}
 		switch name {
 		case "kid":
-			k.Kid, _ = strictjson.Text(value)
-			k.Kid = strings.Clone(k.Kid)
+			setText(&k.Kid, value)
+		case "x5t":
+			setText(&k.X5T, value)
+		case "x5t#S256":
+			setText(&k.X5TS256, value)
 		case "alg":
 			set(&k.alg, value)
+			k.alg = Canonical(k.alg)
 		case "kty":
 			set(&k.Kty, value)
 		case "crv":
@@ -107,7 +115,7 @@ func ReadJWK(text string) (k JWK) {
 // isKnown reports whether an algorithm exists for keys of this kind.
 func (k *JWK) isKnown() bool {
 	for name, a := range algorithms {
-		if (k.alg == "" || k.alg == name) && k.Kty == a.kty && (a.crv == "" || k.Crv == a.crv) {
+		if (k.alg == "" || k.alg == Canonical(name)) && k.Kty == a.kty && (a.crv == "" || k.Crv == a.crv) {
 			return true
 		}
 	}
@@ -117,7 +125,7 @@ func (k *JWK) isKnown() bool {
 // MayFit reports whether the key can be one for this algorithm, by what it says.
 func (k *JWK) MayFit(alg string) bool {
 	a := algorithms[alg]
-	return k.problem == "" && (k.alg == "" || k.alg == alg) && k.Kty == a.kty && (a.crv == "" || k.Crv == a.crv)
+	return k.problem == "" && (k.alg == "" || k.alg == Canonical(alg)) && k.Kty == a.kty && (a.crv == "" || k.Crv == a.crv)
 }
 
 // Key decodes the key, or says why it may not verify signatures.

@@ -15,7 +15,7 @@ const (
 
 // A Key is a public key that may verify signatures.
 type Key struct {
-	alg    string // the only algorithm it is for; "" when the set does not say
+	alg    string // the only algorithm it's for, by its canonical name; "" when the set doesn't say
 	public crypto.PublicKey
 }
 
@@ -35,7 +35,7 @@ func newKey(public crypto.PublicKey, alg string) (*Key, error) {
 
 // Fits reports whether the key is one for this algorithm.
 func (k *Key) Fits(alg string) bool {
-	return (k.alg == "" || k.alg == alg) && algorithms[alg].fits(k.public)
+	return (k.alg == "" || k.alg == Canonical(alg)) && algorithms[alg].fits(k.public)
 }
 
 // Equal reports whether other is the same public key.

@@ -16,10 +16,11 @@ var claimsIssuer = sync.OnceValue(func() *Issuer { return NewIssuer() })
 //
 // They are verified like any others, for whatever issuer and audience they name.
 // Claims panics where a verifier would refuse them, as it does expired ones.
-func Claims(claims map[string]any) verifier.Claims {
+func Claims(claims map[string]any) *verifier.Claims {
 	issuer := claimsIssuer()
 	all := issuer.claims(claims)
 	config := verifier.Config{
+		Leeway:     -1,
 		Audiences:  audiences(all["aud"]),
 		Algorithms: issuer.algs,
 		JWKS:       issuer.JWKS(),

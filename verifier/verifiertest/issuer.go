@@ -92,10 +92,11 @@ func NewIssuer(options ...IssuerOption) *Issuer {
 // URL returns the issuer's URL, which is the iss of its tokens.
 func (i *Issuer) URL() string { return i.url }
 
-// Config returns the configuration of a verifier that trusts this issuer, for
-// [Audience], and that reaches it without a network.
+// Config returns the configuration of a verifier that trusts this issuer, for [Audience],
+// and that reaches it without a network. It has no leeway: the clocks are the same.
 func (i *Issuer) Config() verifier.Config {
 	return verifier.Config{
+		Leeway:     -1,
 		Issuer:     i.url,
 		Audiences:  []string{Audience},
 		Algorithms: slices.Clone(i.algs),

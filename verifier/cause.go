@@ -1,0 +1,143 @@
+package verifier
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oidcrpc/oidcrpc/internal/field"
+	"github.com/oidcrpc/oidcrpc/internal/jwks"
+)
+
+// A cause says to the operator what was found, what was expected, and which field to change.
+// It quotes our own configuration and the documents we fetched. Before its signature is
+// verified it quotes nothing of a token but the names of algorithms, and afterwards only iss
+// and aud. Everything foreign is bounded and quoted.
+
+// because returns e with a cause.
+func (e *AuthError) because(format string, args ...any) *AuthError {
+	e.Err = fmt.Errorf(format, args...)
+	return e
+}
+
+// notCompact refuses a token whose parts are not a compact JWS.
+func notCompact(raw string) *AuthError {
+	cause := errParts
+	switch strings.Count(raw, ".") {
+	case 0:
+		cause = errOpaque
+	case 2:
+		cause = errBase64
+		if strings.Contains(raw, "=") {
+			cause = errPadding
+		}
+	case 4:
+		cause = errEncrypted
+	}
+	refusal := refuse(CodeMalformedToken, "the token is not a compact JWS")
+	refusal.Err = cause
+	return refusal
+}
+
+// What is wrong with the form of a token.
+var (
+	errParts     = errors.New("a compact JWS has three parts, separated by dots, and none of them is empty")
+	errOpaque    = errors.New("it has no dot, so it's an opaque token: have the issuer issue JWTs for this service")
+	errEncrypted = errors.New("it has five parts, so it's encrypted (JWE): have the issuer sign it instead")
+	errPadding   = errors.New("its parts are padded with '=': base64url in a JWS has no padding (RFC 7515, section 2)")
+	errBase64    = errors.New("its parts are not base64url, or one of them is empty")
+	errUnsigned  = errors.New("its signature is empty: the issuer did not sign it")
+)
+
+// notObject refuses a part that every parser would not read alike.
+func notObject(part string) *AuthError {
+	return refuse(CodeMalformedToken, "the token "+part+" is not a valid JSON object").because(
+		"its %s is not JSON in UTF-8, holds a name twice, or is nested too deep", part)
+}
+
+func forbiddenHeader(format, name string) *AuthError {
+	return refuse(CodeForbiddenHeader, "the token header has a forbidden parameter").because(format, name)
+}
+
+func notAccessToken(cause string) *AuthError {
+	return refuse(CodeInvalidToken, "the token is not an access token").because("%s", cause)
+}
+
+// noKey refuses a token for which the issuer has no key.
+func noKey(cause error) *AuthError {
+	refusal := refuse(CodeKeyNotFound, "the issuer has no key for this token")
+	if errors.Is(cause, jwks.ErrUnnamed) {
+		refusal = refuse(CodeMissingKid, "the token header has no valid kid")
+	}
+	refusal.Err = cause
+	return refusal
+}
+
+// joseNames are the algorithms that a cause may name, as a token names them.
+var joseNames = []string{
+	"none", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+	"ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87",
+}
+
+func describeAlg(alg string) string {
+	switch {
+	case strings.EqualFold(alg, "none"):
+		return "it's unsigned (alg none)"
+	case strings.HasPrefix(alg, "HS") && slices.Contains(joseNames, alg):
+		return "alg is " + alg + ", so the issuer signs with a shared secret: have it sign with a key pair"
+	case slices.Contains(joseNames, alg):
+		return "alg is " + alg
+	default:
+		return "alg is no algorithm that is known here"
+	}
+}
+
+func describeIssuer(found, expected string) string {
+	text := fmt.Sprintf("iss is %q, and Config.Issuer is %q", field.Printable(found), field.Printable(expected))
+	if strings.TrimSuffix(found, "/") == strings.TrimSuffix(expected, "/") {
+		text += ": they differ by the slash at the end"
+	}
+	return text
+}
+
+// maxDescribed bounds how many values of a list a cause quotes.
+const maxDescribed = 8
+
+func describeList(values []string) string {
+	quoted := make([]string, 0, maxDescribed)
+	for _, value := range values[:min(len(values), maxDescribed)] {
+		quoted = append(quoted, fmt.Sprintf("%q", field.Printable(value)))
+	}
+	text := "[" + strings.Join(quoted, " ") + "]"
+	if len(values) > maxDescribed {
+		text += fmt.Sprintf(" and %d more", len(values)-maxDescribed)
+	}
+	return text
+}
+
+func (v *Verifier) describeAudience(claims *Claims) string {
+	switch found := claims.get().audience; {
+	case found == nil:
+		return "there is no aud, and client_id or azp is not in Config.ClientIDs"
+	case len(found) == 0:
+		return "aud is empty: the client must ask the issuer for one of Config.Audiences, " + describeList(v.config.Audiences)
+	default:
+		return fmt.Sprintf("aud is %s, and Config.Audiences is %s", describeList(found), describeList(v.config.Audiences))
+	}
+}
+
+// describeGrants says why scopes or permissions may be missing.
+func describeGrants(what, field, claim, needed string, isPresent, hasSCP bool) string {
+	switch {
+	case isPresent:
+		return fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and that claim grants others", what, needed, field, claim)
+	case hasSCP && claim == "scope":
+		return fmt.Sprintf("it lacks the %s %q: there is no claim %q, but there is scp: set Config.%s", what, needed, claim, field)
+	case strings.Contains(claim, "/") && !strings.HasPrefix(claim, "/") && !strings.Contains(claim, "://"):
+		return fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and there is no claim with that name; "+
+			"a JSON Pointer starts with a slash", what, needed, field, claim)
+	default:
+		return fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and there is no such claim", what, needed, field, claim)
+	}
+}
