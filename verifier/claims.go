@@ -42,6 +42,7 @@ type claimRules struct {
 	scopeClaim, permissionsClaim string
 	scopes, permissions          claimPath
 	leeway                       time.Duration
+	recheck                      time.Duration
 	baseline                     Requirement // asked of every token
 }
 
@@ -103,6 +104,10 @@ func (c *Claims) AuthTime() time.Time { return c.get().authTime }
 // expiry plus the verifier's leeway.
 func (c *Claims) ValidUntil() time.Time { return c.get().expiry.Add(c.get().rules.leeway) }
 
+// Recheck returns how long a call may go on before its token should be verified again: its
+// key may be withdrawn meanwhile. It's [Config].KeysTTL, and 0 means never. It's for adapters.
+func (c *Claims) Recheck() time.Duration { return c.get().rules.recheck }
+
 // Scopes returns what the claim named by [Config].ScopeClaim grants.
 func (c *Claims) Scopes() []string { return slices.Clone(c.get().scopes) }
 
@@ -130,6 +135,7 @@ func newClaimRules(config Config) (*claimRules, error) {
 		scopeClaim:       config.ScopeClaim,
 		permissionsClaim: config.PermissionsClaim,
 		leeway:           max(config.Leeway, 0),
+		recheck:          config.KeysTTL,
 		baseline:         config.Require,
 	}
 	var err error

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -51,8 +52,9 @@ type Config struct {
 	JWKS []byte
 
 	// Algorithms lists the signature algorithms to accept, by their JWS names: RS, PS and
-	// ES with 256, 384 or 512, EdDSA and Ed25519, which are one (RFC 9864). Nil means
-	// RS256. An empty list is an error, as are "none" and the HMAC algorithms.
+	// ES with 256, 384 or 512, EdDSA and Ed25519, which are one (RFC 9864), and from Go 1.27
+	// on ML-DSA-44, -65 and -87 (RFC 9964). Nil means RS256. An empty list is an error, as
+	// are "none" and the HMAC algorithms.
 	Algorithms []string
 
 	// Leeway forgives clocks that differ: a token lives that much longer than its exp, and
@@ -202,6 +204,9 @@ func (c Config) validate() error {
 		}
 	}
 	for _, alg := range c.Algorithms {
+		if !jws.IsAlgorithm(alg) && strings.HasPrefix(alg, "ML-DSA-") {
+			return fmt.Errorf("Config.Algorithms: %q needs Go 1.27, and this program was built with %s", alg, runtime.Version())
+		}
 		if !jws.IsAlgorithm(alg) {
 			return fmt.Errorf("Config.Algorithms: %q is not the name of an asymmetric JWS algorithm", alg)
 		}

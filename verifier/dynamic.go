@@ -36,6 +36,12 @@ type DynamicConfig struct {
 	// million at most. Each has a [Verifier] of its own, whose memory its [Config] bounds:
 	// above all its remembered tokens, by TokenCacheSize.
 	Capacity int
+
+	// AllowPrivateAddresses lets metadata and keys be fetched from loopback, link-local and
+	// private addresses, as a metadata service has them, too. By default they aren't, since
+	// a tenant's issuer may be a customer's: every address is judged when it's dialed, no
+	// proxy is used, and an HTTPClient whose transport isn't net/http's own is refused.
+	AllowPrivateAddresses bool
 }
 
 // How long a Resolver's answer is believed, and what strangers can make us do.
@@ -70,7 +76,8 @@ const (
 //
 // Subjects belong to their issuer: see [Multi].
 type Dynamic struct {
-	resolve Resolver
+	resolve    Resolver
+	publicOnly bool
 
 	mu        sync.Mutex                      // never held during a look-up
 	tenants   *simplelru.LRU[string, *tenant] // those that have shown a valid token
@@ -93,7 +100,7 @@ func NewDynamic(config DynamicConfig) (*Dynamic, error) {
 		return nil, fmt.Errorf("verifier: DynamicConfig.Capacity must be between 1 and %d", maxCapacity)
 	}
 	d := &Dynamic{
-		resolve: config.Resolve,
+		resolve: config.Resolve, publicOnly: !config.AllowPrivateAddresses,
 		lookUps: refresh.NewBudget(strangerBurst, strangerLookUps),
 		fetches: refresh.NewBudget(strangerBurst, strangerKeysRefills),
 		hints:   newHints[tenant](),
@@ -230,7 +237,7 @@ func (d *Dynamic) lookUp(
 		r.verifier = last.Value.verifier
 		return r, life, nil
 	}
-	if r.verifier, err = newVerifier(r.config); err != nil {
+	if r.verifier, err = newVerifier(r.config, d.publicOnly); err != nil {
 		return r, life, fmt.Errorf("issuer %q: %w", config.Issuer, err)
 	}
 	if !d.isTenant(t) {

@@ -36,7 +36,7 @@ func ExampleNewDynamic() {
 	}
 	client := issuer.Config().HTTPClient
 
-	v, err := verifier.NewDynamic(verifier.DynamicConfig{Resolve: func(ctx context.Context, name string) (verifier.Config, error) {
+	v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Resolve: func(ctx context.Context, name string) (verifier.Config, error) {
 		audience, ok, err := find(ctx, name)
 		if err != nil {
 			return verifier.Config{}, err // Unavailable: try again

@@ -3,6 +3,8 @@ package verifier
 import (
 	"slices"
 	"time"
+
+	"github.com/oidcrpc/oidcrpc/internal/field"
 )
 
 // Check returns nil when claims satisfy r, and what their verifier asks of every token by
@@ -27,6 +29,10 @@ func (r Requirement) Check(claims *Claims) error {
 
 func (r Requirement) check(claims *Claims) *AuthError {
 	c := claims.get()
+	if len(r.Issuers) > 0 && !slices.Contains(r.Issuers, c.issuer) {
+		return refuse(CodeInsufficientPermissions, "the call is not allowed").because(
+			"iss is %q, and Requirement.Issuers is %s", field.Printable(c.issuer), describeList(r.Issuers))
+	}
 	if len(r.ACRValues) > 0 && (c.acr == "" || !slices.Contains(r.ACRValues, c.acr)) {
 		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate in another way").because(
 			"acr is absent or none of %s", describeList(r.ACRValues))

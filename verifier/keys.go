@@ -37,7 +37,7 @@ type keys struct {
 	isMuted atomic.Bool // no line is logged
 }
 
-func newKeys(config Config) (*keys, error) {
+func newKeys(config Config, publicOnly bool) (*keys, error) {
 	if config.JWKS != nil {
 		set, err := jwks.ParseSet(config.JWKS)
 		if err != nil {
@@ -65,6 +65,7 @@ func newKeys(config Config) (*keys, error) {
 		Timeout:    config.FetchTimeout,
 		TTL:        config.KeysTTL,
 		MaxStale:   max(config.KeysMaxStale, 0),
+		PublicOnly: publicOnly,
 	})
 	k.source = refresh.New(refresh.Config[*jwks.Document]{
 		Timeout: config.FetchTimeout,

@@ -65,7 +65,7 @@ func (p *published) source(t *testing.T, config Config) *keys {
 	config.Issuer = "https://issuer.test"
 	config.JWKSURL = "https://issuer.test/jwks"
 	config.HTTPClient = &http.Client{Transport: p}
-	source, err := newKeys(config.withDefaults())
+	source, err := newKeys(config.withDefaults(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestKeysAreHeldThroughAnOutageUntilMaxStale(t *testing.T) {
 
 func TestAFixedKeyIsHeldForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source, err := newKeys(Config{JWKS: []byte(`{"keys":[` + okp("a", 0) + `]}`)}.withDefaults())
+		source, err := newKeys(Config{JWKS: []byte(`{"keys":[` + okp("a", 0) + `]}`)}.withDefaults(), false)
 		if err != nil {
 			t.Fatal(err)
 		}

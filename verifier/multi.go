@@ -34,7 +34,7 @@ func NewMulti(configs ...Config) (*Multi, error) {
 		if m.byIssuer[config.Issuer] != nil {
 			return nil, fmt.Errorf("verifier: issuer %q is configured twice", config.Issuer)
 		}
-		v, err := newVerifier(config)
+		v, err := newVerifier(config, false)
 		if err != nil {
 			return nil, fmt.Errorf("verifier: issuer %q: %w", config.Issuer, err)
 		}

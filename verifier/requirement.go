@@ -20,6 +20,10 @@ type Requirement struct {
 	// Permissions must all be granted.
 	Permissions []string
 
+	// Issuers are alternatives, for a verifier of several issuers: the token's iss must be
+	// one of them, exactly. The caller is told no more than no.
+	Issuers []string
+
 	// ACRValues are alternatives, in order of preference: the token's acr must be one
 	// of them, exactly (RFC 9470, section 3).
 	ACRValues []string
@@ -32,7 +36,7 @@ type Requirement struct {
 
 // IsZero reports whether r asks for nothing.
 func (r Requirement) IsZero() bool {
-	return len(r.Scopes) == 0 && len(r.AnyScopes) == 0 && len(r.Permissions) == 0 &&
+	return len(r.Scopes) == 0 && len(r.AnyScopes) == 0 && len(r.Permissions) == 0 && len(r.Issuers) == 0 &&
 		len(r.ACRValues) == 0 && r.MaxAge == 0
 }
 
@@ -41,6 +45,7 @@ func (r Requirement) Clone() Requirement {
 	r.Scopes = slices.Clone(r.Scopes)
 	r.AnyScopes = slices.Clone(r.AnyScopes)
 	r.Permissions = slices.Clone(r.Permissions)
+	r.Issuers = slices.Clone(r.Issuers)
 	r.ACRValues = slices.Clone(r.ACRValues)
 	return r
 }
@@ -61,6 +66,8 @@ func (r Requirement) Validate() error {
 	switch {
 	case slices.Contains(r.Permissions, ""):
 		return errors.New("a permission is empty")
+	case slices.Contains(r.Issuers, ""):
+		return errors.New("an issuer is empty")
 	case r.MaxAge < 0 || r.MaxAge%time.Second != 0:
 		return errors.New("MaxAge must be whole seconds, and not negative")
 	}

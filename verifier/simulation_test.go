@@ -95,7 +95,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	source, err := newKeys(Config{
 		Issuer:     "https://issuer.test",
 		HTTPClient: &http.Client{Transport: w},
-	}.withDefaults())
+	}.withDefaults(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

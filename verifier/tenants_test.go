@@ -78,7 +78,7 @@ func (d *directory) wantCalls(t testing.TB, want int) {
 
 func newTenants(t testing.TB, capacity int, d *directory) *verifier.Dynamic {
 	t.Helper()
-	v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: capacity, Resolve: d.resolve})
+	v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Capacity: capacity, Resolve: d.resolve})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestAConfigurationThatDoesNotFitIsNotUsed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newPatient()
-			v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: 10, Resolve: func(context.Context, string) (verifier.Config, error) {
+			v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Capacity: 10, Resolve: func(context.Context, string) (verifier.Config, error) {
 				config := p.config()
 				test.change(&config)
 				return config, nil
@@ -234,7 +234,7 @@ func TestAConfigurationThatDoesNotFitIsNotUsed(t *testing.T) {
 }
 
 func TestAPanicOfTheResolverIsAFailedLookUp(t *testing.T) {
-	v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: 10, Resolve: func(context.Context, string) (verifier.Config, error) { panic("a bug") }})
+	v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Capacity: 10, Resolve: func(context.Context, string) (verifier.Config, error) { panic("a bug") }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +292,7 @@ func TestForgedTokensOfRealIssuersCostLittleAndEvictNobody(t *testing.T) {
 func TestAResolverThatIsDeafHoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		released := make(chan struct{})
-		v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: 1, Resolve: func(context.Context, string) (verifier.Config, error) {
+		v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Capacity: 1, Resolve: func(context.Context, string) (verifier.Config, error) {
 			<-released
 			return verifier.Config{}, verifier.ErrUnknownIssuer
 		}})
@@ -470,11 +470,11 @@ func TestALongIssuerIsNotLookedUp(t *testing.T) {
 }
 
 func TestNewDynamicNeedsAResolverAndRoom(t *testing.T) {
-	if v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: 10, Resolve: nil}); err == nil || v != nil {
+	if v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Capacity: 10, Resolve: nil}); err == nil || v != nil {
 		t.Error("NewDynamic without a Resolver, want an error")
 	}
 	for _, capacity := range []int{-1, 1_000_001} {
-		if v, err := verifier.NewDynamic(verifier.DynamicConfig{Capacity: capacity, Resolve: (&directory{}).resolve}); err == nil || v != nil {
+		if v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Capacity: capacity, Resolve: (&directory{}).resolve}); err == nil || v != nil {
 			t.Errorf("NewDynamic with capacity %d, want an error", capacity)
 		}
 	}

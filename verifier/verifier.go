@@ -25,19 +25,21 @@ type Verifier struct {
 // copy of config, starts no goroutine and contacts no one: an issuer that is down doesn't
 // stop a server from starting.
 func New(config Config) (*Verifier, error) {
-	v, err := newVerifier(config)
+	v, err := newVerifier(config, false)
 	if err != nil {
 		return nil, fmt.Errorf("verifier: %w", err)
 	}
 	return v, nil
 }
 
-func newVerifier(config Config) (*Verifier, error) {
+// newVerifier makes a Verifier that may have to keep to public addresses: the issuer may be a
+// customer's.
+func newVerifier(config Config, publicOnly bool) (*Verifier, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	keys, err := newKeys(config)
+	keys, err := newKeys(config, publicOnly)
 	if err != nil {
 		return nil, fmt.Errorf("Config.JWKS: %w", err)
 	}

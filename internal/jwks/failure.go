@@ -90,6 +90,9 @@ func (e *fetchError) reason() string {
 	if refusal, ok := errors.AsType[redirectError](cause); ok {
 		return refusal.Error()
 	}
+	if refusal, ok := errors.AsType[addressError](cause); ok {
+		return refusal.Error()
+	}
 	if certErr, ok := errors.AsType[*tls.CertificateVerificationError](cause); ok {
 		return certificateReason(certErr)
 	}

@@ -38,18 +38,26 @@ type Config struct {
 	Timeout    time.Duration // of one read, with all its requests
 	TTL        time.Duration
 	MaxStale   time.Duration
+	PublicOnly bool // connect to public addresses only
 }
 
 // NewIssuer expects a valid Config.
 func NewIssuer(config Config) *Issuer {
-	return &Issuer{config: config, client: newClient(config.HTTPClient)}
+	i := &Issuer{config: config, client: newClient(config.HTTPClient)}
+	if config.PublicOnly {
+		guardDial(i.client)
+	}
+	return i
 }
 
 // newClient copies the user's client, so that our rules always hold.
 func newClient(client *http.Client) *http.Client {
-	c := http.Client{Transport: http.DefaultTransport}
+	var c http.Client
 	if client != nil {
 		c = *client
+	}
+	if c.Transport == nil {
+		c.Transport = http.DefaultTransport
 	}
 	if transport, ok := c.Transport.(*http.Transport); ok {
 		c.Transport = newTransport(transport)
@@ -73,6 +81,9 @@ func newClient(client *http.Client) *http.Client {
 // over HTTP/2, net/http keeps it for a quarter of an hour (golang/go#36026).
 func newTransport(transport *http.Transport) *http.Transport {
 	t := transport.Clone()
+	if transport == http.DefaultTransport {
+		t.DialContext = nil // the dialer of an http.Transport without one is as good
+	}
 	t.DisableKeepAlives = true
 	if t.MaxResponseHeaderBytes == 0 {
 		t.MaxResponseHeaderBytes = maxHeaderBytes

@@ -20,6 +20,7 @@ type algorithm struct {
 	scheme   scheme
 	hash     crypto.Hash
 	curve    elliptic.Curve
+	name     string // of an ML-DSA parameter set
 }
 
 type scheme int
@@ -30,9 +31,10 @@ const (
 	rsaPSS
 	ecdsaRaw
 	edwards25519
+	mlDSA
 )
 
-var algorithms = map[string]algorithm{
+var algorithms = withMLDSA(map[string]algorithm{
 	"RS256":   {kty: "RSA", scheme: rsaPKCS1, hash: crypto.SHA256},
 	"RS384":   {kty: "RSA", scheme: rsaPKCS1, hash: crypto.SHA384},
 	"RS512":   {kty: "RSA", scheme: rsaPKCS1, hash: crypto.SHA512},
@@ -44,7 +46,7 @@ var algorithms = map[string]algorithm{
 	"ES512":   {kty: "EC", crv: "P-521", scheme: ecdsaRaw, hash: crypto.SHA512, curve: elliptic.P521()},
 	"EdDSA":   {kty: "OKP", crv: "Ed25519", scheme: edwards25519},
 	"Ed25519": {kty: "OKP", crv: "Ed25519", scheme: edwards25519},
-}
+})
 
 // Canonical returns the one name of an algorithm that has two: EdDSA with an Ed25519 key is
 // Ed25519 (RFC 9864, section 2.2).
@@ -72,7 +74,7 @@ func (a algorithm) fits(public crypto.PublicKey) bool {
 	case ed25519.PublicKey:
 		return a.scheme == edwards25519
 	default:
-		return false
+		return a.scheme == mlDSA && a.fitsMLDSA(public)
 	}
 }
 
@@ -98,7 +100,7 @@ func (a algorithm) verify(public crypto.PublicKey, signed, signature []byte) boo
 	case ed25519.PublicKey:
 		return ed25519.Verify(key, signed, signature)
 	default:
-		return false
+		return a.verifyMLDSA(public, signed, signature)
 	}
 }
 

@@ -35,6 +35,8 @@ type public struct {
 	E   string `json:"e,omitempty"`
 	X   string `json:"x,omitempty"`
 	Y   string `json:"y,omitempty"`
+	Pub string `json:"pub,omitempty"`
+	Alg string `json:"alg,omitempty"` // of a kind of key that has no other name (AKP)
 }
 
 // Why a JWK may not verify signatures.
@@ -86,6 +88,8 @@ func ReadJWK(text string) (k JWK) {
 			set(&k.X, value)
 		case "y":
 			set(&k.Y, value)
+		case "pub":
+			set(&k.Pub, value)
 		case "use":
 			if use, _ := strictjson.Text(value); use != "sig" {
 				k.problem = otherUse
@@ -101,6 +105,9 @@ func ReadJWK(text string) (k JWK) {
 			k.isPrivate = true
 		}
 	})
+	if k.Kty == "AKP" { // RFC 9964, section 3: alg is required, and says what the key is
+		k.Alg = k.alg
+	}
 	switch {
 	case !wellFormed:
 		return JWK{problem: malformed}
@@ -114,19 +121,24 @@ func ReadJWK(text string) (k JWK) {
 
 // isKnown reports whether an algorithm exists for keys of this kind.
 func (k *JWK) isKnown() bool {
-	for name, a := range algorithms {
-		if (k.alg == "" || k.alg == Canonical(name)) && k.Kty == a.kty && (a.crv == "" || k.Crv == a.crv) {
+	for alg := range algorithms {
+		if k.mayBeFor(alg) {
 			return true
 		}
 	}
 	return false
 }
 
-// MayFit reports whether the key can be one for this algorithm, by what it says.
-func (k *JWK) MayFit(alg string) bool {
+func (k *JWK) mayBeFor(alg string) bool {
 	a := algorithms[alg]
-	return k.problem == "" && (k.alg == "" || k.alg == Canonical(alg)) && k.Kty == a.kty && (a.crv == "" || k.Crv == a.crv)
+	if k.Kty != a.kty || a.crv != "" && k.Crv != a.crv || k.Kty == "AKP" && k.alg == "" {
+		return false
+	}
+	return k.alg == "" || k.alg == Canonical(alg)
 }
+
+// MayFit reports whether the key can be one for this algorithm, by what it says.
+func (k *JWK) MayFit(alg string) bool { return k.problem == "" && k.mayBeFor(alg) }
 
 // Key decodes the key, or says why it may not verify signatures.
 func (k *JWK) Key() (*Key, error) {

@@ -75,7 +75,7 @@ var (
 	algorithms = []string{
 		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
 	}
-	others = []string{"", "none", "None", "HS256", "HS384", "HS512", "rs256", "ES256K", "Ed448", "ML-DSA-44", "dir"}
+	others = []string{"", "none", "None", "HS256", "HS384", "HS512", "rs256", "ES256K", "Ed448", "ML-DSA", "dir"}
 )
 
 func TestAlgorithmsAreAsymmetric(t *testing.T) {

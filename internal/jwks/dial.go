@@ -1,0 +1,99 @@
+package jwks
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// guardDial lets a client connect to public addresses only. Each address is judged when it's
+// dialed, after DNS has had its say, and so again after a redirect. A proxy would hide the
+// address, so none is used.
+func guardDial(c *http.Client) {
+	t, ok := c.Transport.(*http.Transport)
+	if !ok {
+		c.Transport = refusingTransport{}
+		return
+	}
+	t.Proxy = nil
+	if t.DialTLSContext != nil {
+		t.DialTLSContext = guarded(t.DialTLSContext)
+	}
+	if t.DialContext == nil {
+		t.DialContext = (&net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+			return checkAddress(address)
+		}}).DialContext
+		return
+	}
+	t.DialContext = guarded(t.DialContext)
+}
+
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// guarded judges a connection that someone else's dialer has made, before it's used.
+func guarded(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if err := checkAddress(conn.RemoteAddr().String()); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		return conn, nil
+	}
+}
+
+// refusingTransport stands in for a transport whose connections can't be judged.
+type refusingTransport struct{}
+
+func (refusingTransport) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errNotJudged
+}
+
+// Why an address is not connected to.
+var (
+	errNotPublic = addressError("the address is not public; DynamicConfig.AllowPrivateAddresses allows it")
+	errNotJudged = addressError("Config.HTTPClient has a transport whose addresses can't be judged; " +
+		"DynamicConfig.AllowPrivateAddresses allows it")
+)
+
+type addressError string
+
+func (e addressError) Error() string { return string(e) }
+
+func checkAddress(address string) error {
+	addr, err := netip.ParseAddrPort(address)
+	if err != nil || !isPublic(addr.Addr().Unmap()) {
+		return errNotPublic
+	}
+	return nil
+}
+
+// notPublic are the ranges that netip has no name for (RFC 6890 and its registries).
+var notPublic = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"), // shared by providers, and some clouds' metadata
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("64:ff9b::/96"), // an IPv4 address, as 2002::/16 is
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2001::/23"),
+	netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("fec0::/10"),
+}
+
+func isPublic(addr netip.Addr) bool {
+	return addr.IsGlobalUnicast() && !addr.IsPrivate() &&
+		!slices.ContainsFunc(notPublic, func(p netip.Prefix) bool { return p.Contains(addr.WithZone("")) })
+}
