@@ -97,8 +97,7 @@ type Config struct {
 
 	// HTTPClient fetches metadata and keys. The default uses [http.DefaultTransport]. It's
 	// copied, and our limits hold all the same: redirects stay on their host and scheme, a
-	// response is read up to 1 MiB, FetchTimeout bounds the whole, and an [http.Transport]
-	// opens a connection for each request. The keys of a Kubernetes cluster may need a
+	// response is read up to 1 MiB, and FetchTimeout bounds the whole. The keys of a Kubernetes cluster may need a
 	// client that trusts the cluster's authority and sends the pod's own token.
 	HTTPClient *http.Client
 

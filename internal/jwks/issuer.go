@@ -26,6 +26,7 @@ type Issuer struct {
 	config Config
 	client *http.Client
 	place  atomic.Pointer[place] // that the metadata last named
+	failed atomic.Bool           // the latest read
 }
 
 // A Config says where an issuer's keys are and how to ask for them: see the fields of the
@@ -76,15 +77,11 @@ func newClient(client *http.Client) *http.Client {
 	return &c
 }
 
-// newTransport gives each request a connection of its own. Requests are minutes apart, and
-// a connection that a firewall has forgotten meanwhile would fail one after the other:
-// over HTTP/2, net/http keeps it for a quarter of an hour (golang/go#36026).
 func newTransport(transport *http.Transport) *http.Transport {
 	t := transport.Clone()
 	if transport == http.DefaultTransport {
 		t.DialContext = nil // the dialer of an http.Transport without one is as good
 	}
-	t.DisableKeepAlives = true
 	if t.MaxResponseHeaderBytes == 0 {
 		t.MaxResponseHeaderBytes = maxHeaderBytes
 	}
@@ -111,9 +108,8 @@ type Document struct {
 // or hang don't take the keys away.
 func (i *Issuer) Read(ctx context.Context, previous *Document, revalidate bool) (*Document, time.Duration, error) {
 	document, header, failure := i.read(ctx, previous, revalidate)
+	i.failed.Store(failure != nil)
 	if failure != nil {
-		// Transports that aren't net/http's own may still hold the connection that failed.
-		i.client.CloseIdleConnections()
 		return nil, 0, failure
 	}
 	return document, timeToLive(header, i.config.TTL), nil
@@ -154,7 +150,8 @@ func (i *Issuer) readKeys(
 	if previous != nil && previous.url == url && revalidate {
 		etag = previous.etag
 	}
-	body, header, failure := i.get(ctx, url, "application/jwk-set+json, application/json", etag)
+	const accept = "application/jwk-set+json, application/json"
+	body, header, failure := i.get(ctx, request{url: url, accept: accept, etag: etag, isLast: true})
 	if etag != "" && failure.hasStatus(http.StatusNotModified) {
 		return &Document{Set: previous.Set, url: url, etag: etag}, header, nil
 	}
@@ -171,16 +168,28 @@ func (i *Issuer) readKeys(
 	return &Document{Set: set, url: url, etag: entityTag(header)}, header, nil
 }
 
-// get fetches one document, unless it's still the one with that entity tag. A failure
-// never quotes what the issuer sent.
-func (i *Issuer) get(ctx context.Context, url, accept, etag string) ([]byte, http.Header, *Failure) {
+// A request asks for one document, unless it's still the one with that entity tag.
+type request struct {
+	url, accept, etag string
+	isLast            bool // that a read sends to a host
+}
+
+// get fetches one document. A failure never quotes what the issuer sent.
+//
+// Reads are minutes apart, and a connection that a firewall has forgotten meanwhile must not
+// be used again: over HTTP/2, net/http keeps it for a quarter of an hour while requests on it
+// time out (golang/go#36026). So the last request closes its connection, and after a failed
+// read each request does. This works through whatever transport a client has.
+func (i *Issuer) get(ctx context.Context, r request) ([]byte, http.Header, *Failure) {
+	url := r.url
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, nil, unreachable(url, err)
 	}
-	req.Header.Set("Accept", accept)
-	if etag != "" {
-		req.Header.Set("If-None-Match", etag)
+	req.Close = r.isLast || i.failed.Load()
+	req.Header.Set("Accept", r.accept)
+	if r.etag != "" {
+		req.Header.Set("If-None-Match", r.etag)
 	}
 	res, err := i.client.Do(req)
 	if err != nil {

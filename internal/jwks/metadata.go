@@ -67,10 +67,10 @@ var errSlow = errors.New("no answer in time")
 // Discovery 1.0, section 4, or where there are none, of RFC 8414.
 func (i *Issuer) discover(ctx context.Context) (string, *Failure) {
 	openID, oauth := metadataURLs(i.config.Issuer)
-	document, _, failure := i.get(ctx, openID, "application/json", "")
+	document, _, failure := i.get(ctx, request{url: openID, accept: "application/json"})
 	if failure.hasStatus(http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone) {
 		first := failure
-		if document, _, failure = i.get(ctx, oauth, "application/json", ""); failure != nil {
+		if document, _, failure = i.get(ctx, request{url: oauth, accept: "application/json"}); failure != nil {
 			failure = failure.after(first)
 		}
 	}

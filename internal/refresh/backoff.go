@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// How long a failed fetch keeps the next one away. The wait doubles, with jitter, up to
-// a bound that grows with the outage.
+// How long a failed fetch keeps the next one away. The wait doubles, with jitter, up to a
+// bound that grows with the outage. It counts from the start of the fetch, so that one that
+// hangs until its deadline doesn't put off the next even longer.
 const (
 	minBackoff   = 250 * time.Millisecond
-	youngBackoff = 2 * time.Second  // in the first minute
-	olderBackoff = 10 * time.Second // in the first ten
+	youngBackoff = 4500 * time.Millisecond // in the first minute
+	olderBackoff = 10 * time.Second        // in the first ten
 	maxBackoff   = time.Minute
 )
 
@@ -38,25 +39,33 @@ func (o *outage) error(now time.Time) *Unavailable {
 	return &Unavailable{RetryAfter: max(time.Time(o.retryAt).Sub(now), time.Millisecond), Err: o.err}
 }
 
-func (o *outage) extend(now time.Time, err error) {
+func (o *outage) extend(started, now time.Time, err error) {
 	if o.failures == 0 {
 		o.since = moment(now)
 	}
-	wait := o.bound(now)
+	bound := o.bound(now)
+	wait := bound
 	if o.failures < 16 {
-		wait = min(wait, minBackoff<<o.failures)
+		wait = min(bound, minBackoff<<o.failures)
 	}
-	wait = wait/2 + rand.N(wait/2)
+	retryAt := later(now.Add(minBackoff/2), started.Add(wait/2+rand.N(wait/2)))
 	if asked, ok := errors.AsType[interface {
 		error
 		RetryAfter() time.Duration
 	}](err); ok {
-		wait = max(wait, min(asked.RetryAfter(), maxBackoff))
+		retryAt = later(retryAt, now.Add(min(asked.RetryAfter(), bound)))
 	}
 	o.failures++
 	o.latest = now
 	o.err = err
-	o.retryAt = moment(now.Add(wait))
+	o.retryAt = moment(retryAt)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 func (o *outage) bound(now time.Time) time.Duration {

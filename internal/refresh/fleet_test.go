@@ -40,7 +40,7 @@ func TestRefreshJitterSpreadsAFleet(t *testing.T) {
 					requests[at/time.Second]++
 					now = now.Add(latency)
 					if at >= test.outageAt && at < test.outageEnds {
-						outage.extend(now, errors.New("down"))
+						outage.extend(now, now, errors.New("down"))
 						now = time.Time(outage.retryAt)
 						continue
 					}

@@ -263,7 +263,7 @@ func (s *Source[T]) finish(f *flight, next *Version[T], life Life, err error) Ev
 	event := Event[T]{Reason: f.reason, Duration: now.Sub(f.asked), Failures: s.outage.failures}
 	if err != nil {
 		f.budget.giveBack() // an outage must not use up what a rotation needs
-		s.outage.extend(now, err)
+		s.outage.extend(f.asked, now, err)
 		f.err = s.outage.error(now)
 		event.Err, event.Failures = err, s.outage.failures
 	} else {

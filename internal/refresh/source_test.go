@@ -126,7 +126,7 @@ func TestOutageIsCurrentByEitherClock(t *testing.T) {
 	v.setLifetime(now, Life{TTL: 5 * time.Minute, MaxStale: time.Hour})
 	awake := suspended(now.Add(time.Second), 10*60)
 	var o outage
-	o.extend(awake, errors.New("down"))
+	o.extend(awake, awake, errors.New("down"))
 	if !o.isCurrent(v.refreshAt, v.ttl, awake) {
 		t.Error("the failure after waking up is no news")
 	}
@@ -210,15 +210,27 @@ func (a asksForPatience) RetryAfter() time.Duration { return time.Duration(a) }
 
 func TestRetryAfterIsHonouredWithinReason(t *testing.T) {
 	for asked, want := range map[time.Duration][2]time.Duration{
-		0:                {0, minBackoff},
-		30 * time.Second: {30 * time.Second, 30 * time.Second},
-		time.Hour:        {maxBackoff, maxBackoff},
+		0:               {0, minBackoff},
+		3 * time.Second: {3 * time.Second, 3 * time.Second},
+		time.Hour:       {youngBackoff, youngBackoff},
 	} {
 		var o outage
 		now := time.Now()
-		o.extend(now, fmt.Errorf("wrapped: %w", asksForPatience(asked)))
+		o.extend(now, now, fmt.Errorf("wrapped: %w", asksForPatience(asked)))
 		if got := time.Time(o.retryAt).Sub(now); got < want[0] || got > want[1] {
 			t.Errorf("Retry-After %v: the next fetch is %v away, want %v to %v", asked, got, want[0], want[1])
+		}
+	}
+}
+
+// A fetch that hangs has used up its wait.
+func TestBackoffCountsFromTheStartOfTheFetch(t *testing.T) {
+	now := time.Now()
+	for range 100 {
+		o := outage{failures: 1000, since: moment(now)}
+		o.extend(now.Add(-3*time.Second), now, errors.New("timeout"))
+		if got := time.Time(o.retryAt).Sub(now); got < minBackoff/2 || got > youngBackoff-3*time.Second {
+			t.Fatalf("the next fetch is %v away, want %v to %v", got, minBackoff/2, youngBackoff-3*time.Second)
 		}
 	}
 }
@@ -234,7 +246,7 @@ func TestBackoffGrowsWithTheOutage(t *testing.T) {
 			if test.age == 0 {
 				o.failures = 0
 			}
-			o.extend(now, errors.New("down"))
+			o.extend(now, now, errors.New("down"))
 			if got := time.Time(o.retryAt).Sub(now); got < test.want/2 || got > test.want {
 				t.Fatalf("after %v: the next fetch is %v away, want half of %v to all", test.age, got, test.want)
 			}
