@@ -11,13 +11,15 @@ import (
 )
 
 // A TokenVerifier turns a bearer token into claims, as [*verifier.Verifier],
-// [*verifier.Issuers] and [*verifier.Tenants] do. Only package verifier makes claims,
+// [*verifier.Multi] and [*verifier.Dynamic] do. Only package verifier makes claims,
 // so your own TokenVerifier can wrap one of these but not replace it.
 //
 // A [*verifier.AuthError] from Verify refuses the caller, and a [*verifier.KeysError]
 // becomes Unavailable. Any other error becomes Internal, as do nil claims without an
 // error. Once the call's own context has ended, it's Canceled or DeadlineExceeded
 // instead. Verify must be safe for concurrent use.
+//
+// A credential may be 16 KiB long, or as long as a method MaxTokenBytes() int says.
 type TokenVerifier interface {
 	Verify(ctx context.Context, token string) (*verifier.Claims, error)
 }
@@ -26,6 +28,7 @@ type TokenVerifier interface {
 // concurrent use by any number of servers. A zero Authenticator refuses every call.
 type Authenticator struct {
 	verifier     TokenVerifier
+	maxToken     int       // the longest token in bytes
 	realm        string    // "" for the verifier's default
 	resource     *resource // nil: challenges name none
 	policy       policy
@@ -38,7 +41,10 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 	if isNil(v) {
 		return nil, errors.New("interceptor: New needs a TokenVerifier")
 	}
-	a := &Authenticator{verifier: v, streamExpiry: true}
+	a := &Authenticator{verifier: v, maxToken: defaultMaxTokenBytes, streamExpiry: true}
+	if bounded, ok := v.(interface{ MaxTokenBytes() int }); ok {
+		a.maxToken = bounded.MaxTokenBytes()
+	}
 	for _, option := range options {
 		if option == nil {
 			return nil, errors.New("interceptor: New was given a nil Option")

@@ -61,7 +61,7 @@ func (a *Authenticator) caller(ctx context.Context, call Call, rule *keyedRule) 
 	if rule.Access == AccessPublic || rule.Access == AccessOptional && len(call.Authorization) == 0 {
 		return nil, nil //nolint:nilnil // an anonymous caller, and nothing is wrong with it
 	}
-	token, err := bearerToken(call.Authorization)
+	token, err := bearerToken(call.Authorization, a.maxToken)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) (context
 		a.report(ctx, decision)
 		return nil, refusal
 	}
-	token, err := bearerToken(call.Authorization)
+	token, err := bearerToken(call.Authorization, a.maxToken)
 	if decision.Claims == nil || err != nil {
 		return ctx, nil
 	}

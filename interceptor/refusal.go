@@ -99,7 +99,7 @@ func (a *Authenticator) newChallenge(err *verifier.AuthError) *Refusal {
 		Domain:   ErrorDomain,
 		Metadata: map[string]string{"challenge": challenge.String()},
 	}
-	if scope := challenge.Param("scope"); scope != "" {
+	if scope := challenge.Value("scope"); scope != "" {
 		info.Metadata["scope"] = scope
 	}
 	refusal := &Refusal{

@@ -85,7 +85,7 @@ func TestMetadataIsServedAtItsResourcesWellKnownPath(t *testing.T) {
 			t.Fatal(err)
 		}
 		host := strings.Split(test.resource, "/")[2]
-		if got, want := challenges[0].Param("resource_metadata"), "https://"+host+test.path; got != want {
+		if got, want := challenges[0].Value("resource_metadata"), "https://"+host+test.path; got != want {
 			t.Errorf("resource_metadata = %s, want %s", got, want)
 		}
 	}

@@ -29,16 +29,17 @@ func TestOptionFieldsBecomeRuleFields(t *testing.T) {
 		"Scopes":      {scopes("a", "b"), needs(verifier.Requirement{Scopes: []string{"a", "b"}})},
 		"AnyScopes":   {&policyv1.Rule{AnyScopes: []string{"a", "b"}}, needs(verifier.Requirement{AnyScopes: []string{"a", "b"}})},
 		"Permissions": {&policyv1.Rule{Permissions: []string{"a", "b"}}, needs(verifier.Requirement{Permissions: []string{"a", "b"}})},
+		"Issuers":     {&policyv1.Rule{Issuers: []string{"a", "b"}}, needs(verifier.Requirement{Issuers: []string{"a", "b"}})},
 		"ACRValues":   {&policyv1.Rule{AcrValues: []string{"a", "b"}}, needs(verifier.Requirement{ACRValues: []string{"a", "b"}})},
 		"MaxAge":      {&policyv1.Rule{MaxAge: seconds(90)}, needs(verifier.Requirement{MaxAge: 90 * time.Second})},
 		"All": {
 			&policyv1.Rule{
 				Access: optional, Scopes: []string{"a"}, AnyScopes: []string{"b"}, Permissions: []string{"c"},
-				AcrValues: []string{"d"}, MaxAge: seconds(1),
+				Issuers: []string{"e"}, AcrValues: []string{"d"}, MaxAge: seconds(1),
 			},
 			interceptor.Rule{Access: interceptor.AccessOptional, Require: verifier.Requirement{
 				Scopes: []string{"a"}, AnyScopes: []string{"b"}, Permissions: []string{"c"},
-				ACRValues: []string{"d"}, MaxAge: time.Second,
+				Issuers: []string{"e"}, ACRValues: []string{"d"}, MaxAge: time.Second,
 			}},
 		},
 	}

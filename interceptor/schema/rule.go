@@ -23,6 +23,7 @@ func ruleOf(option *policyv1.Rule) (interceptor.Rule, error) {
 		Scopes:      option.GetScopes(),
 		AnyScopes:   option.GetAnyScopes(),
 		Permissions: option.GetPermissions(),
+		Issuers:     option.GetIssuers(),
 		ACRValues:   option.GetAcrValues(),
 		MaxAge:      option.GetMaxAge().AsDuration(),
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/oidcrpc/oidcrpc/internal/jws"
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
@@ -96,7 +95,7 @@ func TestKeysAreRefusedAsWycheproofAsks(t *testing.T) {
 		if len(keys) != 1 {
 			t.Fatalf("%d keys, want 1", len(keys))
 		}
-		key := jws.ParseKey(keys[0])
+		key := parseKey(keys[0])
 		for _, v := range g.Tests {
 			alg, _, _ := split(t, tokenOf(v.JWS))
 			c.compare(v, key != nil && key.Fits(alg), v.isValid())
@@ -116,8 +115,8 @@ func TestSecretKeysAreNoKeys(t *testing.T) {
 					continue
 				}
 				cases++
-				if jws.ParseKey(jwk) != nil {
-					t.Errorf("%s, group %d: ParseKey took a secret key", file, i)
+				if parseKey(jwk) != nil {
+					t.Errorf("%s, group %d: Key took a secret key", file, i)
 				}
 			}
 		}
@@ -138,7 +137,7 @@ func TestSignaturesOfEmptyPayloadsAreGood(t *testing.T) {
 			}
 			cases++
 			alg, signed, signature := split(t, tokenOf(v.JWS))
-			if !parseKey(t, string(g.Public)).Verify(alg, signed, signature) {
+			if !mustParseKey(t, string(g.Public)).Verify(alg, signed, signature) {
 				t.Errorf("tcId %d: the signature is not good", v.ID)
 			}
 		}

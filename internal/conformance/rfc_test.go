@@ -23,7 +23,7 @@ func TestSignaturesOfTheRFCsAreGood(t *testing.T) {
 	for _, tt := range signedByRFC {
 		t.Run(tt.source, func(t *testing.T) {
 			alg, signed, signature := split(t, tt.token)
-			if !parseKey(t, tt.jwk).Verify(alg, signed, signature) {
+			if !mustParseKey(t, tt.jwk).Verify(alg, signed, signature) {
 				t.Error("the signature is not good")
 			}
 		})
@@ -34,7 +34,7 @@ func TestSignaturesOfTheRFCsAreGood(t *testing.T) {
 func TestSignaturesOfTheRFCsDoNotSurviveAChangedBit(t *testing.T) {
 	for _, tt := range signedByRFC {
 		t.Run(tt.source, func(t *testing.T) {
-			key := parseKey(t, tt.jwk)
+			key := mustParseKey(t, tt.jwk)
 			alg, signed, signature := split(t, tt.token)
 			for i := range signature {
 				changed := slices.Clone(signature)
@@ -57,7 +57,7 @@ func TestSignaturesOfTheRFCsDoNotSurviveAChangedBit(t *testing.T) {
 func TestSignaturesOfTheRFCsHaveOneLength(t *testing.T) {
 	for _, tt := range signedByRFC {
 		t.Run(tt.source, func(t *testing.T) {
-			key := parseKey(t, tt.jwk)
+			key := mustParseKey(t, tt.jwk)
 			alg, signed, signature := split(t, tt.token)
 			for i := range len(signature) + 1 {
 				if key.Verify(alg, signed, slices.Insert(slices.Clone(signature), i, 0)) {
@@ -83,15 +83,15 @@ func TestTokensOfTheRFCsWithoutASignatureAreRefused(t *testing.T) {
 		{"RFC 7520, 4.4: HS256", rfc7520SecretKey, rfc7520S44Token},
 	} {
 		t.Run(tt.source, func(t *testing.T) {
-			if jws.ParseKey([]byte(tt.jwk)) != nil {
-				t.Error("ParseKey took the key")
+			if parseKey([]byte(tt.jwk)) != nil {
+				t.Error("Key took the key")
 			}
 			alg, signed, signature := split(t, tt.token)
 			if jws.IsAlgorithm(alg) {
 				t.Errorf("%s is an algorithm", alg)
 			}
 			for _, other := range signedByRFC {
-				if parseKey(t, other.jwk).Verify(alg, signed, signature) {
+				if mustParseKey(t, other.jwk).Verify(alg, signed, signature) {
 					t.Errorf("good under the key of %s", other.source)
 				}
 			}
@@ -99,11 +99,11 @@ func TestTokensOfTheRFCsWithoutASignatureAreRefused(t *testing.T) {
 	}
 }
 
-func parseKey(t *testing.T, jwk string) *jws.Key {
+func mustParseKey(t *testing.T, jwk string) *jws.Key {
 	t.Helper()
-	key := jws.ParseKey([]byte(jwk))
+	key := parseKey([]byte(jwk))
 	if key == nil {
-		t.Fatalf("ParseKey refused %s", jwk)
+		t.Fatalf("Key refused %s", jwk)
 	}
 	return key
 }

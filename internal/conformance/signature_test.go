@@ -147,8 +147,8 @@ func TestKeysAbove4096BitsAreRefused(t *testing.T) {
 			t.Errorf("%s: %d groups, want 1", file, len(groups))
 		}
 		for _, g := range groups {
-			if jws.ParseKey(g.KeyJWK) != nil {
-				t.Errorf("%s: ParseKey took a key of 8192 bits", file)
+			if parseKey(g.KeyJWK) != nil {
+				t.Errorf("%s: Key took a key of 8192 bits", file)
 			}
 		}
 	}
@@ -170,12 +170,12 @@ func (g group) key(t *testing.T) *jws.Key {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := parseKey(t, string(jwk))
+	key := mustParseKey(t, string(jwk))
 	given := slices.Concat(g.PublicKeyJWK, g.KeyJWK) // never both
 	if given == nil {
 		return key
 	}
-	named := parseKey(t, string(given))
+	named := mustParseKey(t, string(given))
 	if !named.Equal(key) {
 		t.Fatalf("the JWK is not the key of the PEM: %s", given)
 	}

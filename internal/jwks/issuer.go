@@ -246,7 +246,7 @@ func retryAfter(res *http.Response) time.Duration {
 		return 0
 	}
 	value := res.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 16); err == nil {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
 	if date, err := http.ParseTime(value); err == nil {

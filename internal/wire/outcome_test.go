@@ -9,12 +9,11 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
-	"github.com/oidcrpc/oidcrpc/verifier"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 // maxTokenBytes is the longest token that is accepted.
-const maxTokenBytes = verifier.MaxTokenBytes
+const maxTokenBytes = 16 << 10
 
 // An outcome is what a call with certain credentials comes to.
 type outcome struct {

@@ -143,7 +143,11 @@ type Rule struct {
 	// If it was longer ago, or the token doesn't say, the caller gets UNAUTHENTICATED,
 	// and a challenge with the age, to have the user log in again. Whole seconds, more
 	// than zero. Not set: any time will do.
-	MaxAge        *durationpb.Duration `protobuf:"bytes,6,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	MaxAge *durationpb.Duration `protobuf:"bytes,6,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// Alternative issuers, for a server that accepts several: the token must come from one
+	// of them. A caller with another issuer's token gets PERMISSION_DENIED. Empty: any
+	// issuer that the server accepts.
+	Issuers       []string `protobuf:"bytes,7,rep,name=issuers,proto3" json:"issuers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -220,6 +224,13 @@ func (x *Rule) GetMaxAge() *durationpb.Duration {
 	return nil
 }
 
+func (x *Rule) GetIssuers() []string {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
 var file_oidcrpc_policy_v1_policy_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -260,7 +271,7 @@ var File_oidcrpc_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_oidcrpc_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x1eoidcrpc/policy/v1/policy.proto\x12\x11oidcrpc.policy.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xe5\x01\n" +
+	"\x1eoidcrpc/policy/v1/policy.proto\x12\x11oidcrpc.policy.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xff\x01\n" +
 	"\x04Rule\x121\n" +
 	"\x06access\x18\x01 \x01(\x0e2\x19.oidcrpc.policy.v1.AccessR\x06access\x12\x16\n" +
 	"\x06scopes\x18\x02 \x03(\tR\x06scopes\x12\x1d\n" +
@@ -269,7 +280,8 @@ const file_oidcrpc_policy_v1_policy_proto_rawDesc = "" +
 	"\vpermissions\x18\x04 \x03(\tR\vpermissions\x12\x1d\n" +
 	"\n" +
 	"acr_values\x18\x05 \x03(\tR\tacrValues\x122\n" +
-	"\amax_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge*p\n" +
+	"\amax_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12\x18\n" +
+	"\aissuers\x18\a \x03(\tR\aissuers*p\n" +
 	"\x06Access\x12\x16\n" +
 	"\x12ACCESS_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fACCESS_REQUIRED\x10\x01\x12\x13\n" +
