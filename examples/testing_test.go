@@ -21,11 +21,12 @@ import (
 
 func Example_issuerForTests() {
 	issuer := verifiertest.NewIssuer()
+	token := issuer.Token(map[string]any{"scope": "orders:read"})
 	v, err := verifier.New(issuer.Config())
 	if err != nil {
 		log.Fatal(err)
 	}
-	claims, err := v.Verify(context.Background(), issuer.Token(map[string]any{"scope": "orders:read"}))
+	claims, err := v.Verify(context.Background(), token)
 	if err != nil {
 		log.Fatal(err)
 	}
