@@ -65,7 +65,7 @@ func Example_allow() {
 	policy := interceptor.Policy{
 		"/orders.v1.OrderService/Delete": {
 			Require: verifier.Requirement{Scopes: []string{"orders:write"}},
-			Allow: func(_ context.Context, claims verifier.Claims) error {
+			Allow: func(_ context.Context, claims *verifier.Claims) error {
 				if claims.ClientID() == "nightly" {
 					return errors.New("the nightly job deletes nothing")
 				}
@@ -86,7 +86,7 @@ func Example_allow() {
 
 // docs/policy.md: a handler asks for something specific.
 func Example_refuse() {
-	buy := func(ctx context.Context, claims verifier.Claims) (*greetv1.GreetResponse, error) {
+	buy := func(ctx context.Context, claims *verifier.Claims) (*greetv1.GreetResponse, error) {
 		large := verifier.Requirement{ACRValues: []string{"mfa"}, MaxAge: 5 * time.Minute}
 		if err := large.Check(claims); err != nil {
 			return nil, grpcauth.Refuse(ctx, err)
