@@ -19,7 +19,7 @@ type answer struct {
 	inAll    []string // those in header and trailer together, as the client shows them
 
 	messages int
-	elapsed  time.Duration
+	ended    time.Time
 	bare     bool // no header came before the trailer: grpc-go's Trailers-Only
 
 	// Of HTTP, unless the client is grpc-go's.

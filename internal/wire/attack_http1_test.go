@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -75,14 +76,20 @@ func exchangeHTTP1(addr string, f format, target string, lines []string) (reply,
 		return reply{}, err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	message := f.message(0, nil)
-	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: greet.test\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s: %s\r\n",
+	// All of it in one write: net/http answers a bad first line at once, and closing
+	// the connection before the rest is read would reset it.
+	var request bytes.Buffer
+	fmt.Fprintf(&request, "POST %s HTTP/1.1\r\nHost: greet.test\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s: %s\r\n",
 		target, f, len(message), scriptHeader, answers)
 	for _, line := range lines {
-		fmt.Fprintf(conn, "%s\r\n", line)
+		fmt.Fprintf(&request, "%s\r\n", line)
 	}
-	fmt.Fprintf(conn, "\r\n%s", message)
+	fmt.Fprintf(&request, "\r\n%s", message)
+	if _, err := request.WriteTo(conn); err != nil {
+		return reply{}, err
+	}
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return reply{}, err

@@ -30,7 +30,7 @@ func dialRaw(addr string) (*http2Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	c := &http2Conn{Conn: conn, framer: http2.NewFramer(conn, conn)}
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.framer.AllowIllegalWrites = true

@@ -41,8 +41,7 @@ func reuseMessage(_ context.Context, s stream) error {
 }
 
 func TestHandlerMayReuseItsMessageAfterTheExpiry(t *testing.T) {
-	t.Parallel()
-	auth, _ := newAuth(t)
+	auth, tokens := newAuth(t)
 	message := func(name string) []byte {
 		m, err := proto.Marshal(&greetv1.ConverseRequest{Name: name})
 		if err != nil {
@@ -50,33 +49,37 @@ func TestHandlerMayReuseItsMessageAfterTheExpiry(t *testing.T) {
 		}
 		return m
 	}
-	for _, road := range roads() {
-		if road.format == formatConnect {
-			continue // it has no streams
+	streaming := slices.DeleteFunc(roads(), func(r road) bool { return r.format == formatConnect })
+	tokens.awaitStreams(len(streaming))
+	servers, conns := make([]*server, len(streaming)), make([]*http2Conn, len(streaming))
+	for i, road := range streaming {
+		servers[i] = road.launch(t, auth)
+		servers[i].service.reused = make(chan struct{})
+		fields := road.format.fields(greetv1connect.GreetServiceConverseProcedure,
+			field{Name: "authorization", Value: "Bearer " + expiringToken})
+		fields[slices.Index(fields, field{Name: "script", Value: answers})].Value = reuse
+		conn, err := dialRaw(servers[i].addr)
+		if err != nil {
+			t.Fatal(err)
 		}
+		defer conn.Close()
+		conn.header(fields, false)
+		conn.data(road.format.message(0, message("mine")), false)
+		conns[i] = conn
+	}
+	for i, road := range streaming {
+		<-servers[i].service.reused
+		conns[i].data(road.format.message(0, message("late")), false)
+	}
+	for i, road := range streaming {
 		t.Run(road.name, func(t *testing.T) {
-			t.Parallel() // so that all wait for the expiry together
-			server := road.launch(t, auth)
-			server.service.reused = make(chan struct{})
-			fields := road.format.fields(greetv1connect.GreetServiceConverseProcedure,
-				field{Name: "authorization", Value: "Bearer " + expiringToken})
-			fields[slices.Index(fields, field{Name: "script", Value: answers})].Value = reuse
-			conn, err := dialRaw(server.addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			conn.header(fields, false)
-			conn.data(road.format.message(0, message("mine")), false)
-			<-server.service.reused
-			conn.data(road.format.message(0, message("late")), false)
-			reply, err := conn.reply()
+			reply, err := conns[i].reply()
 			want := verdict("Unauthenticated, " + expired.challenge)
 			if got := road.format.verdict(reply); err != nil || got != want {
 				t.Errorf("%s, %v, want %s", got, err, want)
 			}
-			server.service.faults.checkEmpty(t, "the list of the handlers' faults")
-			server.errors.checkEmpty(t, "the server's log")
+			servers[i].service.faults.checkEmpty(t, "the list of the handlers' faults")
+			servers[i].errors.checkEmpty(t, "the server's log")
 		})
 	}
 }

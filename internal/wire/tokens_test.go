@@ -44,19 +44,22 @@ type judge struct {
 	down      *verifier.Verifier // its issuer never answers
 	downToken string
 
-	mu     sync.Mutex
-	latest *verifier.Claims
+	mu       sync.Mutex
+	awaited  int           // streams that have yet to show the expiring token
+	first    time.Time     // when it was first shown
+	complete chan struct{} // closed once all have shown it
+	expiring *verifier.Claims
 }
 
 const (
 	faultyToken   = "faulty"   // an error that is none of the verifier's
 	careless      = "careless" // neither claims nor an error
-	expiringToken = "expiring" // good for one to two seconds after it is seen
+	expiringToken = "expiring" // good for a moment, once all streams have shown it
 )
 
 func newJudge(t *testing.T) *judge {
 	t.Helper()
-	j := &judge{issuer: verifiertest.NewIssuer()}
+	j := &judge{issuer: verifiertest.NewIssuer(), awaited: 1, complete: make(chan struct{})}
 	config := j.issuer.Config()
 	config.Require.Scopes = []string{baseline}
 	var err error
@@ -79,7 +82,7 @@ func (j *judge) Verify(ctx context.Context, token string) (*verifier.Claims, err
 	case careless:
 		return nil, nil //nolint:nilnil // the mistake under test
 	case expiringToken:
-		return j.expiring(), nil
+		return j.expire(ctx)
 	case j.downToken:
 		return j.down.Verify(ctx, token)
 	default:
@@ -87,16 +90,40 @@ func (j *judge) Verify(ctx context.Context, token string) (*verifier.Claims, err
 	}
 }
 
-// expiring makes claims once a second: to make them for each of many streams that are
-// opened at once could take as long as they last.
-func (j *judge) expiring() *verifier.Claims {
-	exp := time.Now().Unix() + 2
+// awaitStreams keeps the expiring token from ageing until n streams have shown it.
+func (j *judge) awaitStreams(n int) { j.awaited = n }
+
+// expire returns claims that are good for at least a second after the last stream has
+// shown its token. A machine that is slow to open the streams gets longer.
+func (j *judge) expire(ctx context.Context) (*verifier.Claims, error) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.latest == nil || j.latest.Expiry().Unix() < exp {
-		j.latest = verifiertest.Claims(rights(map[string]any{"exp": exp}))
+	if j.first.IsZero() {
+		j.first = time.Now()
 	}
-	return j.latest
+	if j.awaited--; j.awaited == 0 {
+		life := 2*time.Second + 5*time.Since(j.first)
+		j.expiring = verifiertest.Claims(rights(map[string]any{"exp": time.Now().Add(life).Unix()}))
+		close(j.complete)
+	}
+	j.mu.Unlock()
+	select {
+	case <-j.complete:
+		return j.expiring, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// expiry returns when the streams end that showed the expiring token.
+func (j *judge) expiry(t *testing.T) time.Time {
+	t.Helper()
+	select {
+	case <-j.complete:
+		return j.expiring.ValidUntil()
+	default:
+		t.Fatal("some streams never showed their token")
+		return time.Time{}
+	}
 }
 
 // rights returns claims that are enough for every call, changed by changes.
