@@ -66,7 +66,6 @@ func run(rounds int, only, output string) error {
 	if err := report.print(os.Stdout); err != nil {
 		return err
 	}
-	report.printGoals(os.Stdout)
 	if output == "" {
 		return nil
 	}
