@@ -125,5 +125,5 @@ func Number(value string) (float64, bool) {
 		return f, err == nil
 	}
 	// What is rounded to the limit may have been beyond it.
-	return f, strings.TrimPrefix(value, "-") == strconv.Itoa(maxExactInteger)
+	return f, strings.TrimPrefix(value, "-") == strconv.FormatInt(maxExactInteger, 10)
 }
