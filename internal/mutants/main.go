@@ -1,57 +1,63 @@
-// Command mutants takes the defences of this library away, one at a time, and shows
-// that the tests notice each. It changes no file: every mutant is an overlay of the
-// build.
+// Command mutants takes the rules of this library away, one at a time, and shows that
+// the tests notice each.
 //
-//	go run ./internal/mutants
+//	go run ./internal/mutants [-all] [-run REGEXP] [-j N]
 //
-// It fails if a mutant survives, does not compile, or no longer applies.
+// By default it tries one mutant for each rule that SECURITY.md lists, and a few for
+// what the adapters do. It changes no file: each mutant is an overlay of the build. It
+// fails if a mutant survives, doesn't compile or no longer applies.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"regexp"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 )
 
 func main() {
-	only := flag.String("run", "", "try only the mutants whose name matches this regular expression")
+	all := flag.Bool("all", false, "try the mutants of lesser rules, too")
+	only := flag.String("run", "", "try only the mutants whose name matches this `regexp`, of all")
 	workers := flag.Int("j", runtime.NumCPU(), "try so many at a time")
 	flag.Parse()
-	if err := run(*only, *workers); err != nil {
+	if err := tryAll(*all, *only, *workers); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, workers int) error {
+func tryAll(all bool, only string, workers int) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	pattern, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
-	var trials []*trial
-	for _, m := range slices.Concat(mutants, callMutants, tokenMutants, rememberedMutants, wireMutants) {
-		if pattern.MatchString(m.name) {
-			trials = append(trials, &trial{mutant: m, done: make(chan struct{})})
-		}
+	chosen := rules
+	if all || only != "" {
+		chosen = slices.Concat(rules, lesserRules)
 	}
-	var working sync.WaitGroup
-	defer working.Wait()
-	queue := make(chan *trial, len(trials))
-	for _, t := range trials {
-		queue <- t
+	queue := make(chan *trial, len(chosen))
+	var trials []*trial
+	for _, m := range chosen {
+		if pattern.MatchString(m.name) {
+			t := &trial{mutant: m, done: make(chan struct{})}
+			trials = append(trials, t)
+			queue <- t
+		}
 	}
 	close(queue)
 	for range workers {
-		working.Go(func() {
+		go func() {
 			for t := range queue {
-				t.run()
+				t.run(ctx)
 			}
-		})
+		}()
 	}
 	return report(trials)
 }
@@ -65,14 +71,14 @@ type trial struct {
 	done   chan struct{} // closed when the rest is final
 }
 
-func (t *trial) run() {
+func (t *trial) run(ctx context.Context) {
 	defer close(t.done)
 	start := time.Now()
-	t.killer, t.err = t.mutant.try()
+	t.killer, t.err = t.mutant.try(ctx)
 	t.took = time.Since(start)
 }
 
-// report prints the outcomes in the order of the list.
+// report prints the outcomes in the order of the lists.
 func report(trials []*trial) error {
 	failures := 0
 	for _, t := range trials {
@@ -82,7 +88,7 @@ func report(trials []*trial) error {
 			failures++
 			outcome = "FAILED: " + t.err.Error()
 		}
-		fmt.Printf("%-56s %5.1fs  %s\n", t.mutant.name, t.took.Seconds(), outcome)
+		fmt.Printf("%-60s %5.1fs  %s\n", t.mutant.name, t.took.Seconds(), outcome)
 	}
 	fmt.Printf("\n%d of %d mutants were killed.\n", len(trials)-failures, len(trials))
 	if failures > 0 || len(trials) == 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,17 +12,23 @@ import (
 	"strings"
 )
 
-// A mutant replaces one piece of one file, and names the packages whose tests should
-// see it.
+// A mutant takes one rule away: it edits one declaration.
 type mutant struct {
-	name     string
-	file     string
-	from, to string
-	packages []string // the first to be asked first
+	name string
+	home home
+	decl string // a function, a constant, a variable, or a method as Type.name
+	edit edit
+}
+
+// A home is a package, and the packages whose tests should see what is missing there,
+// the quickest first.
+type home struct {
+	dir   string
+	tests []string
 }
 
 // try returns the first test that fails under the mutant.
-func (m mutant) try() (killer string, err error) {
+func (m mutant) try(ctx context.Context) (killer string, err error) {
 	dir, err := os.MkdirTemp("", "mutant")
 	if err != nil {
 		return "", err
@@ -31,10 +38,18 @@ func (m mutant) try() (killer string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// Most need no long test, and a few meet theirs by chance only.
-	for _, effort := range []string{"-short", "-count=2"} {
-		for _, pkg := range m.packages {
-			killer, err := killerIn(pkg, overlay, effort)
+	// Most mutants need no long test, and a few meet theirs only by chance.
+	short := []string{"-test.short", "-test.timeout=1m"}
+	long := []string{"-test.count=2", "-test.timeout=5m"}
+	for _, effort := range [][]string{short, long} {
+		for n, pkg := range m.home.tests {
+			binary := filepath.Join(dir, fmt.Sprint(n, ".test"))
+			if _, err := os.Stat(binary); err != nil {
+				if err := compile(ctx, overlay, pkg, binary); err != nil {
+					return "", err
+				}
+			}
+			killer, err := run(ctx, pkg, binary, effort)
 			if killer != "" || err != nil {
 				return killer, err
 			}
@@ -43,46 +58,53 @@ func (m mutant) try() (killer string, err error) {
 	return "", errors.New("it survived")
 }
 
-var failed = regexp.MustCompile(`--- FAIL: (\S+)|(panic: .*)|(fatal error: .*)`)
-
-// killerIn returns the first test of a package that fails, and "" if none does.
-func killerIn(pkg, overlay, effort string) (string, error) {
-	output, err := exec.Command("go", "test", "-overlay", overlay, "-vet=off", "-failfast", effort,
-		"-timeout", "3m", pkg).CombinedOutput()
-	if err == nil {
-		return "", nil
-	}
-	if strings.Contains(string(output), "[build failed]") || strings.Contains(string(output), "[setup failed]") {
-		return "", fmt.Errorf("it does not compile:\n%s", output)
-	}
-	match := failed.FindStringSubmatch(string(output))
-	if match == nil {
-		return "", fmt.Errorf("no test failed:\n%s", output)
-	}
-	return strings.Join(match[1:], ""), nil
-}
-
-// overlay writes the mutated file and a description of where it belongs.
+// overlay writes the edited file, and a description of where it belongs.
 func (m mutant) overlay(dir string) (string, error) {
-	path, err := filepath.Abs(m.file)
+	s, err := load(m.home.dir)
 	if err != nil {
 		return "", err
 	}
-	source, err := os.ReadFile(path)
+	path, text, err := m.edit.apply(s, m.decl)
 	if err != nil {
 		return "", err
 	}
-	if n := strings.Count(string(source), m.from); n != 1 {
-		return "", fmt.Errorf("%s holds %q %d times, want once", m.file, m.from, n)
-	}
-	mutated := filepath.Join(dir, filepath.Base(path))
-	if err := os.WriteFile(mutated, []byte(strings.Replace(string(source), m.from, m.to, 1)), 0o600); err != nil {
+	if path, err = filepath.Abs(path); err != nil {
 		return "", err
 	}
-	description, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutated}})
+	edited := filepath.Join(dir, filepath.Base(path))
+	if err := os.WriteFile(edited, []byte(text), 0o600); err != nil {
+		return "", err
+	}
+	description, err := json.Marshal(map[string]map[string]string{"Replace": {path: edited}})
 	if err != nil {
 		return "", err
 	}
 	overlay := filepath.Join(dir, "overlay.json")
 	return overlay, os.WriteFile(overlay, description, 0o600)
+}
+
+func compile(ctx context.Context, overlay, pkg, binary string) error {
+	output, err := exec.CommandContext(ctx,
+		"go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", binary, "./"+pkg).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("it does not compile:\n%s", output)
+	}
+	return nil
+}
+
+var failed = regexp.MustCompile(`--- FAIL: (\S+)|(panic: .*)|(fatal error: .*)|(goleak): `)
+
+// run returns the first test that fails, and "" if none does.
+func run(ctx context.Context, pkg, binary string, flags []string) (killer string, err error) {
+	command := exec.CommandContext(ctx, binary, append(flags, "-test.failfast")...)
+	command.Dir = pkg
+	output, err := command.CombinedOutput()
+	if err == nil {
+		return "", nil
+	}
+	match := failed.FindStringSubmatch(string(output))
+	if match == nil {
+		return "", fmt.Errorf("no test failed: %w\n%s", err, output)
+	}
+	return strings.Join(match[1:], ""), nil
 }

@@ -1,94 +1,169 @@
 package main
 
-// tokenMutants are about the token: what package verifier asks of it beyond what the
-// first list takes away.
-var tokenMutants = []mutant{
-	// The configuration.
-	{"there need be no audience", "verifier/validate.go",
-		`case len(c.Audiences) == 0 && len(c.ClientIDs) == 0:`, `case false:`, tokens},
-	{"an empty audience is one", "verifier/validate.go",
-		`case slices.Contains(c.Audiences, ""):`, `case false:`, tokens},
-	{"no algorithm means every one", "verifier/validate.go",
-		`case len(c.Algorithms) == 0:`, `case false:`, tokens},
-	{"any name is an algorithm", "verifier/validate.go",
-		`if !jws.IsAlgorithm(alg) {`, `if !jws.IsAlgorithm(alg) && alg == "" {`, tokens},
-	{"leeway is not bounded", "verifier/validate.go",
-		`c.Leeway < 0 || c.Leeway > maxLeeway`, `c.Leeway < 0`, tokens},
-	{"keys may live for any time", "verifier/validate.go",
-		`c.KeysTTL < 0 || c.KeysTTL > maxKeysTTL`, `c.KeysTTL < 0`, tokens},
+// The token: its form, header, signature and claims, and what it must grant.
+var (
+	tokens = home{"verifier", []string{"verifier"}}
+	jsons  = home{"internal/strictjson", []string{"verifier"}}
+	keyed  = home{"internal/jws", []string{"internal/jws", "verifier"}}
+)
+
+var tokenRules = []mutant{
+	// The form.
+	{"a token may have any length", tokens, "splitToken", never(`len(raw) > maxBytes`)},
+	{"line breaks are skipped", tokens, "splitToken", never(`strings.ContainsRune(raw, '\n')`)},
+	{"base64 is decoded leniently", tokens, "segmentEncoding", become(`base64.RawURLEncoding.Strict()`, `base64.RawURLEncoding`)},
+	{"nesting is not bounded", jsons, "Members", never(`isDeeper(text, maxDepth)`)},
+	{"names may be repeated", jsons, "decode",
+		become(`dec.Reset(&dec.buffer)`, `dec.Reset(&dec.buffer, jsontext.AllowDuplicateNames(true))`)},
+	{"invalid UTF-8 is repaired", jsons, "decode",
+		become(`dec.Reset(&dec.buffer)`, `dec.Reset(&dec.buffer, jsontext.AllowInvalidUTF8(true))`)},
+	{"data may follow the object", jsons, "Members", become(`errors.Is(err, io.EOF)`, `(err == nil || errors.Is(err, io.EOF))`)},
+	{"numbers may have any magnitude", jsons, "Number",
+		become(`strings.TrimPrefix(value, "-") == strconv.FormatInt(maxExactInteger, 10)`, `err == nil`)},
 
 	// The header.
-	{"crit is understood", "verifier/token.go",
-		`case "crit", "b64"`, `case "b64"`, tokens},
-	{"a key of the token's own is ignored", "verifier/token.go",
-		`"jwk", "x5c"`, `"x5c"`, tokens},
-	{"a place of the token's own is ignored", "verifier/token.go",
-		`"jku", "x5u"`, `"x5u"`, tokens},
-	{"a nested token is looked into", "verifier/token.go",
-		`"epk", "cty"`, `"epk"`, tokens},
-	{"alg may have any type", "verifier/token.go",
-		`case t.alg == "" || badAlg:`, `case t.alg == "\x00" || badAlg && false:`, tokens},
-	{"typ may have any type", "verifier/token.go",
-		`badTyp = !ok || t.typ == ""`, `badTyp = !ok && false`, tokens},
+	{"crit is understood", tokens, "token.parseHeader", become(`"crit"`, `"-crit"`)},
+	{"a forbidden parameter is ignored", tokens, "token.parseHeader", never(`t.forbidden != ""`)},
+	{"a hint is ignored unasked", tokens, "Verifier.checkHeader", never(`!slices.Contains(v.config.IgnoreHeaders, name)`)},
+	{"a key in the token is ignored", tokens, "token.parseHeader", become(`"jwk"`, `"-jwk"`)},
+	{"every algorithm is allowed", tokens, "Verifier.checkHeader", never(`!v.allows(t)`)},
+	{"the kid may be empty", tokens, "Verifier.checkHeader", never(`t.hasKid && t.kid == ""`)},
+	{"tokens of other types are accepted", tokens, "Verifier.checkHeader", never(`!t.isAccessToken()`)},
+	{"RFC 9068 does not ask for its type", tokens, "Verifier.checkHeader", never(`v.config.RFC9068 && !t.hasType("at+jwt")`)},
 
 	// The key.
-	{"large RSA keys are used", "internal/jws/key.go",
-		`bits > maxRSABits || `, ``, []string{"./internal/jws"}},
-	{"a key's algorithm may have any type", "internal/jws/key.go",
-		`fit = fit && ok && alg != ""`, `_ = ok`, tokens},
-	{"a key need not be strict JSON", "internal/jws/key.go",
-		`return alg, wellFormed && fit`, `return alg, fit || wellFormed && fit`, []string{"./internal/jws"}},
-	{"an ID may be shared by any number of keys", "verifier/keyset.go",
-		`len(jwks) == 0 || len(jwks) > maxSharedKid`, `len(jwks) == 0`, tokens},
+	{"a key's own algorithm is ignored", keyed, "Key.Fits", always(`k.alg == "" || k.alg == Canonical(alg)`)},
+	{"a key's use is ignored", keyed, "ReadJWK", never(`use != "sig"`)},
+	{"a key's operations are ignored", keyed, "ReadJWK",
+		never(`!ok || len(operations) > 0 && !slices.Contains(operations, "verify")`)},
+	{"published private keys are used", keyed, "ReadJWK", never(`k.isPrivate`)},
+	{"the public twin of a published private key is used", keyed, "MarkPublished", never(`published[keys[i].public]`)},
+	{"small RSA keys are used", keyed, "checkStrength", never(`bits < minRSABits`)},
+	{"RSA keys with a bad exponent are used", keyed, "checkStrength", never(`key.E < 3`)},
+
+	// The signature.
+	{"no signature is checked", tokens, "Verifier.findKey",
+		in(`if key.Verify(t.alg, t.signed, t.signature)`, always(`key.Verify(t.alg, t.signed, t.signature)`))},
+	{"PSS salts may have any length", keyed, "algorithm.verify",
+		become(`rsa.PSSSaltLengthEqualsHash`, `rsa.PSSSaltLengthAuto`)},
+	{"ECDSA signatures may have any length", keyed, "algorithm.verify",
+		become(`len(signature) != 2*size`, `len(signature) < 2*size`)},
+	{"curves are not bound to their algorithm", keyed, "algorithm.fits", always(`a.curve == key.Curve`)},
 
 	// The claims.
-	{"iss may be missing", "verifier/check.go",
-		`case c.issuer == "":`, `case false:`, tokens},
-	{"aud may be missing", "verifier/check.go",
-		`case c.audience == nil && len(v.clientIDs) == 0:`, `case false:`, tokens},
-	{"any client will do", "verifier/check.go",
-		`return slices.Contains(v.clientIDs, c.ClientID())`, `return true`, tokens},
-	{"the fraction of exp counts", "verifier/claims.go",
-		`c.expiry = c.expiry.Truncate(time.Second)`, ``, tokens},
-	{"leeway does not count for exp", "verifier/claims.go",
-		`c.expiry.Add(c.leeway)`, `c.expiry`, tokens},
-	{"leeway counts twice for exp", "verifier/claims.go",
-		`c.expiry.Add(c.leeway)`, `c.expiry.Add(2 * c.leeway)`, tokens},
-	{"leeway does not count for nbf", "verifier/check.go",
-		`c.notBefore.Add(-v.leeway)`, `c.notBefore`, tokens},
-	{"a scope grants what it begins", "verifier/claims.go",
-		`return slices.Contains(c.scopes, scope)`,
-		`return slices.ContainsFunc(c.scopes, func(s string) bool { return strings.HasPrefix(s, scope) })`, tokens},
-	{"a permission is not asked for", "verifier/requirement.go",
-		`if !claims.HasPermission(permission) {`, `if !claims.HasPermission(permission) && permission == "" {`, tokens},
-	{"no claims grant everything", "verifier/requirement.go",
-		`if claims == nil {`, `if claims == nil && len(r.Scopes) == 0 { return nil }; if claims == nil {`,
-		[]string{"./verifier", "./interceptor"}},
-	{"scopes can be changed", "verifier/claims.go",
-		`return slices.Clone(c.scopes)`, `return c.scopes`, tokens},
-	{"permissions can be changed", "verifier/claims.go",
-		`return slices.Clone(c.permissions)`, `return c.permissions`, tokens},
-	{"audiences can be changed", "verifier/claims.go",
-		`return slices.Clone(c.audience)`, `return c.audience`, tokens},
+	{"any issuer will do", tokens, "Verifier.checkClaims", never(`c.issuer != v.config.Issuer`)},
+	{"any audience will do", tokens, "Verifier.checkClaims", never(`!v.isAudience(claims)`)},
+	{"a client admits a token with an audience", tokens, "Verifier.isAudience",
+		become(`claims.get().audience == nil`, `(claims.get().audience == nil || len(v.config.ClientIDs) > 0)`)},
+	{"exp may be missing", tokens, "Verifier.checkPresent", never(`c.expiry.IsZero()`)},
+	{"a token lives through the second of its exp", tokens, "Verifier.checkTimes",
+		become(`!now.Before(claims.ValidUntil())`, `now.After(claims.ValidUntil())`)},
+	{"nbf is ignored", tokens, "Verifier.checkTimes", never(`now.Before(claims.get().notBefore.Add(-leeway))`)},
+	{"bound tokens are bearer tokens", tokens, "Verifier.checkClaims", never(`c.senderConstrained`)},
+	{"ID tokens are access tokens", tokens, "Verifier.checkClaims", never(`c.isIDToken && !v.config.AcceptIDTokens`)},
+	{"claims may have any type", tokens, "claimRules.read", never(`misshapen != ""`)},
+	{"RFC 9068 does not ask for its claims", tokens, "Verifier.checkPresent", become(`v.config.RFC9068`, `false`)},
+	{"any object's names are granted", tokens, "roles", always(`organizations > 0`)},
 
-	// The call and its end.
-	{"a call that has ended is judged", "verifier/verifier.go",
-		`	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	claims := v.recall(token)`, `	claims := v.recall(token)`, tokens},
-	{"there are always keys", "verifier/verifier.go",
-		`return v.keys.ready(ctx)`, `return nil`, tokens},
+	// What it must grant.
+	{"the baseline is not asked for", tokens, "Verifier.checkGrants", never(`err != nil`)},
+	{"a rule's check leaves the baseline out", tokens, "Requirement.Check", become(`baseline.check(claims)`, `(*AuthError)(nil)`)},
+	{"any issuer satisfies a rule", tokens, "Requirement.check", never(`!slices.Contains(r.Issuers, c.issuer)`)},
+	{"one scope of several is enough", tokens, "Requirement.check",
+		become(`!claims.HasScope(scope)`, `!claims.HasScope(scope) && scope == r.Scopes[0]`)},
+	{"no alternative of several scopes is needed", tokens, "Requirement.check",
+		never(`!slices.ContainsFunc(r.AnyScopes, claims.HasScope)`)},
+	{"one permission of several is enough", tokens, "Requirement.check",
+		become(`!claims.HasPermission(permission)`, `!claims.HasPermission(permission) && permission == r.Permissions[0]`)},
+	{"the user may authenticate in any way", tokens, "Requirement.check", never(`len(r.ACRValues) > 0`)},
+	{"the user may have authenticated at any time", tokens, "Requirement.check", never(`!c.authenticatedWithin(r.MaxAge)`)},
+	{"zero claims grant what nothing asks for", tokens, "Requirement.Check",
+		in(`if claims.IsZero()`, become(`return refuse(CodeMissingToken, "the call carries no access token")`, `return nil`))},
+	{"claims can be replaced in place", tokens, "Claims.get", never(`c.data.self != c`)},
+
+	// Tokens that were verified before.
+	{"a token is remembered before its claims are checked", tokens, "Verifier.verify",
+		become(`claims, refusal := v.readClaims(&t)`, `claims, refusal := v.claims.read(t.payload)
+			if claims != nil { v.cache.add(&remembered{token: token, name: t.keyName(), key: key, claims: claims, data: claims.data}) }
+			if refusal == nil { refusal = v.checkClaims(claims, time.Now()) }`)},
+	{"remembered tokens outlive their exp", tokens, "Verifier.recall", never(`v.checkTimes(r.claims, time.Now()) != nil`)},
+	{"remembered tokens outlive their key", tokens, "Verifier.recall", never(`!v.keys.holds(r.name, r.key)`)},
+	{"a remembered token is not compared", tokens, "tokenShard.get", always(`r.token == token`)},
+	{"remembered tokens are not bounded in bytes", tokens, "tokenShard.add", never(`s.bytes > s.maxBytes`)},
+	{"remembered tokens are not asked for the baseline", tokens, "Verifier.Verify",
+		become(`return v.checkGrants(claims)`, `if ok { return claims, nil }; return v.checkGrants(claims)`)},
 
 	// The answer.
-	{"a challenge may have no parameter", "verifier/error.go",
-		`if realm == "" {`, `if false {`, tokens},
-	{"a caller without a token is told an error", "verifier/error.go",
-		`	case CodeMissingToken:
-`, ``, tokens},
-	{"quotes reach a description", "verifier/error.go",
-		`r > 0x7E || r == '"' || r == '\\'`, `r > 0x7E`, tokens},
-	{"an error tells its cause", "verifier/error.go",
-		`return string(e.Code) + ": " + e.Message`, `if e.Err != nil { return e.Err.Error() }; return string(e.Code) + ": " + e.Message`,
-		[]string{"./verifier", "./interceptor"}},
+	{"realms are not escaped", tokens, "Challenge.String", never(`r == '"' || r == '\\'`)},
+	{"control characters reach the challenge", tokens, "Challenge.String", never(`r < 0x20 || r > 0x7E`)},
+	{"quotes reach a description", tokens, "unquoted", never(`r == '"'`)},
+	{"a caller without a token is told an error", tokens, "AuthError.Challenge", become(`CodeMissingToken`, `Code("")`)},
+}
+
+var tokenDetails = []mutant{
+	// The configuration.
+	{"there need be no audience", tokens, "Config.validateAudiences", never(`len(c.Audiences) == 0 && len(c.ClientIDs) == 0`)},
+	{"an empty audience is one", tokens, "Config.validateAudiences", never(`slices.Contains(c.Audiences, "")`)},
+	{"no algorithm means every one", tokens, "Config.validate", never(`len(c.Algorithms) == 0`)},
+	{"any name is an algorithm", tokens, "Config.validate", in(`if !jws.IsAlgorithm(alg)`, never(`!jws.IsAlgorithm(alg)`))},
+	{"leeway is not bounded", tokens, "Config.validateNumbers", never(`c.Leeway > maxLeeway`)},
+	{"keys may live for any time", tokens, "Config.validateNumbers", never(`c.KeysTTL > maxKeysTTL`)},
+	{"keys may live for an instant", tokens, "Config.validateNumbers", never(`c.KeysTTL < minKeysTTL`)},
+	{"any number of tokens may be remembered", tokens, "Config.validateNumbers", never(`c.TokenCacheSize > maxTokenCacheSize`)},
+	{"any header may be ignored", tokens, "Config.validate", never(`!slices.Contains(hintHeaders, name)`)},
+
+	// The form and the header.
+	{"a signature may be empty", tokens, "parseToken", never(`signature == ""`)},
+	{"a place in the token is ignored", tokens, "token.parseHeader", become(`"jku"`, `"-jku"`)},
+	{"a nested token is looked into", tokens, "token.parseHeader", become(`"cty"`, `"-cty"`)},
+	{"alg may have any type", tokens, "token.parseHeader", never(`t.alg == "" || badAlg`)},
+	{"typ may have any type", tokens, "token.parseHeader", never(`badTyp`)},
+	{"the kid may have any length", tokens, "Verifier.checkHeader", never(`len(t.kid) > maxKeyNameBytes`)},
+	{"what is kept may hold the whole document", keyed, "ReadJWK", become(`strings.Clone(s)`, `strings.TrimSpace(s)`)},
+
+	// The key.
+	{"large RSA keys are used", keyed, "checkStrength", never(`bits > maxRSABits`)},
+	{"a key's algorithm may have any type", keyed, "ReadJWK", never(`*to == ""`)},
+	{"a key need not be strict JSON", keyed, "ReadJWK", never(`!wellFormed`)},
+	{"a shared secret is a key", keyed, "ReadJWK", skip(`k.problem = symmetric`)},
+
+	// The claims.
+	{"iss may be missing", tokens, "Verifier.checkPresent", never(`c.issuer == ""`)},
+	{"aud may be missing", tokens, "Verifier.checkPresent", never(`c.audience == nil && len(v.config.ClientIDs) == 0`)},
+	{"any client will do", tokens, "Verifier.isAudience", become(`slices.Contains(v.config.ClientIDs, claims.ClientID())`, `true`)},
+	{"the fraction of exp counts", tokens, "claims.set", skip(`c.expiry = c.expiry.Truncate(time.Second)`)},
+	{"leeway does not count for exp", tokens, "Claims.ValidUntil", become(`c.get().expiry.Add(c.get().rules.leeway)`, `c.get().expiry`)},
+	{"leeway counts twice for exp", tokens, "Claims.ValidUntil", become(`c.get().rules.leeway`, `2*c.get().rules.leeway`)},
+	{"leeway does not count for nbf", tokens, "Verifier.checkTimes",
+		become(`claims.get().notBefore.Add(-leeway)`, `claims.get().notBefore`)},
+	{"an absent acr is the empty one", tokens, "Requirement.check", never(`c.acr == ""`)},
+	{"a user who never authenticated did so in time", tokens, "claims.authenticatedWithin",
+		become(`!c.authTime.IsZero() &&
+			!time.Now().After(c.authTime.Add(maxAge).Add(c.rules.leeway))`,
+			`c.authTime.IsZero() || !time.Now().After(c.authTime.Add(maxAge).Add(c.rules.leeway))`)},
+	{"a scope grants what it begins", tokens, "Claims.HasScope", become(`slices.Contains(c.get().scopes, scope)`,
+		`slices.ContainsFunc(c.get().scopes, func(s string) bool { return len(s) <= len(scope) && s == scope[:len(s)] })`)},
+	{"a permission is not asked for", tokens, "Requirement.check", never(`!claims.HasPermission(permission)`)},
+	{"scopes can be changed", tokens, "Claims.Scopes", become(`slices.Clone(c.get().scopes)`, `c.get().scopes`)},
+	{"permissions can be changed", tokens, "Claims.Permissions", become(`slices.Clone(c.get().permissions)`, `c.get().permissions`)},
+	{"audiences can be changed", tokens, "Claims.Audience", become(`slices.Clone(c.get().audience)`, `c.get().audience`)},
+	{"the challenge leaves the baseline out", tokens, "Requirement.Check",
+		become(`refusal.With(baseline).With(r)`, `refusal.With(r)`)},
+
+	// The call and its answer.
+	{"a call that has ended is judged", tokens, "Verifier.Verify",
+		in(`if err := ctx.Err(); err != nil`, never(`err != nil`))},
+	{"remembered tokens come before the context", tokens, "Verifier.Verify",
+		in(`if err := ctx.Err(); err != nil`, become(`err != nil`, `err != nil && v.cache.get(token) == nil`))},
+	{"there are always keys", tokens, "Verifier.Ready", become(`v.keys.ready(ctx)`, `nil`)},
+	{"a challenge may have no parameter", tokens, "AuthError.Challenge", become(`cmp.Or(realm, defaultRealm)`, `cmp.Or(realm)`)},
+	{"an issuer's refusal is the caller's", tokens, "KeysError.Unwrap", never(`ok`)},
+	{"a nil error has a code", tokens, "CodeOf", always(`authErr != nil`)},
+
+	// Tokens that were verified before.
+	{"remembered tokens are not bounded in number", tokens, "tokenShard.start",
+		in(`func(_ string, r *remembered)`, skip(`s.bytes -= r.size()`))},
+	{"the lists of remembered tokens are not counted", tokens, "remembered.size", become(`words*wordBytes`, `0*words*wordBytes`)},
+	{"remembered tokens are not copied", tokens, "tokenCache.add", become(`strings.Clone(r.token)`, `strings.TrimSpace(r.token)`)},
+	{"a buffer keeps what it held", tokens, "buffer.release", skip(`clear((*b)[:cap(*b)])`)},
 }
