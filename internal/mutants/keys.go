@@ -89,7 +89,7 @@ var keyDetails = []mutant{
 	{"hostile keys are decoded without bound", sets, "checkUsable", never(`tried == maxBrokenKeys`)},
 	{"an unchanged key is another object", sets, "Set.merge", skip(`next.decoded.Add(name, keys)`)},
 	{"response headers may have any size", sets, "newTransport", skip(`t.MaxResponseHeaderBytes = maxHeaderBytes`)},
-	{"a dead connection is used again", sets, "newTransport", skip(`t.DisableKeepAlives = true`)},
+	{"a dead connection is used again", sets, "Issuer.get", never(`r.isLast || i.failed.Load()`)},
 
 	// When keys are used and fetched.
 	{"keys are refreshed when it is too late", engine, "Version.isFresh", become(`v.refreshAt.hasCome(now)`, `v.expires.hasCome(now)`)},
@@ -99,7 +99,7 @@ var keyDetails = []mutant{
 	{"old failures are news", engine, "outage.isCurrent", always(`due.hasCome(time.Time(o.retryAt))`)},
 	{"a young outage is retried like an old one", engine, "outage.bound", never(`!o.since.add(time.Minute).hasCome(now)`)},
 	{"Retry-After is ignored", engine, "outage.extend", become(`asked.RetryAfter()`, `0*asked.RetryAfter()`)},
-	{"Retry-After has no bound", engine, "outage.extend", become(`min(asked.RetryAfter(), maxBackoff)`, `asked.RetryAfter()`)},
+	{"Retry-After has no bound", engine, "outage.extend", become(`min(asked.RetryAfter(), bound)`, `asked.RetryAfter()`)},
 	{"max-age makes us fetch on every call", sets, "timeToLive",
 		become(`min(configured, max(maxAge, minTTL))`, `min(configured, maxAge)`)},
 	{"a held key doesn't age", tokens, "keys.holds",
