@@ -81,14 +81,14 @@ func (m *Middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 		return
 	}
 	ctx := contextOf(r)
-	admitted, refusal := m.auth.Preauthenticate(ctx, call(r.URL.Path, r.Header))
+	refusal := m.auth.Preauthenticate(ctx, call(r.URL.Path, r.Header))
 	if refusal != nil {
 		setChallenge(w.Header(), refusal)
 		closeConnection(ctx, w.Header())
 		_ = m.errors.Write(w, r, newError(refusal))
 		return
 	}
-	r = r.WithContext(admitted)
+	r = r.WithContext(ctx)
 	if r.ProtoMajor == 1 {
 		r.Body = undrained{r.Body}
 	}

@@ -76,10 +76,13 @@ type option func(*Authenticator) error
 
 func (o option) apply(a *Authenticator) error { return o(a) }
 
-// WithRealm names the realm in challenges (RFC 9110, section 11.5). The default is
-// "api", also for an empty realm.
+// WithRealm names the realm in challenges (RFC 9110, section 11.5), in at most 128
+// characters. The default is "api", also for an empty realm.
 func WithRealm(realm string) Option {
 	return option(func(a *Authenticator) error {
+		if len(realm) > maxRealmBytes {
+			return fmt.Errorf("interceptor: WithRealm takes at most %d characters", maxRealmBytes)
+		}
 		for _, r := range realm {
 			if r < 0x20 || r > 0x7E {
 				return errors.New("interceptor: WithRealm takes printable ASCII characters only")
@@ -119,10 +122,13 @@ func WithPolicy(p Policy) Option {
 
 // WithObserver calls observe with every [Decision], in the call's goroutine: once
 // before the handler, and again if the handler refuses the call or a stream's token
-// expires. It should be quick, and safe for concurrent use. Without it nothing is
-// reported, and the library never logs by itself.
+// expires. It should be quick, and safe for concurrent use. It may be given once.
+// Without it nothing is reported, and the library never logs by itself.
 func WithObserver(observe func(context.Context, Decision)) Option {
 	return option(func(a *Authenticator) error {
+		if a.observe != nil {
+			return errors.New("interceptor: WithObserver was given twice")
+		}
 		a.observe = observe
 		return nil
 	})

@@ -16,6 +16,9 @@ type Call struct {
 
 	// Authorization holds every value of the call's authorization metadata.
 	Authorization []string
+
+	// Peer is the caller's address, for the observer. It may be empty.
+	Peer string
 }
 
 // An Admission is a call that may proceed. For adapters.
@@ -37,14 +40,14 @@ func (a *Authenticator) Authenticate(ctx context.Context, call Call) (*Admission
 // decide returns the decision, and a refusal unless the call may proceed.
 func (a *Authenticator) decide(ctx context.Context, call Call, start time.Time) (Decision, *Refusal) {
 	rule, ok := a.policy.rule(call.Procedure)
-	decision := Decision{Procedure: call.Procedure, Rule: rule.key, Err: errProcedure}
+	decision := Decision{Procedure: call.Procedure, Peer: call.Peer, Rule: rule.key, Err: errProcedure}
 	if ok {
 		decision.Claims, decision.Err = a.caller(ctx, call, rule)
 	}
 	var refusal *Refusal
 	if decision.Err != nil {
 		refusal = a.newRefusal(ctx, decision.Err)
-		decision.Claims, decision.Code = nil, refusal.Code
+		decision.Code = refusal.Code
 	}
 	decision.Duration = time.Since(start)
 	return decision, refusal
@@ -53,7 +56,7 @@ func (a *Authenticator) decide(ctx context.Context, call Call, start time.Time) 
 var errProcedure = errors.New("interceptor: the procedure is not of the form /service/method")
 
 // caller returns the claims of a caller who satisfies the rule, or nil for an
-// anonymous one.
+// anonymous one. With an error they're the claims of a verified caller who doesn't.
 func (a *Authenticator) caller(ctx context.Context, call Call, rule *keyedRule) (*verifier.Claims, error) {
 	if a.verifier == nil {
 		return nil, errors.New("interceptor: the Authenticator was not made by New")
@@ -70,11 +73,11 @@ func (a *Authenticator) caller(ctx context.Context, call Call, rule *keyedRule) 
 		return nil, withNeedsOf(rule, err)
 	}
 	if err := rule.Require.Check(claims); err != nil {
-		return nil, err
+		return claims, err
 	}
 	switch {
 	case rule.Access == AccessDenied:
-		return nil, denial(errDenied)
+		return claims, denial(errDenied)
 	case rule.Allow != nil:
 		return claims, askAllow(ctx, rule, claims)
 	}
@@ -84,14 +87,14 @@ func (a *Authenticator) caller(ctx context.Context, call Call, rule *keyedRule) 
 var errDenied = errors.New("interceptor: the procedure is denied to every caller")
 
 func (a *Authenticator) verify(ctx context.Context, token string) (*verifier.Claims, error) {
-	if claims := a.preauthenticated(ctx, token); claims != nil {
-		return claims, nil
-	}
 	claims, err := a.verifier.Verify(ctx, token)
-	if err == nil && claims == nil {
+	if err != nil {
+		return nil, err
+	}
+	if claims.IsZero() {
 		return nil, errors.New("interceptor: the TokenVerifier returned neither claims nor an error")
 	}
-	return claims, err
+	return claims, nil
 }
 
 // withNeedsOf adds the rule's needs to a refusal by the verifier's own requirement:
@@ -109,10 +112,14 @@ func withNeedsOf(rule *keyedRule, err error) error {
 
 func askAllow(ctx context.Context, rule *keyedRule, claims *verifier.Claims) error {
 	err := rule.Allow(ContextWithClaims(ctx, claims), claims)
-	if err == nil || ctx.Err() != nil {
+	switch {
+	case err == nil && !time.Now().Before(claims.ValidUntil()):
+		return expired("the token has expired", "it expired while Allow ran")
+	case err == nil, ctx.Err() != nil:
 		return err
+	default:
+		return denial(err)
 	}
-	return denial(err)
 }
 
 // report tells the observer. It sees the decision's claims or none, never an outer
@@ -146,39 +153,15 @@ func (a *Admission) report(stage Stage, refusal *Refusal) {
 	a.ctx.auth.report(&a.ctx, decision)
 }
 
-// Preauthenticate admits or refuses a call ahead of [Authenticator.Authenticate],
-// where this saves work but the procedure isn't yet certain, as in HTTP middleware.
-// The returned context spares Authenticate a second verification. It holds no claims,
-// and Authenticate will evaluate the rule again. For adapters.
-func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) (context.Context, *Refusal) {
+// Preauthenticate admits or refuses a call ahead of [Authenticator.Authenticate], where
+// this saves work but the procedure isn't yet certain, as in HTTP middleware. It never
+// replaces Authenticate, which asks the verifier again: the token's key may be withdrawn
+// meanwhile, and a remembered token costs next to nothing. For adapters.
+func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) *Refusal {
 	decision, refusal := a.decide(ctx, call, time.Now())
 	if refusal != nil {
+		decision.Stage = StageEarly
 		a.report(ctx, decision)
-		return nil, refusal
 	}
-	token, err := bearerToken(call.Authorization, a.maxToken)
-	if decision.Claims == nil || err != nil {
-		return ctx, nil
-	}
-	return context.WithValue(ctx, verifiedKey{}, verified{by: a, token: token, claims: decision.Claims}), nil
-}
-
-type verifiedKey struct{}
-
-// verified is what Preauthenticate found: these claims, by this authenticator, for
-// exactly this token.
-type verified struct {
-	by     *Authenticator
-	token  string
-	claims *verifier.Claims
-}
-
-// preauthenticated returns the claims that Preauthenticate found for token, or nil.
-// They last no longer than the token: a caller can take its time to send the rest.
-func (a *Authenticator) preauthenticated(ctx context.Context, token string) *verifier.Claims {
-	v, ok := ctx.Value(verifiedKey{}).(verified)
-	if !ok || v.by != a || v.token != token || !time.Now().Before(v.claims.ValidUntil()) {
-		return nil
-	}
-	return v.claims
+	return refusal
 }

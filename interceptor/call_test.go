@@ -3,6 +3,8 @@ package interceptor_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,104 +23,127 @@ func TestClaimsWithAnErrorAreIgnored(t *testing.T) {
 	}
 }
 
-// counting counts the tokens that it verifies.
-type counting struct {
-	count *int
-	next  interceptor.TokenVerifier
-}
-
-func (c counting) Verify(ctx context.Context, token string) (*verifier.Claims, error) {
-	*c.count++
-	return c.next.Verify(ctx, token)
-}
-
-func TestPreauthenticateSavesTheSecondVerification(t *testing.T) {
+// What middleware found is no more than a first look: the verifier is asked again.
+func TestVerdictAheadOfTheCallAdmitsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
-		v, err := verifier.New(issuer.Config())
-		if err != nil {
-			t.Fatal(err)
+		var log auditLog
+		auth := mustNew(t, verifierOf(t, issuer.Config()), log.observer(), interceptor.WithPolicy(interceptor.Policy{
+			"/a.S/Admin": {Require: verifier.Requirement{Scopes: []string{"admin"}}},
+			"/a.S/M":     {},
+		}))
+		call := interceptor.Call{Procedure: "/a.S/M", Authorization: []string{"Bearer " + issuer.Token(map[string]any{
+			"exp": time.Now().Add(time.Hour).Unix(),
+		})}}
+		if refusal := auth.Preauthenticate(t.Context(), call); refusal != nil || len(log) != 0 {
+			t.Fatalf("admitted: %v, reported %d times", refusal, len(log))
 		}
-		verified := 0
-		policy := interceptor.WithPolicy(interceptor.Policy{
-			"/a.S/Admin":  {Require: verifier.Requirement{Scopes: []string{"admin"}}},
-			"/a.S/Public": {Access: interceptor.AccessPublic},
-		})
-		auth := mustNew(t, counting{&verified, v}, policy)
-		call := interceptor.Call{Procedure: "/a.S/M", Authorization: []string{"Bearer " + issuer.Token(nil)}}
-
-		early, refusal := auth.Preauthenticate(t.Context(), call)
-		if refusal != nil {
-			t.Fatal(refusal)
-		}
-		if _, ok := interceptor.ClaimsFromContext(early); ok {
-			t.Error("the context has claims before the procedure is certain")
-		}
-		admission := admit(early, t, auth, call)
-		if verified != 1 {
-			t.Errorf("%d verifications, want 1", verified)
-		}
-		if claims, _ := interceptor.ClaimsFromContext(admission.Context()); claims.Subject() != "user" {
-			t.Errorf("subject = %q", claims.Subject())
-		}
-
 		other := call
 		other.Procedure = "/a.S/Admin"
-		if _, refusal := auth.Authenticate(early, other); refusal == nil {
-			t.Error("the rule of the real procedure was not evaluated")
+		if _, refusal := auth.Authenticate(t.Context(), other); reasonOf(t, refusal) != "INSUFFICIENT_SCOPE" {
+			t.Errorf("the rule of the real procedure: %v", refusal)
 		}
-
-		other = call
-		other.Authorization = []string{"Bearer " + issuer.Token(map[string]any{"sub": "else"})}
-		if admit(early, t, auth, other); verified != 2 {
-			t.Errorf("%d verifications, want another one for another token", verified)
-		}
-
-		strict := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
-			return nil, &verifier.AuthError{Code: verifier.CodeInvalidAudience}
-		}))
-		if _, refusal := strict.Authenticate(early, call); refusal == nil {
-			t.Error("one authenticator trusted what another had verified")
-		}
-
-		time.Sleep(5 * time.Minute)
-		if _, refusal := auth.Authenticate(early, call); reasonOf(t, refusal) != "TOKEN_EXPIRED" {
-			t.Errorf("a token that expired in between: %v", refusal)
+		issuer.Rotate() // the key is withdrawn while the rest of the call arrives
+		time.Sleep(5*time.Minute + time.Second)
+		if _, refusal := auth.Authenticate(t.Context(), call); reasonOf(t, refusal) != "KEY_NOT_FOUND" {
+			t.Errorf("with a withdrawn key: %v", refusal)
 		}
 	})
 }
 
-func TestPreauthenticateReportsRefusalsOnly(t *testing.T) {
+func verifierOf(t *testing.T, config verifier.Config) *verifier.Verifier {
+	t.Helper()
+	v, err := verifier.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestPreauthenticateReportsRefusalsAsEarly(t *testing.T) {
 	var log auditLog
 	auth := mustNew(t, acceptAll{}, log.observer())
-	if _, refusal := auth.Preauthenticate(t.Context(), withToken("/a.S/M")); refusal != nil || len(log) != 0 {
-		t.Errorf("admitted: %v, reported %d times", refusal, len(log))
+	call := interceptor.Call{Procedure: "/made.up/Procedure", Peer: "192.0.2.7:1234"}
+	if refusal := auth.Preauthenticate(t.Context(), call); refusal == nil || len(log) != 1 {
+		t.Fatalf("refused: %v, reported %d times", refusal, len(log))
 	}
-	if _, refusal := auth.Preauthenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M"}); refusal == nil || len(log) != 1 {
-		t.Errorf("refused: %v, reported %d times", refusal, len(log))
+	if got := log[0]; got.Stage != interceptor.StageEarly || got.Peer != call.Peer || got.Procedure != call.Procedure {
+		t.Errorf("decision = %+v, want an early one with its peer", got)
 	}
 }
 
-func TestPreauthenticatedTokenMustStillSatisfyMaxAge(t *testing.T) {
+func TestTokenThatExpiresWhileAllowRunsIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
-		auth := mustNew(t, verifierThatRequires(t, issuer, verifier.Requirement{MaxAge: time.Minute}))
-		call := interceptor.Call{Procedure: "/a.S/M", Authorization: []string{
-			"Bearer " + issuer.Token(map[string]any{"auth_time": time.Now().Unix()}),
-		}}
-		early, refusal := auth.Preauthenticate(t.Context(), call)
-		if refusal != nil {
-			t.Fatal(refusal)
-		}
-		time.Sleep(time.Minute)
-		if _, refusal := auth.Authenticate(early, call); refusal != nil {
-			t.Errorf("at the last moment: %v", refusal)
-		}
-		time.Sleep(1)
-		if _, refusal := auth.Authenticate(early, call); reasonOf(t, refusal) != "INSUFFICIENT_USER_AUTHENTICATION" {
-			t.Errorf("too late: %v", refusal)
+		auth := mustNew(t, verifierOf(t, issuer.Config()), interceptor.WithPolicy(interceptor.Policy{"/*": {
+			Allow: func(context.Context, *verifier.Claims) error { time.Sleep(10 * time.Second); return nil },
+		}}))
+		for lifetime, want := range map[time.Duration]string{10 * time.Second: "TOKEN_EXPIRED", 11 * time.Second: ""} {
+			_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
+				Procedure:     "/a.S/M",
+				Authorization: []string{"Bearer " + issuer.Token(map[string]any{"exp": time.Now().Add(lifetime).Unix()})},
+			})
+			if refusal == nil && want != "" || refusal != nil && reasonOf(t, refusal) != want {
+				t.Errorf("with %v to live: %v, want %q", lifetime, refusal, want)
+			}
 		}
 	})
+}
+
+// An audit log has to say who was turned away.
+func TestDecisionNamesACallerWhoWasVerifiedAndDenied(t *testing.T) {
+	var log auditLog
+	auth := mustNew(t, acceptAll{}, log.observer(), interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/Scope":  {Require: verifier.Requirement{Scopes: []string{"other"}}},
+		"/a.S/Allow":  {Allow: func(context.Context, *verifier.Claims) error { return errors.New("not on a Sunday") }},
+		"/a.S/Denied": {Access: interceptor.AccessDenied},
+	}))
+	for _, procedure := range []string{"/a.S/Scope", "/a.S/Allow", "/a.S/Denied"} {
+		log = nil
+		if _, refusal := auth.Authenticate(t.Context(), withToken(procedure)); refusal == nil {
+			t.Fatalf("%s: admitted", procedure)
+		}
+		if log[0].Claims == nil || log[0].Claims.Subject() != "user" || log[0].Err == nil {
+			t.Errorf("%s: decision = %+v, want the caller's claims and an error", procedure, log[0])
+		}
+	}
+}
+
+func TestDecisionLogsItsCause(t *testing.T) {
+	var text strings.Builder
+	logger := slog.New(slog.NewTextHandler(&text, nil))
+	auth := mustNew(t, acceptAll{}, interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) {
+		logger.Info("call", "decision", d)
+	}), interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Allow: func(context.Context, *verifier.Claims) error { return errors.New("not on a Sunday") }},
+	}))
+	call := withToken("/a.S/M")
+	call.Peer = "192.0.2.7:1234"
+	if _, refusal := auth.Authenticate(t.Context(), call); refusal == nil {
+		t.Fatal("admitted")
+	}
+	for _, want := range []string{
+		"decision.procedure=/a.S/M", "decision.code=permission_denied", "decision.stage=start",
+		"decision.peer=192.0.2.7:1234", "decision.rule=/a.S/M", "decision.caller=", "not on a Sunday",
+		"decision.reason=insufficient_permissions",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, text.String())
+		}
+	}
+	if strings.Contains(text.String(), "user") {
+		t.Errorf("the log names the user:\n%s", text.String())
+	}
+}
+
+// Claims that nothing has made say nothing, as nil ones do.
+func TestZeroClaimsAreInternal(t *testing.T) {
+	for _, claims := range []*verifier.Claims{nil, {}} {
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil }))
+		if _, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M")); refusal == nil || refusal.Code != interceptor.CodeInternal {
+			t.Errorf("%v: %v, want Internal", claims, refusal)
+		}
+	}
 }
 
 func TestRefusalIsReportedWhenItReturns(t *testing.T) {

@@ -1,6 +1,7 @@
 package interceptor
 
 import (
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -11,13 +12,38 @@ import (
 // observer gets one for every call, and a second one if an admitted call is refused
 // later: see [Stage].
 type Decision struct {
-	Procedure string           // as the caller names it; there may be no such procedure
+	Procedure string           // with StageEarly it's the caller's word: there may be no such procedure
+	Peer      string           // the caller's address, as the framework knows it
 	Rule      string           // the policy key that applied; "" when none did
 	Code      Code             // CodeOK, or the refusal's
-	Claims    *verifier.Claims // set for an admitted caller, even if later refused; nil for an anonymous one
-	Err       error            // why the call was refused; verifier.CodeOf reads it. Never show it to callers
+	Claims    *verifier.Claims // the caller's, once verified, even if then refused; nil for an anonymous one
+	Err       error            // why the call was refused, and what to change. Never show it to callers
 	Stage     Stage            // when it was decided
 	Duration  time.Duration    // how long deciding took; after StageStart, how long the call took
+}
+
+// LogValue implements [slog.LogValuer]. It names the token, and nothing else about the
+// caller.
+func (d Decision) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.String("procedure", d.Procedure),
+		slog.String("code", d.Code.String()),
+		slog.String("stage", d.Stage.String()),
+		slog.Duration("duration", d.Duration),
+	}
+	if d.Peer != "" {
+		attrs = append(attrs, slog.String("peer", d.Peer))
+	}
+	if d.Rule != "" {
+		attrs = append(attrs, slog.String("rule", d.Rule))
+	}
+	if d.Claims != nil {
+		attrs = append(attrs, slog.String("caller", d.Claims.String()))
+	}
+	if d.Err != nil {
+		attrs = append(attrs, slog.String("reason", string(verifier.CodeOf(d.Err))), slog.String("err", d.Err.Error()))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // A Stage is the moment at which a call was decided.
@@ -31,11 +57,16 @@ const (
 	// functions in packages grpcauth and connectauth.
 	StageHandler
 
-	// StageStream is after a stream was ended while it ran, because its token expired.
+	// StageStream is after a stream was ended while it ran: its token expired, or the
+	// verifier doesn't accept it any more.
 	StageStream
+
+	// StageEarly is ahead of the interceptor, in middleware. The procedure may not
+	// exist: don't use it as a metric's label.
+	StageEarly
 )
 
-// String returns "start", "handler" or "stream".
+// String returns "start", "handler", "stream" or "early".
 func (s Stage) String() string {
 	switch s {
 	case StageStart:
@@ -44,6 +75,8 @@ func (s Stage) String() string {
 		return "handler"
 	case StageStream:
 		return "stream"
+	case StageEarly:
+		return "early"
 	default:
 		return "stage_" + strconv.Itoa(int(s))
 	}

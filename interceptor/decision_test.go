@@ -1,7 +1,6 @@
 package interceptor_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -43,11 +42,11 @@ func TestObserverSeesEveryDecision(t *testing.T) {
 	}
 }
 
-func TestDecisionOnARefusedCallerHasNoClaims(t *testing.T) {
+func TestDecisionOnAnUnverifiedCallerHasNoClaims(t *testing.T) {
 	var log auditLog
-	auth := mustNew(t, acceptAll{}, log.observer(), interceptor.WithPolicy(interceptor.Policy{"/a.S/M": {
-		Allow: func(context.Context, *verifier.Claims) error { return errors.New("no") },
-	}}))
+	auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+		return claimsOf(nil), &verifier.AuthError{Code: verifier.CodeTokenExpired}
+	}), log.observer())
 	if _, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M")); refusal == nil {
 		t.Fatal("admitted")
 	}
@@ -76,8 +75,9 @@ func TestConstantsHaveNames(t *testing.T) {
 		"start":    interceptor.StageStart,
 		"handler":  interceptor.StageHandler,
 		"stream":   interceptor.StageStream,
-		"stage_3":  interceptor.StageStream + 1,
+		"stage_4":  interceptor.StageEarly + 1,
 		"ok":       interceptor.CodeOK,
+		"early":    interceptor.StageEarly,
 		"code_17":  interceptor.CodeUnauthenticated + 1, // the others: see connectauth's tests
 	} {
 		if got := value.String(); got != name {

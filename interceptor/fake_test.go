@@ -96,3 +96,16 @@ func verifierThatRequires(t *testing.T, issuer *verifiertest.Issuer, require ver
 	}
 	return v
 }
+
+// scopeOf returns the scopes that a refusal's challenge asks for.
+func scopeOf(tb testing.TB, refusal *interceptor.Refusal) string {
+	tb.Helper()
+	if refusal == nil {
+		tb.Fatal("the call was admitted")
+	}
+	challenges, err := verifier.ParseChallenges([]string{refusal.Challenge})
+	if err != nil || len(challenges) != 1 {
+		tb.Fatalf("the challenge is %q", refusal.Challenge)
+	}
+	return challenges[0].Value("scope")
+}

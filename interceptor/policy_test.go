@@ -46,7 +46,7 @@ func TestMostSpecificRuleReplacesTheOthers(t *testing.T) {
 			}
 			continue
 		}
-		if got := infoOf(t, refusal).GetMetadata()["scope"]; got != test.scope {
+		if got := scopeOf(t, refusal); got != test.scope {
 			t.Errorf("%s: scope = %q, want %q", test.procedure, got, test.scope)
 		}
 	}
@@ -286,8 +286,8 @@ func TestOnlyTheObserverSeesAllowsError(t *testing.T) {
 	if !errors.Is(log[0].Err, reason) {
 		t.Errorf("the observer saw %v, want the reason", log[0].Err)
 	}
-	if log[0].Claims != nil {
-		t.Error("the refused caller counts as admitted")
+	if log[0].Code != interceptor.CodePermissionDenied {
+		t.Errorf("code = %v, want permission_denied", log[0].Code)
 	}
 	if strings.Contains(refusal.Message, "frozen") {
 		t.Errorf("message = %q", refusal.Message)
@@ -305,7 +305,7 @@ func TestAllowsAuthErrorNamesOnlyItsOwnScopes(t *testing.T) {
 	_, refusal := auth.Authenticate(t.Context(), interceptor.Call{
 		Procedure: "/a.S/M", Authorization: []string{"Bearer " + issuer.Token(map[string]any{"scope": "base"})},
 	})
-	if got := infoOf(t, refusal).GetMetadata()["scope"]; got != "own" {
+	if got := scopeOf(t, refusal); got != "own" {
 		t.Errorf("scope = %q, want own", got)
 	}
 }
@@ -330,7 +330,7 @@ func TestNewCopiesThePolicy(t *testing.T) {
 	scopes[0] = "none"
 	policy["/a.S/M"] = interceptor.Rule{Access: interceptor.AccessPublic}
 	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
-	if got := infoOf(t, refusal).GetMetadata()["scope"]; got != "admin" {
+	if got := scopeOf(t, refusal); got != "admin" {
 		t.Errorf("scope = %q, want admin", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -94,24 +95,43 @@ func (a *Authenticator) newChallenge(err *verifier.AuthError) *Refusal {
 		metadata := verifier.Param{Name: "resource_metadata", Value: a.resource.url}
 		challenge.Params = append(challenge.Params, metadata)
 	}
-	info := &errdetails.ErrorInfo{
-		Reason:   reason(err.Code),
-		Domain:   ErrorDomain,
-		Metadata: map[string]string{"challenge": challenge.String()},
-	}
-	if scope := challenge.Value("scope"); scope != "" {
-		info.Metadata["scope"] = scope
-	}
+	text := shorten(challenge)
 	refusal := &Refusal{
 		Code:      CodeUnauthenticated,
-		Message:   strings.ToValidUTF8(err.Message, "?"), // else grpc-go panics
-		Challenge: challenge.String(),
-		Details:   details(info),
+		Message:   strings.ToValidUTF8(err.Message[:min(len(err.Message), maxMessageBytes)], "?"), // else grpc-go panics
+		Challenge: text,
+		Details: details(&errdetails.ErrorInfo{
+			Reason:   reason(err.Code),
+			Domain:   ErrorDomain,
+			Metadata: map[string]string{"challenge": text},
+		}),
 	}
 	if err.StatusCode() == http.StatusForbidden {
 		refusal.Code = CodePermissionDenied
 	}
 	return refusal
+}
+
+// A refusal travels in the header list of a response, most of it twice. C-core clients and
+// nginx lose a response whose list passes 4 to 8 KiB, and then make another code of it.
+const (
+	maxChallengeBytes = 1000
+	maxMessageBytes   = 256
+	maxRealmBytes     = 128
+	maxResourceBytes  = 256
+)
+
+// shorten writes a challenge without what makes it too long. The rest is bounded.
+func shorten(challenge verifier.Challenge) string {
+	text := challenge.String()
+	for _, name := range []string{"scope", "acr_values", "error_description"} {
+		if len(text) <= maxChallengeBytes {
+			break
+		}
+		challenge.Params = slices.DeleteFunc(challenge.Params, func(p verifier.Param) bool { return p.Name == name })
+		text = challenge.String()
+	}
+	return text
 }
 
 // reason spells a code as AIP-193 asks: [A-Z][A-Z0-9_]+[A-Z0-9].

@@ -246,3 +246,72 @@ func TestNewRefusalIsForTheInnermostCall(t *testing.T) {
 		t.Errorf("challenge = %s", got)
 	}
 }
+
+// C-core clients and nginx lose a response whose header list passes 4 KiB.
+func TestRefusalStaysSmallWhateverItAsksFor(t *testing.T) {
+	many := func(n int) (scopes []string) {
+		for i := range n {
+			scopes = append(scopes, fmt.Sprintf("scope-of-20-chars-%02d", i%100)+strings.Repeat("x", i/100))
+		}
+		return scopes
+	}
+	for _, n := range []int{1, 10, 40, 70, 1000, 10_000} {
+		err := &verifier.AuthError{
+			Code:      verifier.CodeInsufficientUserAuthentication,
+			Message:   strings.Repeat("m", 100*n),
+			Scopes:    many(n),
+			ACRValues: many(n),
+			MaxAge:    time.Hour,
+		}
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) { return nil, err }),
+			interceptor.WithRealm(strings.Repeat("r", 128)),
+			interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
+				Resource: "https://api.example/" + strings.Repeat("p", 230),
+			}))
+		_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+		size := len(refusal.Challenge) + len(refusal.Message)
+		for _, detail := range refusal.Details {
+			size += len(detail.GetTypeUrl()) + len(detail.GetValue())*4/3
+		}
+		if size > 3000 {
+			t.Errorf("%d scopes: a refusal of %d bytes, want 3000 at most", n, size)
+		}
+		challenges, parseErr := verifier.ParseChallenges([]string{refusal.Challenge})
+		if parseErr != nil || challenges[0].Value("error") != "insufficient_user_authentication" || challenges[0].Value("max_age") != "3600" {
+			t.Errorf("%d scopes: challenge = %q, %v", n, refusal.Challenge, parseErr)
+		}
+	}
+}
+
+// What fits is sent, and once: the details repeat nothing but the challenge.
+func TestScopesThatFitTravelInTheChallengeAlone(t *testing.T) {
+	auth := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/M": {Require: verifier.Requirement{Scopes: []string{"first", "second"}}},
+	}))
+	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	if got := scopeOf(t, refusal); got != "first second" {
+		t.Errorf("scope = %q, want both", got)
+	}
+	metadata := infoOf(t, refusal).GetMetadata()
+	if len(metadata) != 1 || metadata["challenge"] != refusal.Challenge {
+		t.Errorf("metadata = %v, want the challenge alone", metadata)
+	}
+}
+
+func TestWhatStandsInEveryChallengeIsBounded(t *testing.T) {
+	for name, option := range map[string]interceptor.Option{
+		"a realm":    interceptor.WithRealm(strings.Repeat("r", 129)),
+		"a resource": interceptor.WithResourceMetadata(interceptor.ResourceMetadata{Resource: "https://api.example/" + strings.Repeat("p", 250)}),
+	} {
+		if _, err := interceptor.New(acceptAll{}, option); err == nil || !strings.Contains(err.Error(), "at most") {
+			t.Errorf("%s that is too long: %v, want an error", name, err)
+		}
+	}
+}
+
+func TestTwoObserversAreAMistake(t *testing.T) {
+	var log auditLog
+	if _, err := interceptor.New(acceptAll{}, log.observer(), log.observer()); err == nil {
+		t.Error("New took two observers, of which the first would hear nothing")
+	}
+}

@@ -73,6 +73,9 @@ func parseResource(s string) (*url.URL, error) {
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" || s != "https://"+u.Host+u.Path {
 		return nil, errors.New("ResourceMetadata.Resource must be an https URL without query and fragment")
 	}
+	if len(s) > maxResourceBytes {
+		return nil, fmt.Errorf("ResourceMetadata.Resource must be at most %d bytes", maxResourceBytes)
+	}
 	if strings.HasSuffix(u.Host, ":") {
 		return nil, errors.New("ResourceMetadata.Resource must not have an empty port")
 	}

@@ -2,6 +2,8 @@ package interceptor
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"reflect"
 	"sync"
 	"time"
@@ -16,6 +18,11 @@ import (
 // as the cause, and Receive returns. Whatever the handler then returns, End has a
 // refusal for the caller. For adapters.
 //
+// The verifier is asked again once per [verifier.Claims.Recheck], and at least once a
+// minute. An AuthError about the token, such as one for a withdrawn key or a removed
+// tenant, ends the stream in the same way. An outage doesn't, and neither does what the
+// token grants: that counts at the start.
+//
 // A stream without claims isn't bounded, and pays nothing for it. With
 // [WithoutStreamExpiry] no stream is.
 type Stream struct {
@@ -25,12 +32,14 @@ type Stream struct {
 
 	// Only a bounded stream has the rest.
 
+	token   string
+	recheck time.Duration // 0: never
 	expiry  time.Time
 	timer   *time.Timer
 	cancel  context.CancelCauseFunc
 	end     sync.Once
-	ended   chan struct{} // closed when the stream has expired, or its handler has returned
-	refusal *Refusal      // final once ended is closed; nil unless the stream expired
+	ended   chan struct{} // closed when the stream has ended early, or its handler has returned
+	refusal *Refusal      // final once ended is closed; nil unless the stream ended early
 
 	pump    sync.Once
 	wanted  chan any      // messages to receive into
@@ -57,13 +66,65 @@ func (a *Authenticator) AuthenticateStream(
 	if claims == nil || !a.streamExpiry {
 		return s, nil
 	}
+	s.token, _ = bearerToken(call.Authorization, a.maxToken)
+	s.recheck = claims.Recheck()
 	s.expiry = claims.ValidUntil()
 	s.ctx, s.cancel = context.WithCancelCause(s.ctx)
 	s.ended = make(chan struct{})
 	s.wanted = make(chan any)
 	s.results = make(chan received, 1)
-	s.timer = time.AfterFunc(time.Until(s.expiry), s.expire)
+	s.timer = time.AfterFunc(time.Hour, s.look) // which uses the timer
+	s.timer.Reset(s.nextLook())
 	return s, nil
+}
+
+const maxLook = time.Minute
+
+// nextLook returns how long until the stream looks at its token again. It's spread, so
+// that streams which began together don't.
+func (s *Stream) nextLook() time.Duration {
+	wait := maxLook
+	if s.recheck > 0 {
+		wait = min(wait, s.recheck)
+	}
+	wait -= rand.N(wait/5 + 1)
+	return min(wait, time.Until(s.expiry))
+}
+
+// look ends the stream if its token isn't valid any more. It runs off the message path,
+// and asks the wall clock, which may have been set forward.
+func (s *Stream) look() {
+	if s.Check() != nil {
+		return
+	}
+	if s.recheck > 0 {
+		if refusal, ok := s.verifyAgain(); ok {
+			s.endEarly(refusal)
+			return
+		}
+	}
+	select {
+	case <-s.ended:
+	default:
+		s.timer.Reset(s.nextLook())
+	}
+}
+
+// verifyAgain returns why the token isn't accepted any more. A verifier that panics says
+// nothing about the token: there is no call here that the panic could end.
+func (s *Stream) verifyAgain() (refusal *verifier.AuthError, ok bool) {
+	defer func() { _ = recover() }()
+	_, err := s.admission.ctx.auth.verifier.Verify(s.ctx, s.token)
+	refusal, ok = errors.AsType[*verifier.AuthError](err)
+	if !ok || refusal == nil {
+		return nil, false
+	}
+	switch refusal.Code {
+	case verifier.CodeInsufficientScope, verifier.CodeInsufficientPermissions,
+		verifier.CodeInsufficientUserAuthentication:
+		return nil, false
+	}
+	return refusal, true
 }
 
 // Context returns the context to handle the stream with.
@@ -139,7 +200,7 @@ func (s *Stream) Check() *Refusal {
 		return nil
 	}
 	if !time.Now().Before(s.expiry) {
-		s.expire()
+		s.endEarly(expired("the token expired while the stream was open", ""))
 	}
 	select {
 	case <-s.ended:
@@ -149,21 +210,23 @@ func (s *Stream) Check() *Refusal {
 	}
 }
 
-func (s *Stream) expire() {
+func (s *Stream) endEarly(err *verifier.AuthError) {
 	s.end.Do(func() {
-		s.refusal = s.admission.ctx.auth.newChallenge(expired())
-		s.refusal.cause = expired()
-		s.cancel(expired())
+		s.refusal = s.admission.ctx.auth.newChallenge(err)
+		s.refusal.cause = err
+		cause := *err // its receiver might change it
+		s.cancel(&cause)
 		close(s.ended)
 	})
 }
 
-// expired returns a new error each time: its receiver might change it.
-func expired() *verifier.AuthError {
-	return &verifier.AuthError{
-		Code:    verifier.CodeTokenExpired,
-		Message: "the token expired while the stream was open",
+// expired refuses a token whose time is over.
+func expired(message, cause string) *verifier.AuthError {
+	err := &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: message}
+	if cause != "" {
+		err.Err = errors.New(cause)
 	}
+	return err
 }
 
 // End ends the stream, after its handler has returned. It takes the refusal in the

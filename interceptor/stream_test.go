@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -428,7 +429,7 @@ func TestFarExpiryNeverComes(t *testing.T) {
 			return claimsOf(map[string]any{"exp": int64(1) << 53}), nil
 		}))
 		stream := open(t, auth, nil)
-		time.Sleep(200 * 365 * 24 * time.Hour)
+		time.Sleep(48 * time.Hour)
 		if refusal := stream.Check(); refusal != nil {
 			t.Errorf("expired: %v", refusal)
 		}
@@ -462,6 +463,119 @@ func TestExpiredTokenStopsMessagesBeforeItsTimerFires(t *testing.T) {
 			if stream.End(nil) == nil {
 				t.Errorf("%s: the stream ended well", name)
 			}
+		}
+	})
+}
+
+// stands is a TokenVerifier that changes its mind.
+type stands struct {
+	claims *verifier.Claims
+	err    atomic.Pointer[error]
+	asked  atomic.Int64
+}
+
+func (s *stands) Verify(context.Context, string) (*verifier.Claims, error) {
+	s.asked.Add(1)
+	if err := s.err.Load(); err != nil {
+		return nil, *err
+	}
+	return s.claims, nil
+}
+
+func TestStreamEndsWhenItsTokenIsNotAcceptedAnyMore(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want string // reason
+	}{
+		"a withdrawn key":     {&verifier.AuthError{Code: verifier.CodeKeyNotFound}, "KEY_NOT_FOUND"},
+		"a removed tenant":    {&verifier.AuthError{Code: verifier.CodeInvalidIssuer}, "INVALID_ISSUER"},
+		"an outage":           {&verifier.KeysError{Code: verifier.CodeJWKSFetchFailed}, ""},
+		"a bug":               {errors.New("a bug"), ""},
+		"a login of old":      {&verifier.AuthError{Code: verifier.CodeInsufficientUserAuthentication}, ""},
+		"a scope that's gone": {&verifier.AuthError{Code: verifier.CodeInsufficientScope}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := &stands{claims: claimsOf(map[string]any{"exp": time.Now().Add(100 * time.Hour).Unix()})}
+				var log auditLog
+				auth := mustNew(t, v, log.observer())
+				stream, refusal := auth.AuthenticateStream(t.Context(), withToken("/a.S/M"), func(any) error {
+					select {}
+				})
+				if refusal != nil {
+					t.Fatal(refusal)
+				}
+				time.Sleep(10 * time.Minute)
+				if refusal := stream.Check(); refusal != nil {
+					t.Fatalf("ended while its token was good: %v", refusal)
+				}
+				if asked := v.asked.Load(); asked < 11 || asked > 14 {
+					t.Errorf("the verifier was asked %d times in ten minutes, want about once a minute", asked)
+				}
+				v.err.Store(&test.err)
+				start := time.Now()
+				select {
+				case <-stream.Context().Done():
+				case <-time.After(time.Hour):
+				}
+				switch refusal := stream.End(nil); {
+				case test.want == "" && refusal != nil:
+					t.Errorf("ended with %v, want it to go on", refusal)
+				case test.want != "" && (refusal == nil || reasonOf(t, refusal) != test.want):
+					t.Errorf("ended with %v, want %s", refusal, test.want)
+				case test.want != "" && time.Since(start) > time.Minute:
+					t.Errorf("ended after %v, want a minute at most", time.Since(start))
+				case test.want != "" && (context.Cause(stream.Context()) == nil || log[len(log)-1].Stage != interceptor.StageStream):
+					t.Errorf("cause %v, decision %+v", context.Cause(stream.Context()), log[len(log)-1])
+				}
+			})
+		})
+	}
+}
+
+func TestStreamIsCheckedOncePerKeysTTL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := verifiertest.NewIssuer()
+		config := issuer.Config()
+		config.KeysTTL = 10 * time.Second
+		auth := mustNew(t, verifierOf(t, config))
+		token := issuer.Token(map[string]any{"exp": time.Now().Add(time.Hour).Unix()})
+		stream, refusal := auth.AuthenticateStream(t.Context(), interceptor.Call{
+			Procedure: "/a.S/M", Authorization: []string{"Bearer " + token},
+		}, func(any) error { return nil })
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		time.Sleep(time.Minute)
+		issuer.Rotate()
+		withdrawn := time.Now()
+		<-stream.Context().Done()
+		if lived := time.Since(withdrawn); lived > 20*time.Second {
+			t.Errorf("the stream outlived its key by %v, want two times KeysTTL at most", lived)
+		}
+		if refusal := stream.End(nil); reasonOf(t, refusal) != "KEY_NOT_FOUND" {
+			t.Errorf("ended with %v, want KEY_NOT_FOUND", refusal)
+		}
+	})
+}
+
+func TestVerifierThatPanicsEndsNoStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		claims := claimsOf(map[string]any{"exp": time.Now().Add(time.Hour).Unix()})
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+			if asked++; asked > 1 {
+				panic("a bug")
+			}
+			return claims, nil
+		}))
+		stream, refusal := auth.AuthenticateStream(t.Context(), withToken("/a.S/M"), func(any) error { return nil })
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		time.Sleep(10 * time.Minute)
+		if refusal := stream.End(nil); refusal != nil || asked < 10 {
+			t.Errorf("after %d questions: %v", asked, refusal)
 		}
 	})
 }

@@ -37,7 +37,7 @@ func ruleOf(option *policyv1.Rule) (interceptor.Rule, error) {
 func validate(option *policyv1.Rule) error {
 	age := option.GetMaxAge()
 	switch {
-	case len(option.ProtoReflect().GetUnknown()) > 0:
+	case len(option.ProtoReflect().GetUnknown()) > 0, age != nil && len(age.ProtoReflect().GetUnknown()) > 0:
 		// It may be a restriction.
 		return errors.New("its option has a field that this version of oidcrpc does not know")
 	case proto.Size(option) == 0:

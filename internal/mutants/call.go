@@ -24,7 +24,7 @@ var callRules = []mutant{
 	{"a credential may hold any character", calls, "bearerToken", never(`!isB64Token(token)`)},
 	{"a token may be empty", calls, "isB64Token", always(`token != ""`)},
 	{"an optional procedure ignores what was sent", calls, "Authenticator.caller", always(`len(call.Authorization) == 0`)},
-	{"no claims and no error mean yes", calls, "Authenticator.verify", never(`err == nil && claims == nil`)},
+	{"no claims and no error mean yes", calls, "Authenticator.verify", never(`claims.IsZero()`)},
 	{"a zero Authenticator admits", calls, "Authenticator.caller", never(`a.verifier == nil`)},
 
 	// The rule.
@@ -35,17 +35,9 @@ var callRules = []mutant{
 	{"a call that ends while Allow runs is not allowed", calls, "askAllow", never(`ctx.Err() != nil`)},
 	{"an error from Allow is told to the caller", calls, "denial", become(`"the call is not allowed"`, `err.Error()`)},
 
-	// The middleware's verdict.
-	{"the middleware's claims are another authenticator's", calls, "Authenticator.preauthenticated", never(`v.by != a`)},
-	{"the middleware's claims are another token's", calls, "Authenticator.preauthenticated", never(`v.token != token`)},
-	{"the middleware's claims outlive the token", calls, "Authenticator.preauthenticated",
-		never(`!time.Now().Before(v.claims.ValidUntil())`)},
-
 	// The context, and what the observer sees.
 	{"claims of an outer call are left in the context", calls, "callContext.Value",
 		become(`return c.decision.Claims`, `if c.decision.Claims == nil { return c.Context.Value(key) }; return c.decision.Claims`)},
-	{"claims of a refused caller are reported", calls, "Authenticator.decide",
-		become(`decision.Claims, decision.Code = nil, refusal.Code`, `decision.Code = refusal.Code`)},
 	{"nobody hears of a call", calls, "Authenticator.Authenticate", skip(`a.report(ctx, decision)`)},
 	{"nobody hears of a refusal by the middleware", calls, "Authenticator.Preauthenticate", skip(`a.report(ctx, decision)`)},
 	{"nobody hears of a late refusal", calls, "Admission.End", skip(`a.report(StageHandler, refusal)`)},
@@ -53,13 +45,18 @@ var callRules = []mutant{
 	{"a refusal of another call counts", calls, "Admission.End", never(`refusal.call != &a.ctx`)},
 
 	// Streams.
-	{"streams outlive their token", calls, "Authenticator.AuthenticateStream",
-		become(`time.Until(s.expiry)`, `time.Duration(1<<62)`)},
+	{"a token may expire while Allow runs", calls, "askAllow", never(`err == nil && !time.Now().Before(claims.ValidUntil())`)},
+	{"a stream outlives its key", calls, "Stream.look", never(`s.recheck > 0`)},
+	{"an outage ends a stream", calls, "Stream.verifyAgain", never(`!ok || refusal == nil`)},
+	{"a challenge may have any length", calls, "shorten", always(`len(text) <= maxChallengeBytes`)},
+	{"a realm may have any length", calls, "WithRealm", never(`len(realm) > maxRealmBytes`)},
+	{"a second observer replaces the first", calls, "WithObserver", never(`a.observe != nil`)},
+	{"streams outlive their token", calls, "Stream.nextLook", become(`min(wait, time.Until(s.expiry))`, `wait`)},
 	{"the clock is not asked before a send", calls, "Stream.Check", never(`!time.Now().Before(s.expiry)`)},
 	{"the handler's own message is received into", calls, "Stream.Receive", become(`newMessage(m)`, `m`)},
 	{"a message that comes too late is received", calls, "Stream.Receive",
 		in(`if refusal := s.Check(); refusal != nil`, never(`refusal != nil`))},
-	{"the context does not say why it ended", calls, "Stream.expire", become(`s.cancel(expired())`, `s.cancel(nil)`)},
+	{"the context does not say why it ended", calls, "Stream.endEarly", become(`s.cancel(&cause)`, `s.cancel(func() error { _ = cause; return nil }())`)},
 
 	// The answer.
 	{"an outage is the token's fault", calls, "Authenticator.newRefusal", become(`CodeUnavailable`, `CodeUnauthenticated`)},
@@ -97,7 +94,7 @@ var callDetails = []mutant{
 	{"the observer sees the claims of an outer call", calls, "Authenticator.report",
 		become(`ContextWithClaims(ctx, d.Claims)`, `ctx`)},
 	{"a message may hold any bytes", calls, "Authenticator.newChallenge",
-		become(`strings.ToValidUTF8(err.Message, "?")`, `err.Message`)},
+		become(`strings.ToValidUTF8(err.Message[:min(len(err.Message), maxMessageBytes)], "?")`, `err.Message`)},
 	{"a delay may be negative", calls, "Authenticator.newRefusal", become(`max(0, keysErr.RetryAfter)`, `keysErr.RetryAfter`)},
 	{"what embeds a message is one", calls, "newMessage",
 		in(`if fresh := message.ProtoReflect().New().Interface(); isSameType(fresh, m)`, always(`isSameType(fresh, m)`))},

@@ -159,8 +159,5 @@ func (o outcome) info() *errdetails.ErrorInfo {
 	if o.challenge != "" {
 		info.Metadata = map[string]string{"challenge": o.challenge}
 	}
-	if o.scope != "" {
-		info.Metadata["scope"] = o.scope
-	}
 	return info
 }
