@@ -46,10 +46,14 @@ type claimRules struct {
 	baseline                     Requirement // asked of every token
 }
 
-func newClaims(data *claims) *Claims {
-	c := &Claims{data}
-	data.self = c
-	return c
+// newClaims returns claims to be filled in.
+func newClaims() *Claims {
+	var c struct { // one allocation
+		Claims
+		claims
+	}
+	c.Claims.data, c.self = &c.claims, &c.Claims
+	return &c.Claims
 }
 
 var noClaims = claims{rules: &claimRules{}}
@@ -150,7 +154,9 @@ func newClaimRules(config Config) (*claimRules, error) {
 
 // read reads a payload. What it says is not to be believed before its signature is verified.
 func (r *claimRules) read(payload string) (*Claims, *AuthError) {
-	c := &claims{payload: payload, rules: r}
+	all := newClaims()
+	c := all.data
+	c.payload, c.rules = payload, r
 	var misshapen string
 	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name, value string) {
 		if !c.set(name, value) {
@@ -172,7 +178,7 @@ func (r *claimRules) read(payload string) (*Claims, *AuthError) {
 		return nil, refuse(CodeMalformedToken, "a registered claim has the wrong type").because(
 			"%s has the wrong type", misshapen)
 	}
-	return newClaims(c), nil
+	return all, nil
 }
 
 // set reads one member of the payload. It isn't ok if a member that decides about the token

@@ -13,7 +13,7 @@ func TestRememberedTokenIsACopy(t *testing.T) {
 	cache := newTokenCache(1)
 	large := strings.Repeat("a", 1<<20)
 	token := large[:100]
-	cache.add(&remembered{token: token, claims: newClaims(&claims{}), data: &claims{}})
+	cache.add(&remembered{token: token, claims: newClaims(), data: &claims{}})
 	if r := cache.get(token); r == nil || unsafe.StringData(r.token) == unsafe.StringData(token) {
 		t.Error("the cache keeps what the token was a part of")
 	}
@@ -35,8 +35,10 @@ func TestRecallComparesNotBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := v.keys.current().Key(jwks.ByKid("a"), "ES256")
-	c := &claims{rules: v.claims}
-	r := &remembered{token: "token", name: jwks.ByKid("a"), key: key, claims: newClaims(c), data: c}
+	all := newClaims()
+	c := all.data
+	c.rules = v.claims
+	r := &remembered{token: "token", name: jwks.ByKid("a"), key: key, claims: all, data: c}
 	c.expiry = time.Now().Add(time.Hour)
 	c.notBefore = time.Now().Add(50 * time.Second)
 	v.cache.add(r)

@@ -70,9 +70,10 @@ func parseToken(raw string, maxBytes int, b *buffer) (t token, refusal *AuthErro
 		return t, notCompact(raw)
 	}
 	t.signed = raw[:len(header)+1+len(payload)]
-	t.payload = string(decoded[headerEnd:payloadEnd])
+	text := string(decoded[:payloadEnd])
+	t.payload = text[headerEnd:]
 	t.signature = decoded[payloadEnd:]
-	if refusal := t.parseHeader(string(decoded[:headerEnd])); refusal != nil {
+	if refusal := t.parseHeader(text[:headerEnd]); refusal != nil {
 		return t, refusal
 	}
 	if signature == "" && !strings.EqualFold(t.alg, "none") { // which is refused for its alg
