@@ -85,12 +85,15 @@ func ExampleNewInterceptor() {
 	// Output: 401
 }
 
-type order struct{ customer string }
+// A user is an issuer's subject: another issuer may have the same one.
+type user struct{ issuer, subject string }
+
+type order struct{ customer user }
 
 func ExampleRefuse() {
 	show := func(ctx context.Context, order *order) (*order, error) {
 		claims, ok := interceptor.ClaimsFromContext(ctx)
-		if !ok || order.customer != claims.Subject() {
+		if !ok || order.customer != (user{claims.Issuer(), claims.Subject()}) {
 			return nil, connectauth.Refuse(ctx, errors.New("the order is another customer's"))
 		}
 		return order, nil
@@ -98,7 +101,7 @@ func ExampleRefuse() {
 
 	ctx := interceptor.ContextWithClaims(context.Background(),
 		verifiertest.Claims(map[string]any{"sub": "alice"}))
-	_, err := show(ctx, &order{customer: "bob"})
+	_, err := show(ctx, &order{customer: user{"https://issuer.test", "bob"}})
 	fmt.Println(connect.CodeOf(err))
 	// Output: permission_denied
 }

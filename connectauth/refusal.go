@@ -15,7 +15,7 @@ import (
 // may not have what was asked for:
 //
 //	claims, ok := interceptor.ClaimsFromContext(ctx)
-//	if !ok || order.Customer != claims.Subject() {
+//	if !ok || order.Customer != (user{claims.Issuer(), claims.Subject()}) {
 //		return nil, connectauth.Refuse(ctx, errors.New("the order is another customer's"))
 //	}
 //

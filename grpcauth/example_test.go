@@ -58,12 +58,15 @@ func ExampleStreamServerInterceptor() {
 	// Output: 0 services
 }
 
-type order struct{ customer string }
+// A user is an issuer's subject: another issuer may have the same one.
+type user struct{ issuer, subject string }
+
+type order struct{ customer user }
 
 func ExampleRefuse() {
 	show := func(ctx context.Context, order *order) (*order, error) {
 		claims, ok := interceptor.ClaimsFromContext(ctx)
-		if !ok || order.customer != claims.Subject() {
+		if !ok || order.customer != (user{claims.Issuer(), claims.Subject()}) {
 			return nil, grpcauth.Refuse(ctx, errors.New("the order is another customer's"))
 		}
 		return order, nil
@@ -71,7 +74,7 @@ func ExampleRefuse() {
 
 	ctx := interceptor.ContextWithClaims(context.Background(),
 		verifiertest.Claims(map[string]any{"sub": "alice"}))
-	_, err := show(ctx, &order{customer: "bob"})
+	_, err := show(ctx, &order{customer: user{"https://issuer.test", "bob"}})
 	fmt.Println(status.Code(err))
 	// Output: PermissionDenied
 }

@@ -22,12 +22,12 @@ const maxImport = 1000 // orders in one call
 var errNoSubject = errors.New("the token has no subject to own an order")
 
 // ownerOf returns the caller.
-func ownerOf(ctx context.Context) (string, error) {
+func ownerOf(ctx context.Context) (owner, error) {
 	claims, ok := interceptor.ClaimsFromContext(ctx)
 	if !ok || claims.Subject() == "" {
-		return "", errNoSubject
+		return owner{}, errNoSubject
 	}
-	return claims.Subject(), nil
+	return owner{claims.Issuer(), claims.Subject()}, nil
 }
 
 func (s *service) list(ctx context.Context) (*ordersv1.ListOrdersResponse, error) {

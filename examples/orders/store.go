@@ -19,8 +19,11 @@ type store struct {
 	changed chan struct{} // closed when there are new orders
 }
 
+// An owner is an issuer's subject: another issuer may have the same one.
+type owner struct{ issuer, subject string }
+
 type owned struct {
-	owner  string
+	owner  owner
 	number int
 	order  *ordersv1.Order
 }
@@ -28,14 +31,14 @@ type owned struct {
 func newStore() *store { return &store{changed: make(chan struct{})} }
 
 // add adds orders all at once, and names them.
-func (s *store) add(owner string, orders ...*ordersv1.Order) {
+func (s *store) add(who owner, orders ...*ordersv1.Order) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, order := range orders {
 		s.last++
 		order.Id = strconv.Itoa(s.last)
 		order.CreateTime = timestamppb.Now()
-		s.orders = append(s.orders, owned{owner, s.last, order})
+		s.orders = append(s.orders, owned{who, s.last, order})
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -43,11 +46,11 @@ func (s *store) add(owner string, orders ...*ordersv1.Order) {
 
 // after returns the owner's orders above a number, the number of the newest order, and
 // a channel that closes once there are more.
-func (s *store) after(owner string, number int) (orders []*ordersv1.Order, last int, more <-chan struct{}) {
+func (s *store) after(who owner, number int) (orders []*ordersv1.Order, last int, more <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.orders {
-		if o.owner == owner && o.number > number {
+		if o.owner == who && o.number > number {
 			orders = append(orders, o.order)
 		}
 	}
@@ -55,12 +58,12 @@ func (s *store) after(owner string, number int) (orders []*ordersv1.Order, last 
 }
 
 // remove reports whether the owner had the order.
-func (s *store) remove(owner, id string) bool {
+func (s *store) remove(who owner, id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := len(s.orders)
 	s.orders = slices.DeleteFunc(s.orders, func(o owned) bool {
-		return o.owner == owner && o.order.GetId() == id
+		return o.owner == who && o.order.GetId() == id
 	})
 	return len(s.orders) < before
 }
