@@ -76,6 +76,8 @@ type option func(*Authenticator) error
 
 func (o option) apply(a *Authenticator) error { return o(a) }
 
+const maxRealmBytes = 128
+
 // WithRealm names the realm in challenges (RFC 9110, section 11.5), in at most 128
 // characters. The default is "api", also for an empty realm.
 func WithRealm(realm string) Option {

@@ -122,6 +122,15 @@ func askAllow(ctx context.Context, rule *keyedRule, claims *verifier.Claims) err
 	}
 }
 
+// expired refuses a token whose time is over.
+func expired(message, cause string) *verifier.AuthError {
+	err := &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: message}
+	if cause != "" {
+		err.Err = errors.New(cause)
+	}
+	return err
+}
+
 // report tells the observer. It sees the decision's claims or none, never an outer
 // call's.
 func (a *Authenticator) report(ctx context.Context, d Decision) {

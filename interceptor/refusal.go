@@ -117,8 +117,6 @@ func (a *Authenticator) newChallenge(err *verifier.AuthError) *Refusal {
 const (
 	maxChallengeBytes = 1000
 	maxMessageBytes   = 256
-	maxRealmBytes     = 128
-	maxResourceBytes  = 256
 )
 
 // shorten writes a challenge without what makes it too long. The rest is bounded.

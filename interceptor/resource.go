@@ -10,7 +10,10 @@ import (
 	"strings"
 )
 
-const resourcePath = "/.well-known/oauth-protected-resource"
+const (
+	resourcePath     = "/.well-known/oauth-protected-resource"
+	maxResourceBytes = 256
+)
 
 // ResourceMetadata tells clients where to get tokens for a service (RFC 9728,
 // section 2). Give it to [WithResourceMetadata].

@@ -220,15 +220,6 @@ func (s *Stream) endEarly(err *verifier.AuthError) {
 	})
 }
 
-// expired refuses a token whose time is over.
-func expired(message, cause string) *verifier.AuthError {
-	err := &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: message}
-	if cause != "" {
-		err.Err = errors.New(cause)
-	}
-	return err
-}
-
 // End ends the stream, after its handler has returned. It takes the refusal in the
 // handler's error, or nil, and returns the one to write. If the stream ended early, End
 // reports and returns the refusal for this, whatever the handler returned. Otherwise it

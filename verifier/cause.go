@@ -116,14 +116,14 @@ func describeList(values []string) string {
 	return text
 }
 
-func (v *Verifier) describeAudience(claims *Claims) string {
-	switch found := claims.get().audience; {
+func describeAudience(found, expected []string) string {
+	switch {
 	case found == nil:
 		return "there is no aud, and client_id or azp is not in Config.ClientIDs"
 	case len(found) == 0:
-		return "aud is empty: the client must ask the issuer for one of Config.Audiences, " + describeList(v.config.Audiences)
+		return "aud is empty: the client must ask the issuer for one of Config.Audiences, " + describeList(expected)
 	default:
-		return fmt.Sprintf("aud is %s, and Config.Audiences is %s", describeList(found), describeList(v.config.Audiences))
+		return fmt.Sprintf("aud is %s, and Config.Audiences is %s", describeList(found), describeList(expected))
 	}
 }
 

@@ -134,22 +134,15 @@ func (c *Claims) String() string { return fmt.Sprintf("token %q of %s", c.get().
 // matched in their exact case. Errors may quote claim values: they are not for callers.
 func (c *Claims) Decode(dst any) error { return json.Unmarshal([]byte(c.get().payload), dst) }
 
-func newClaimRules(config Config) (*claimRules, error) {
-	r := &claimRules{
-		scopeClaim:       config.ScopeClaim,
-		permissionsClaim: config.PermissionsClaim,
-		leeway:           max(config.Leeway, 0),
-		recheck:          config.KeysTTL,
-		baseline:         config.Require,
+// compile reads the paths to the claims that grant something.
+func (r *claimRules) compile() (err error) {
+	if r.scopes, err = parseClaimPath(r.scopeClaim); err != nil {
+		return fmt.Errorf("Config.ScopeClaim: %w", err)
 	}
-	var err error
-	if r.scopes, err = parseClaimPath(config.ScopeClaim); err != nil {
-		return nil, fmt.Errorf("Config.ScopeClaim: %w", err)
+	if r.permissions, err = parseClaimPath(r.permissionsClaim); err != nil {
+		return fmt.Errorf("Config.PermissionsClaim: %w", err)
 	}
-	if r.permissions, err = parseClaimPath(config.PermissionsClaim); err != nil {
-		return nil, fmt.Errorf("Config.PermissionsClaim: %w", err)
-	}
-	return r, nil
+	return nil
 }
 
 // read reads a payload. What it says is not to be believed before its signature is verified.

@@ -213,7 +213,7 @@ func (c Config) validate() error {
 	if err := c.Require.Validate(); err != nil {
 		return fmt.Errorf("Config.Require: %w", err)
 	}
-	if _, err := newClaimRules(c); err != nil {
+	if _, err := c.claimRules(); err != nil {
 		return err
 	}
 	return nil
@@ -292,6 +292,18 @@ func (c Config) validateNumbers() error {
 		return fmt.Errorf("Config.TokenCacheSize must be at most %d", maxTokenCacheSize)
 	}
 	return nil
+}
+
+// claimRules expects a Config with its defaults in place.
+func (c Config) claimRules() (*claimRules, error) {
+	r := &claimRules{
+		scopeClaim:       c.ScopeClaim,
+		permissionsClaim: c.PermissionsClaim,
+		leeway:           max(c.Leeway, 0),
+		recheck:          c.KeysTTL,
+		baseline:         c.Require,
+	}
+	return r, r.compile()
 }
 
 // equal compares all but functions. Clients and loggers are equal if they are the same.

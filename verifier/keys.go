@@ -156,6 +156,62 @@ func (k *keys) ready(ctx context.Context) error {
 	return nil
 }
 
+// status returns the state of the keys.
+func (k *keys) status() Status {
+	state := k.source.State()
+	status := Status{
+		Issuer:      k.issuer,
+		Usable:      state.Usable,
+		LastFailure: state.LastFailure,
+		Failures:    state.Failures,
+		NextRefresh: state.NextFetch,
+	}
+	if v := state.Version; v != nil {
+		status.Keys = v.Value.Len()
+		status.KeysSince = v.Value.Since
+		status.LastSuccess = v.Fetched
+	}
+	if state.Err != nil {
+		status.LastError = fetchError(state.Err).Error()
+	}
+	return status
+}
+
+// report tells the log and the observer about a fetch.
+func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
+	event := FetchEvent{
+		Issuer:   k.issuer,
+		Reason:   FetchReason(e.Reason),
+		Outcome:  FetchFailed,
+		Duration: e.Duration,
+		Failures: e.Failures,
+	}
+	switch document := e.Version; {
+	case e.Err != nil:
+		event.Err = fetchError(e.Err)
+	default:
+		event.Keys = document.Value.Len()
+		event.Outcome = FetchUnchanged
+		if e.Previous == nil || e.Previous.Value.Set != document.Value.Set {
+			event.Outcome = FetchChanged
+		}
+		if doubt := document.Value.Doubt; doubt != nil {
+			event.Warning = fetchError(doubt)
+		}
+	}
+	if config.Logger != nil && !k.isMuted.Load() {
+		logFetch(config.Logger, event)
+	}
+	if config.OnFetch != nil {
+		config.OnFetch(event)
+	}
+}
+
+// fetchError returns the *KeysError of a fetch that failed with err.
+func fetchError(err error) error {
+	return keysError(&refresh.Unavailable{Err: err}, "keys")
+}
+
 // keysError says in the terms of this package why there is no version of something.
 func keysError(err error, what string) error {
 	unavailable, ok := errors.AsType[*refresh.Unavailable](err)

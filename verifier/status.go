@@ -3,9 +3,6 @@ package verifier
 import (
 	"log/slog"
 	"time"
-
-	"github.com/oidcrpc/oidcrpc/internal/jwks"
-	"github.com/oidcrpc/oidcrpc/internal/refresh"
 )
 
 // A Status is what a verifier knows about one issuer at one moment, for an operator's pages
@@ -20,26 +17,6 @@ type Status struct {
 	LastError   string    // of the last failure
 	Failures    int       // fetches that failed in a row, up to now
 	NextRefresh time.Time // when a call starts the next one
-}
-
-func (k *keys) status() Status {
-	state := k.source.State()
-	status := Status{
-		Issuer:      k.issuer,
-		Usable:      state.Usable,
-		LastFailure: state.LastFailure,
-		Failures:    state.Failures,
-		NextRefresh: state.NextFetch,
-	}
-	if v := state.Version; v != nil {
-		status.Keys = v.Value.Len()
-		status.KeysSince = v.Value.Since
-		status.LastSuccess = v.Fetched
-	}
-	if state.Err != nil {
-		status.LastError = fetchError(state.Err).Error()
-	}
-	return status
 }
 
 // A FetchEvent tells [Config].OnFetch about one fetch: of the issuer's metadata, if it's
@@ -88,41 +65,6 @@ const (
 	FetchUnchanged FetchOutcome = "unchanged" // the key set is the same
 	FetchFailed    FetchOutcome = "failed"    // the key set from before is kept, if there is one
 )
-
-// report tells the log and the observer about a fetch.
-func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
-	event := FetchEvent{
-		Issuer:   k.issuer,
-		Reason:   FetchReason(e.Reason),
-		Outcome:  FetchFailed,
-		Duration: e.Duration,
-		Failures: e.Failures,
-	}
-	switch document := e.Version; {
-	case e.Err != nil:
-		event.Err = fetchError(e.Err)
-	default:
-		event.Keys = document.Value.Len()
-		event.Outcome = FetchUnchanged
-		if e.Previous == nil || e.Previous.Value.Set != document.Value.Set {
-			event.Outcome = FetchChanged
-		}
-		if doubt := document.Value.Doubt; doubt != nil {
-			event.Warning = fetchError(doubt)
-		}
-	}
-	if config.Logger != nil && !k.isMuted.Load() {
-		logFetch(config.Logger, event)
-	}
-	if config.OnFetch != nil {
-		config.OnFetch(event)
-	}
-}
-
-// fetchError returns the *KeysError of a fetch that failed with err.
-func fetchError(err error) error {
-	return keysError(&refresh.Unavailable{Err: err}, "keys")
-}
 
 // logFetch writes a line if the fetch changed the state of things.
 func logFetch(logger *slog.Logger, event FetchEvent) {

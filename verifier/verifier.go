@@ -43,7 +43,7 @@ func newVerifier(config Config, publicOnly bool) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Config.JWKS: %w", err)
 	}
-	claims, err := newClaimRules(config)
+	claims, err := config.claimRules()
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (v *Verifier) checkClaims(claims *Claims, now time.Time) *AuthError {
 	case c.issuer != v.config.Issuer:
 		return anotherIssuer().because("%s", describeIssuer(c.issuer, v.config.Issuer))
 	case !v.isAudience(claims):
-		return refuse(CodeInvalidAudience, "the token is for another audience").because("%s", v.describeAudience(claims))
+		return refuse(CodeInvalidAudience, "the token is for another audience").because("%s", describeAudience(c.audience, v.config.Audiences))
 	}
 	if refusal := v.checkTimes(claims, now); refusal != nil {
 		return refusal

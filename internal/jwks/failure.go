@@ -124,6 +124,8 @@ func certificateReason(err *tls.CertificateVerificationError) string {
 	return "the certificate is not valid"
 }
 
+var errSlow = errors.New("no answer in time")
+
 // A redirectError says why a redirect is not followed.
 type redirectError string
 

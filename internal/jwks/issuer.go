@@ -4,29 +4,26 @@ package jwks
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/oidcrpc/oidcrpc/internal/refresh"
 )
 
 const (
-	maxDocumentBytes = 1 << 20  // of metadata and key sets, after decompression
-	maxHeaderBytes   = 64 << 10 // of a response, where the transport is net/http's
-	maxRedirects     = 3
-	maxEntityTag     = 256
-	minTTL           = time.Minute // what a max-age can shorten the time to live to
+	maxEntityTag = 256
+	minTTL       = time.Minute // what a max-age can shorten the time to live to
 )
 
 // An Issuer is asked for its metadata and its keys, at places that the configuration
 // decides and a token never does. Reads must not overlap.
 type Issuer struct {
 	config Config
-	client *http.Client
+	client *client
 	place  atomic.Pointer[place] // that the metadata last named
-	failed atomic.Bool           // the latest read
 }
 
 // A Config says where an issuer's keys are and how to ask for them: see the fields of the
@@ -44,48 +41,7 @@ type Config struct {
 
 // NewIssuer expects a valid Config.
 func NewIssuer(config Config) *Issuer {
-	i := &Issuer{config: config, client: newClient(config.HTTPClient)}
-	if config.PublicOnly {
-		guardDial(i.client)
-	}
-	return i
-}
-
-// newClient copies the user's client, so that our rules always hold.
-func newClient(client *http.Client) *http.Client {
-	var c http.Client
-	if client != nil {
-		c = *client
-	}
-	if c.Transport == nil {
-		c.Transport = http.DefaultTransport
-	}
-	if transport, ok := c.Transport.(*http.Transport); ok {
-		c.Transport = newTransport(transport)
-	}
-	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		req.Header.Del("If-None-Match") // the tag belongs to another resource
-		from := via[0].URL
-		if req.URL.Host != from.Host || req.URL.Scheme != from.Scheme {
-			return redirectError("redirected to another host or scheme")
-		}
-		if len(via) > maxRedirects {
-			return redirectError("redirected too often")
-		}
-		return nil
-	}
-	return &c
-}
-
-func newTransport(transport *http.Transport) *http.Transport {
-	t := transport.Clone()
-	if transport == http.DefaultTransport {
-		t.DialContext = nil // the dialer of an http.Transport without one is as good
-	}
-	if t.MaxResponseHeaderBytes == 0 {
-		t.MaxResponseHeaderBytes = maxHeaderBytes
-	}
-	return t
+	return &Issuer{config: config, client: newClient(config.HTTPClient, config.PublicOnly)}
 }
 
 // A Document is an issuer's key set as it was read once.
@@ -108,7 +64,7 @@ type Document struct {
 // or hang don't take the keys away.
 func (i *Issuer) Read(ctx context.Context, previous *Document, revalidate bool) (*Document, time.Duration, error) {
 	document, header, failure := i.read(ctx, previous, revalidate)
-	i.failed.Store(failure != nil)
+	i.client.failed.Store(failure != nil)
 	if failure != nil {
 		return nil, 0, failure
 	}
@@ -142,6 +98,68 @@ func (i *Issuer) read(ctx context.Context, previous *Document, revalidate bool) 
 	return document, header, nil
 }
 
+// A place is where the metadata said that the keys are.
+type place struct {
+	url   string
+	named time.Time
+}
+
+// lastPlace returns the place that the metadata last named, or "". It's believed for as
+// long as keys may be used that can't be refreshed.
+func (i *Issuer) lastPlace() string {
+	last := i.place.Load()
+	if last == nil || refresh.HasCome(last.named.Add(i.config.TTL+i.config.MaxStale), time.Now()) {
+		return ""
+	}
+	return last.url
+}
+
+// discoverBeside starts discovery, and returns what waits for its result. Metadata that
+// hang are waited for until half the time of a read is over, and no longer.
+func (i *Issuer) discoverBeside(ctx context.Context) func() (string, *Failure) {
+	type result struct {
+		url     string
+		failure *Failure
+	}
+	start := time.Now()
+	done := make(chan result, 1)
+	go func() {
+		url, failure := i.discover(ctx)
+		done <- result{url, failure}
+	}()
+	return func() (string, *Failure) {
+		patience := max(i.config.Timeout/2-time.Since(start), i.config.Timeout/8)
+		select {
+		case r := <-done:
+			return r.url, r.failure
+		case <-time.After(patience):
+			return "", unreachable(metadataOf(i.config.Issuer), errSlow)
+		}
+	}
+}
+
+// discover reads the key set's URL from the issuer's metadata: those of OpenID Connect
+// Discovery 1.0, section 4, or where there are none, of RFC 8414.
+func (i *Issuer) discover(ctx context.Context) (string, *Failure) {
+	openID, oauth := metadataURLs(i.config.Issuer)
+	document, _, failure := i.client.get(ctx, request{url: openID, accept: "application/json"})
+	if failure.hasStatus(http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone) {
+		first := failure
+		if document, _, failure = i.client.get(ctx, request{url: oauth, accept: "application/json"}); failure != nil {
+			failure = failure.after(first)
+		}
+	}
+	if failure != nil {
+		return "", failure
+	}
+	jwksURL, err := parseMetadata(document, i.config.Issuer, i.config.AllowHTTP)
+	if err != nil {
+		return "", unusable("metadata of %s: %w", printable(i.config.Issuer), err)
+	}
+	i.place.Store(&place{url: jwksURL, named: time.Now()})
+	return jwksURL, nil
+}
+
 // readKeys reads the key set at a URL.
 func (i *Issuer) readKeys(
 	ctx context.Context, url string, previous *Document, revalidate bool,
@@ -151,7 +169,7 @@ func (i *Issuer) readKeys(
 		etag = previous.etag
 	}
 	const accept = "application/jwk-set+json, application/json"
-	body, header, failure := i.get(ctx, request{url: url, accept: accept, etag: etag, isLast: true})
+	body, header, failure := i.client.get(ctx, request{url: url, accept: accept, etag: etag, isLast: true})
 	if etag != "" && failure.hasStatus(http.StatusNotModified) {
 		return &Document{Set: previous.Set, url: url, etag: etag}, header, nil
 	}
@@ -166,49 +184,6 @@ func (i *Issuer) readKeys(
 		set = previous.merge(set)
 	}
 	return &Document{Set: set, url: url, etag: entityTag(header)}, header, nil
-}
-
-// A request asks for one document, unless it's still the one with that entity tag.
-type request struct {
-	url, accept, etag string
-	isLast            bool // that a read sends to a host
-}
-
-// get fetches one document. A failure never quotes what the issuer sent.
-//
-// Reads are minutes apart, and a connection that a firewall has forgotten meanwhile must not
-// be used again: over HTTP/2, net/http keeps it for a quarter of an hour while requests on it
-// time out (golang/go#36026). So the last request closes its connection, and after a failed
-// read each request does. This works through whatever transport a client has.
-func (i *Issuer) get(ctx context.Context, r request) ([]byte, http.Header, *Failure) {
-	url := r.url
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, nil, unreachable(url, err)
-	}
-	req.Close = r.isLast || i.failed.Load()
-	req.Header.Set("Accept", r.accept)
-	if r.etag != "" {
-		req.Header.Set("If-None-Match", r.etag)
-	}
-	res, err := i.client.Do(req)
-	if err != nil {
-		return nil, nil, unreachable(url, err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		failure := unreachable(url, statusError(res.StatusCode))
-		failure.retryAfter = retryAfter(res)
-		return nil, res.Header, failure
-	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxDocumentBytes+1))
-	if err != nil {
-		return nil, nil, unreachable(url, err)
-	}
-	if len(body) > maxDocumentBytes {
-		return nil, nil, unusable("GET %s: more than %d bytes", printable(url), maxDocumentBytes)
-	}
-	return body, res.Header, nil
 }
 
 // entityTag returns the ETag of a response (RFC 9110, section 8.8.3) if it's fit to be
@@ -237,20 +212,4 @@ func timeToLive(header http.Header, configured time.Duration) time.Duration {
 		}
 	}
 	return configured
-}
-
-// retryAfter reads the Retry-After field (RFC 9110, section 10.2.3) of an answer that
-// means it.
-func retryAfter(res *http.Response) time.Duration {
-	if res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
-		return 0
-	}
-	value := res.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(0, time.Until(date))
-	}
-	return 0
 }

@@ -2,88 +2,20 @@ package jwks
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/oidcrpc/oidcrpc/internal/field"
-	"github.com/oidcrpc/oidcrpc/internal/refresh"
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
 const maxURLBytes = 2048
-
-// A place is where the metadata said that the keys are.
-type place struct {
-	url   string
-	named time.Time
-}
-
-// lastPlace returns the place that the metadata last named, or "". It's believed for as
-// long as keys may be used that can't be refreshed.
-func (i *Issuer) lastPlace() string {
-	last := i.place.Load()
-	if last == nil || refresh.HasCome(last.named.Add(i.config.TTL+i.config.MaxStale), time.Now()) {
-		return ""
-	}
-	return last.url
-}
-
-// discoverBeside starts discovery, and returns what waits for its result. Metadata that
-// hang are waited for until half the time of a read is over, and no longer.
-func (i *Issuer) discoverBeside(ctx context.Context) func() (string, *Failure) {
-	type result struct {
-		url     string
-		failure *Failure
-	}
-	start := time.Now()
-	done := make(chan result, 1)
-	go func() {
-		url, failure := i.discover(ctx)
-		done <- result{url, failure}
-	}()
-	return func() (string, *Failure) {
-		patience := max(i.config.Timeout/2-time.Since(start), i.config.Timeout/8)
-		select {
-		case r := <-done:
-			return r.url, r.failure
-		case <-time.After(patience):
-			return "", unreachable(metadataOf(i.config.Issuer), errSlow)
-		}
-	}
-}
-
-var errSlow = errors.New("no answer in time")
-
-// discover reads the key set's URL from the issuer's metadata: those of OpenID Connect
-// Discovery 1.0, section 4, or where there are none, of RFC 8414.
-func (i *Issuer) discover(ctx context.Context) (string, *Failure) {
-	openID, oauth := metadataURLs(i.config.Issuer)
-	document, _, failure := i.get(ctx, request{url: openID, accept: "application/json"})
-	if failure.hasStatus(http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone) {
-		first := failure
-		if document, _, failure = i.get(ctx, request{url: oauth, accept: "application/json"}); failure != nil {
-			failure = failure.after(first)
-		}
-	}
-	if failure != nil {
-		return "", failure
-	}
-	jwksURL, err := parseMetadata(document, i.config.Issuer, i.config.AllowHTTP)
-	if err != nil {
-		return "", unusable("metadata of %s: %w", printable(i.config.Issuer), err)
-	}
-	i.place.Store(&place{url: jwksURL, named: time.Now()})
-	return jwksURL, nil
-}
 
 // metadataURLs follows OpenID Connect Discovery 1.0, section 4.1, and RFC 8414, section
 // 3.1: the one appends to the issuer's path, the other precedes it.

@@ -48,6 +48,14 @@ var algorithms = withMLDSA(map[string]algorithm{
 	"Ed25519": {kty: "OKP", crv: "Ed25519", scheme: edwards25519},
 })
 
+// withMLDSA adds the algorithms of RFC 9964, if there are any: Go has them from 1.27 on.
+func withMLDSA(all map[string]algorithm) map[string]algorithm {
+	for _, name := range mldsaNames() {
+		all[name] = algorithm{kty: "AKP", scheme: mlDSA, name: name}
+	}
+	return all
+}
+
 // Canonical returns the one name of an algorithm that has two: EdDSA with an Ed25519 key is
 // Ed25519 (RFC 9864, section 2.2).
 func Canonical(alg string) string {
@@ -74,7 +82,7 @@ func (a algorithm) fits(public crypto.PublicKey) bool {
 	case ed25519.PublicKey:
 		return a.scheme == edwards25519
 	default:
-		return a.scheme == mlDSA && a.fitsMLDSA(public)
+		return a.scheme == mlDSA && fitsMLDSA(a.name, public)
 	}
 }
 
@@ -100,7 +108,7 @@ func (a algorithm) verify(public crypto.PublicKey, signed, signature []byte) boo
 	case ed25519.PublicKey:
 		return ed25519.Verify(key, signed, signature)
 	default:
-		return a.verifyMLDSA(public, signed, signature)
+		return verifyMLDSA(public, signed, signature)
 	}
 }
 

@@ -47,7 +47,6 @@ const (
 	otherOps     = "it's not for verifying (key_ops)"
 	publishedKey = "its private key is published too"
 	symmetric    = "it's a shared secret"
-	unknown      = "its kty, crv and alg fit no algorithm"
 	broken       = "it can't be decoded"
 )
 
@@ -114,7 +113,7 @@ func ReadJWK(text string) (k JWK) {
 	case k.isPrivate:
 		k.problem = publishedKey
 	case k.problem == "" && !k.isKnown():
-		k.problem = unknown
+		k.problem = errUnknown.Error()
 	}
 	return k
 }

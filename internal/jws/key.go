@@ -19,6 +19,8 @@ type Key struct {
 	public crypto.PublicKey
 }
 
+var errUnknown = errors.New("its kty, crv and alg fit no algorithm")
+
 // newKey refuses a key that is weak, or that fits no algorithm.
 func newKey(public crypto.PublicKey, alg string) (*Key, error) {
 	k := &Key{alg: alg, public: public}
@@ -30,7 +32,7 @@ func newKey(public crypto.PublicKey, alg string) (*Key, error) {
 			return k, nil
 		}
 	}
-	return nil, errors.New(unknown)
+	return nil, errUnknown
 }
 
 // Fits reports whether the key is one for this algorithm.

@@ -5,6 +5,8 @@ package jws
 import (
 	"crypto"
 	"crypto/mldsa"
+	"maps"
+	"slices"
 )
 
 // mldsaParameters are the parameter sets of ML-DSA (RFC 9964, section 2), by algorithm.
@@ -14,19 +16,14 @@ var mldsaParameters = map[string]mldsa.Parameters{
 	"ML-DSA-87": mldsa.MLDSA87(),
 }
 
-func withMLDSA(all map[string]algorithm) map[string]algorithm {
-	for name := range mldsaParameters {
-		all[name] = algorithm{kty: "AKP", scheme: mlDSA, name: name}
-	}
-	return all
-}
+func mldsaNames() []string { return slices.Collect(maps.Keys(mldsaParameters)) }
 
-func (a algorithm) fitsMLDSA(public crypto.PublicKey) bool {
+func fitsMLDSA(name string, public crypto.PublicKey) bool {
 	key, ok := public.(*mldsa.PublicKey)
-	return ok && key.Parameters() == mldsaParameters[a.name]
+	return ok && key.Parameters() == mldsaParameters[name]
 }
 
-func (a algorithm) verifyMLDSA(public crypto.PublicKey, signed, signature []byte) bool {
+func verifyMLDSA(public crypto.PublicKey, signed, signature []byte) bool {
 	key, ok := public.(*mldsa.PublicKey)
 	return ok && mldsa.Verify(key, signed, signature, nil) == nil
 }

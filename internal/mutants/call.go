@@ -48,7 +48,7 @@ var callRules = []mutant{
 	{"a token may expire while Allow runs", calls, "askAllow", never(`err == nil && !time.Now().Before(claims.ValidUntil())`)},
 	{"a stream outlives its key", calls, "Stream.look", never(`s.recheck > 0`)},
 	{"an outage ends a stream", calls, "Stream.verifyAgain",
-		become(`errors.AsType[*verifier.AuthError](err)`, `new(verifier.AuthError), err != nil`)},
+		become(`errors.AsType[*verifier.AuthError](err)`, `new(verifier.AuthError), !errors.Is(err, nil)`)},
 	{"a challenge may have any length", calls, "shorten", always(`len(text) <= maxChallengeBytes`)},
 	{"a realm may have any length", calls, "WithRealm", never(`len(realm) > maxRealmBytes`)},
 	{"a second observer replaces the first", calls, "WithObserver", never(`a.observe != nil`)},

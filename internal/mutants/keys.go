@@ -13,7 +13,7 @@ var keyRules = []mutant{
 	{"an issuer elsewhere may name a port of this host", sets, "parseMetadata", never(`isPlain`)},
 	{"redirects may lead anywhere", sets, "newClient",
 		never(`req.URL.Host != from.Host || req.URL.Scheme != from.Scheme`)},
-	{"documents may have any size", sets, "Issuer.get", become(`io.LimitReader(res.Body, maxDocumentBytes+1)`, `res.Body`)},
+	{"documents may have any size", sets, "client.get", become(`io.LimitReader(res.Body, maxDocumentBytes+1)`, `res.Body`)},
 	{"a tenant's issuer may have a private address", sets, "checkAddress", never(`!isPublic(addr.Addr().Unmap())`)},
 	{"an empty key set replaces a good one", sets, "ParseSet",
 		in(`if err := checkUsable(keys); err != nil`, never(`err != nil`))},
@@ -89,7 +89,7 @@ var keyDetails = []mutant{
 	{"hostile keys are decoded without bound", sets, "checkUsable", never(`tried == maxBrokenKeys`)},
 	{"an unchanged key is another object", sets, "Set.merge", skip(`next.decoded.Add(name, keys)`)},
 	{"response headers may have any size", sets, "newTransport", skip(`t.MaxResponseHeaderBytes = maxHeaderBytes`)},
-	{"a dead connection is used again", sets, "Issuer.get", never(`r.isLast || i.failed.Load()`)},
+	{"a dead connection is used again", sets, "client.get", never(`r.isLast || c.failed.Load()`)},
 
 	// When keys are used and fetched.
 	{"keys are refreshed when it is too late", engine, "Version.isFresh", become(`v.refreshAt.hasCome(now)`, `v.expires.hasCome(now)`)},

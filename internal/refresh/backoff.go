@@ -16,6 +16,24 @@ const (
 	maxBackoff   = time.Minute
 )
 
+// An Unavailable error says that a Source has no version for a call.
+type Unavailable struct {
+	RetryAfter time.Duration // when trying again can help; always positive
+	Err        error         // the failure of the last fetch, [ErrBudget] or [ErrWaiting]
+}
+
+// Error returns the cause's text.
+func (e *Unavailable) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Unavailable) Unwrap() error { return e.Err }
+
+// Why a Source starts no fetch for a call, or lets it wait for none.
+var (
+	ErrBudget  = errors.New("the budget for such fetches is spent")
+	ErrWaiting = errors.New("too many calls wait already")
+)
+
 // An outage is a run of failed fetches.
 type outage struct {
 	failures int       // in a row; 0: there is no outage

@@ -14,7 +14,6 @@ package refresh
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,12 +21,6 @@ import (
 
 // maxWaiting bounds the calls that wait for the fetches of one Source.
 const maxWaiting = 1024
-
-// Why a Source starts no fetch for a call, or lets it wait for none.
-var (
-	ErrBudget  = errors.New("the budget for such fetches is spent")
-	ErrWaiting = errors.New("too many calls wait already")
-)
 
 // A Reason says why a value is fetched.
 type Reason string
@@ -88,18 +81,6 @@ type Event[T any] struct {
 	Failures int         // in a row: with this one if it failed, before it otherwise
 	Err      error
 }
-
-// An Unavailable error says that a Source has no version for a call.
-type Unavailable struct {
-	RetryAfter time.Duration // when trying again can help; always positive
-	Err        error         // the failure of the last fetch, [ErrBudget] or [ErrWaiting]
-}
-
-// Error returns the cause's text.
-func (e *Unavailable) Error() string { return e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *Unavailable) Unwrap() error { return e.Err }
 
 // Current returns the version to use now, or nil. It never waits. Each use of a version
 // that is due sees to it that a fetch is under way.
