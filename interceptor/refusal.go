@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
@@ -25,6 +26,10 @@ type Refusal struct {
 	Message   string
 	Challenge string       // for WWW-Authenticate; "" when there is none to send
 	Details   []*anypb.Any // ErrorInfo, and RetryInfo when trying again can help
+
+	// RetryAfter is when trying again can help, after an outage: the same as RetryInfo. A
+	// path on which clients look elsewhere can send it there, too. 0 means that it can't.
+	RetryAfter time.Duration
 
 	call  *callContext // the call whose handler made it, if one did
 	cause error        // for the observer
@@ -70,8 +75,9 @@ func (a *Authenticator) newRefusal(ctx context.Context, err error) *Refusal {
 	}
 	if keysErr, ok := errors.AsType[*verifier.KeysError](err); ok && keysErr != nil {
 		return &Refusal{
-			Code:    CodeUnavailable,
-			Message: "the access token cannot be verified at the moment",
+			Code:       CodeUnavailable,
+			Message:    "the access token cannot be verified at the moment",
+			RetryAfter: max(0, keysErr.RetryAfter),
 			Details: details(
 				&errdetails.ErrorInfo{Reason: reason(keysErr.Code), Domain: ErrorDomain},
 				&errdetails.RetryInfo{RetryDelay: durationpb.New(max(0, keysErr.RetryAfter))},

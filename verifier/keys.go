@@ -28,6 +28,7 @@ const badSignatureRefill = 30 * time.Second
 // a token names a key that isn't in it. Nothing else about a token can cause a fetch.
 type keys struct {
 	issuer  string
+	from    string // where they're read
 	source  *refresh.Source[*jwks.Document]
 	unknown *refresh.Budget // nil: the keys are fixed
 	absent  absentKeys
@@ -57,7 +58,7 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 
 		badSignatures: refresh.NewBudget(1, badSignatureRefill),
 	}
-	issuer := jwks.NewIssuer(jwks.Config{
+	where := jwks.Config{
 		Issuer:     config.Issuer,
 		JWKSURL:    config.JWKSURL,
 		HTTPClient: config.HTTPClient,
@@ -66,7 +67,9 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 		TTL:        config.KeysTTL,
 		MaxStale:   max(config.KeysMaxStale, 0),
 		PublicOnly: publicOnly,
-	})
+	}
+	issuer := jwks.NewIssuer(where)
+	k.from = where.Source()
 	k.source = refresh.New(refresh.Config[*jwks.Document]{
 		Timeout: config.FetchTimeout,
 		Fetch: func(ctx context.Context, previous *keysVersion, reason refresh.Reason) (*jwks.Document, refresh.Life, error) {
@@ -107,7 +110,7 @@ func (k *keys) lookFor(ctx context.Context, name jwks.Name, issuedAt time.Time) 
 		Reason: refresh.Reason(FetchUnknownKid),
 	})
 	if err != nil {
-		return nil, keysError(err, "keys")
+		return nil, k.error(ctx, err)
 	}
 	if !v.Value.Has(name) {
 		k.absent.remember(name)
@@ -151,9 +154,17 @@ func (k *keys) isFixed() bool { return k.unknown == nil }
 // ready waits until there are keys that may be used.
 func (k *keys) ready(ctx context.Context) error {
 	if _, err := k.source.Find(ctx, refresh.Demand[*jwks.Document]{}); err != nil {
-		return keysError(err, "keys")
+		return k.error(ctx, err)
 	}
 	return nil
+}
+
+// error says why there are no keys, or for what a call waited until its context ended.
+func (k *keys) error(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%w while waiting for %s", ctx.Err(), k.from)
+	}
+	return keysError(err, "keys")
 }
 
 // status returns the state of the keys.

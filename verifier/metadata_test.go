@@ -233,7 +233,7 @@ func TestKeySetURLIsSafeToFetchFrom(t *testing.T) {
 		{`"HTTPS://issuer.test/jwks"`, true, true},
 		{`"http://issuer.test/jwks"`, false, true},
 		{`"http://10.0.0.1/jwks"`, false, true},
-		{`"http://169.254.169.254/marker"`, false, true},
+		{`"http://169.254.169.254/jwks"`, false, true},
 		{`"http://localhost.evil.example/jwks"`, false, true},
 		{`"http://127.0.0.1.evil.example/jwks"`, false, true},
 		{`"http://128.0.0.1/jwks"`, false, true},
@@ -276,7 +276,7 @@ func TestOnlyAnIssuerOnThisHostPointsToItsPorts(t *testing.T) {
 	for _, issuer := range []string{"http://localhost:8080", "http://127.0.0.1:1/realm", "http://[::1]"} {
 		for url, good := range map[string]bool{
 			"http://localhost:8080/jwks": true, "http://127.255.0.9:1/jwks": true, "http://[::1]/jwks": true,
-			"https://keys.example/jwks": true, "http://keys.example/marker": false, "http://10.0.0.1/marker": false,
+			"https://keys.example/jwks": true, "http://keys.example/jwks": false, "http://10.0.0.1/jwks": false,
 		} {
 			discovers(t, issuer, metadata(issuer, url), good)
 		}

@@ -59,7 +59,7 @@ func newVerifier(config Config, publicOnly bool) (*Verifier, error) {
 // scheme; nothing is trimmed.
 //
 // The error is an [*AuthError] when the token is refused, a [*KeysError] when the issuer's
-// keys are unavailable, and ctx.Err() when ctx ends first. Claims are nil with every
+// keys are unavailable, and wraps ctx.Err() when ctx ends first. Claims are nil with every
 // error.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err := ctx.Err(); err != nil {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/oidcrpc/oidcrpc/internal/field"
 )
 
 const (
@@ -37,7 +39,8 @@ func newClient(user *http.Client, publicOnly bool) *client {
 		req.Header.Del("If-None-Match") // the tag belongs to another resource
 		from := via[0].URL
 		if req.URL.Host != from.Host || req.URL.Scheme != from.Scheme {
-			return redirectError("redirected to another host or scheme")
+			to := req.URL.Scheme + "://" + req.URL.Host
+			return redirectError("redirected to another host or scheme: " + field.Printable(to))
 		}
 		if len(via) > maxRedirects {
 			return redirectError("redirected too often")

@@ -39,6 +39,15 @@ type Config struct {
 	PublicOnly bool // connect to public addresses only
 }
 
+// Source returns the URL that is asked first for an issuer's keys, as a log may show it.
+func (c Config) Source() string {
+	if c.JWKSURL != "" {
+		return printable(c.JWKSURL)
+	}
+	openID, _ := metadataURLs(c.Issuer)
+	return printable(openID)
+}
+
 // NewIssuer expects a valid Config.
 func NewIssuer(config Config) *Issuer {
 	return &Issuer{config: config, client: newClient(config.HTTPClient, config.PublicOnly)}
@@ -133,7 +142,7 @@ func (i *Issuer) discoverBeside(ctx context.Context) func() (string, *Failure) {
 		case r := <-done:
 			return r.url, r.failure
 		case <-time.After(patience):
-			return "", unreachable(metadataOf(i.config.Issuer), errSlow)
+			return "", unreachable(i.config.Source(), errSlow)
 		}
 	}
 }

@@ -30,11 +30,6 @@ func metadataURLs(issuer string) (openID, oauth string) {
 	return issuer + "/.well-known/openid-configuration", oauth
 }
 
-func metadataOf(issuer string) string {
-	openID, _ := metadataURLs(issuer)
-	return openID
-}
-
 func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL string, err error) {
 	name, jwksURL, err := readMetadata(document)
 	switch {
@@ -44,7 +39,10 @@ func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL stri
 		return "", fmt.Errorf("they say that the issuer is %q, and Config.Issuer is %q: it must be the same to the last slash",
 			field.Printable(name), field.Printable(issuer))
 	}
-	if err := CheckURL(jwksURL, allowHTTP); err != nil {
+	if err := CheckURL(jwksURL, allowHTTP); errors.Is(err, errPlain) {
+		return "", fmt.Errorf("jwks_uri %q is http: an issuer behind a proxy may not know that it's reached by https "+
+			"(X-Forwarded-Proto); Config.JWKSURL can name it, and Config.AllowHTTP allows it", field.Printable(jwksURL))
+	} else if err != nil {
 		return "", fmt.Errorf("jwks_uri %w", err)
 	}
 	// An issuer elsewhere must not choose what the ports of this host are asked.
@@ -114,9 +112,11 @@ func CheckURL(raw string, allowHTTP bool) error {
 	case u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
 		return nil
 	default:
-		return errors.New("must be an https URL, unless Config.AllowHTTP is set")
+		return errPlain
 	}
 }
+
+var errPlain = errors.New("must be an https URL, unless Config.AllowHTTP is set")
 
 func isLoopback(host string) bool {
 	if host == "localhost" {
