@@ -111,8 +111,10 @@ func CheckURL(raw string, allowHTTP bool) error {
 		return nil
 	case u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
 		return nil
-	default:
+	case u.Scheme == "http":
 		return errPlain
+	default:
+		return errors.New("must be an https URL")
 	}
 }
 
