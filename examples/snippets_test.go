@@ -236,7 +236,7 @@ func Example_deployment() {
 	// 404 /static/logo.svg
 }
 
-// docs/deployment.md: what a call may cost on grpc-go.
+// docs/deployment.md: what a call may cost on grpc-go, and how to stop.
 func Example_messageSize() {
 	auth, err := interceptor.New(newVerifier())
 	if err != nil {
@@ -244,6 +244,10 @@ func Example_messageSize() {
 	}
 	srv := grpc.NewServer(append(grpcauth.ServerOptions(auth), grpc.MaxRecvMsgSize(64<<10))...)
 	fmt.Println(len(srv.GetServiceInfo()), "services")
+
+	timer := time.AfterFunc(10*time.Second, srv.Stop)
+	srv.GracefulStop()
+	timer.Stop()
 	// Output: 0 services
 }
 
