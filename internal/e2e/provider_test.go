@@ -167,7 +167,8 @@ func (p *provider) token(t *testing.T, client string, scopes ...string) string {
 	return token.AccessToken
 }
 
-// config returns what a service that trusts the provider needs.
+// config returns what a service that trusts the provider needs. There is no leeway, so
+// that tokens expire soon.
 func (p *provider) config() verifier.Config {
-	return verifier.Config{Issuer: p.url, Audiences: []string{audience}}
+	return verifier.Config{Issuer: p.url, Audiences: []string{audience}, Leeway: -1}
 }
