@@ -40,7 +40,7 @@ type keys struct {
 
 func newKeys(config Config, publicOnly bool) (*keys, error) {
 	if config.JWKS != nil {
-		set, err := jwks.ParseSet(config.JWKS)
+		set, err := jwks.ParseSet(config.JWKS, config.Issuer)
 		if err != nil {
 			return nil, err
 		}

@@ -43,6 +43,7 @@ type keyring struct {
 	tokens      map[string]string // by algorithm
 
 	bystander      any // the JWK of another key, and
+	bystanderKey   crypto.Signer
 	bystanderToken string
 }
 
@@ -58,6 +59,7 @@ func newKeyring(t testing.TB) *keyring {
 		"ES256": tokenBy(k.ec, "ES256", "key"), "EdDSA": tokenBy(k.ed, "EdDSA", "key"),
 	}
 	bystander := ecKey(t, elliptic.P256())
+	k.bystanderKey = bystander
 	k.bystander = jwk(t, bystander.Public(), "bystander", nil)
 	k.bystanderToken = tokenBy(bystander, "ES256", "bystander")
 	return k

@@ -185,7 +185,7 @@ func (i *Issuer) readKeys(
 	if failure != nil {
 		return nil, nil, failure
 	}
-	set, err := ParseSet(body)
+	set, err := ParseSet(body, i.config.Issuer)
 	if err != nil {
 		return nil, nil, unusable("GET %s: %w", printable(url), err)
 	}

@@ -120,6 +120,12 @@ func CheckURL(raw string, allowHTTP bool) error {
 
 var errPlain = errors.New("must be an https URL, unless Config.AllowHTTP is set")
 
+// isLocal reports whether an issuer calls itself by a name of this host.
+func isLocal(issuer string) bool {
+	u, err := url.Parse(issuer)
+	return err == nil && isLoopback(u.Hostname())
+}
+
 func isLoopback(host string) bool {
 	if host == "localhost" {
 		return true

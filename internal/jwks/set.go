@@ -35,6 +35,8 @@ type Set struct {
 	byKid   map[string][]jws.JWK // two may share one
 	byPrint map[string][]jws.JWK // by x5t and x5t#S256
 
+	isLocal bool // the issuer is on this host
+
 	decoded *lru.Cache[Name, []*jws.Key]
 	mu      sync.Mutex // held while decoding, so that a key is one object
 }
@@ -59,10 +61,10 @@ func ByAlgorithm(alg string) Name { return Name{"alg", jws.Canonical(alg)} }
 // Clone returns a copy that is part of nothing larger.
 func (n Name) Clone() Name { return Name{n.by, strings.Clone(n.value)} }
 
-// ParseSet reads a document leniently, for the sake of the good keys in it, and each key
-// strictly. A document without a single usable key is an error, since it must not replace
+// ParseSet reads an issuer's document leniently, for the sake of the good keys in it, and each
+// key strictly. A document without a single usable key is an error, since it must not replace
 // a set that has some.
-func ParseSet(document []byte) (*Set, error) {
+func ParseSet(document []byte, issuer string) (*Set, error) {
 	var read struct {
 		Keys []jsontext.Value `json:"keys"`
 	}
@@ -79,9 +81,6 @@ func ParseSet(document []byte) (*Set, error) {
 		keys[i] = jws.ReadJWK(string(text))
 	}
 	jws.MarkPublished(keys)
-	if err := checkUsable(keys); err != nil {
-		return nil, err
-	}
 	decoded, err := lru.New[Name, []*jws.Key](maxDecodedNames)
 	if err != nil {
 		return nil, err
@@ -91,7 +90,11 @@ func ParseSet(document []byte) (*Set, error) {
 		keys:    keys,
 		byKid:   make(map[string][]jws.JWK),
 		byPrint: make(map[string][]jws.JWK),
+		isLocal: isLocal(issuer),
 		decoded: decoded,
+	}
+	if err := set.checkUsable(); err != nil {
+		return nil, err
 	}
 	for _, key := range keys {
 		set.byKid[key.Kid] = append(set.byKid[key.Kid], key)
@@ -106,15 +109,15 @@ func ParseSet(document []byte) (*Set, error) {
 
 // checkUsable looks for one usable key, and gives up early: to decode a broken one can
 // take as long as to check a signature.
-func checkUsable(keys []jws.JWK) error {
+func (s *Set) checkUsable() error {
 	tried := 0
 	err := errors.New("it lists none")
-	for i := range keys {
+	for i := range s.keys {
 		var key *jws.Key
-		if key, err = keys[i].Key(); key != nil {
+		if key, err = s.usable(&s.keys[i]); key != nil {
 			return nil
 		}
-		if keys[i].IsDecodable() {
+		if s.keys[i].IsDecodable() {
 			tried++
 		}
 		if tried == maxBrokenKeys {
@@ -122,6 +125,19 @@ func checkUsable(keys []jws.JWK) error {
 		}
 	}
 	return fmt.Errorf("the key set has no usable key: %w", err)
+}
+
+// usable decodes a key, or says why it may not verify signatures.
+func (s *Set) usable(listed *jws.JWK) (*jws.Key, error) {
+	key, err := listed.Key()
+	if err != nil {
+		return nil, err
+	}
+	if where := key.LeakedIn(); where != "" && !s.isLocal {
+		return nil, fmt.Errorf("its private key is published in %s, so an attacker can sign with it: "+
+			"give the issuer a key of its own", where)
+	}
+	return key, nil
 }
 
 // merge returns the set to use after s, which is s itself if both say the same, in whatever
@@ -214,7 +230,7 @@ func (s *Set) Why(name Name, alg string) error {
 	fitting := 0
 	var problem error
 	for i := range candidates {
-		key, err := candidates[i].Key()
+		key, err := s.usable(&candidates[i])
 		switch {
 		case err != nil:
 			problem = err
@@ -262,7 +278,7 @@ func (s *Set) decode(name Name) []*jws.Key {
 	}
 	var keys []*jws.Key
 	for i := range candidates {
-		if key, err := candidates[i].Key(); err == nil {
+		if key, err := s.usable(&candidates[i]); err == nil {
 			keys = append(keys, key)
 		}
 	}

@@ -16,7 +16,9 @@ var keyRules = []mutant{
 	{"documents may have any size", sets, "client.get", become(`io.LimitReader(res.Body, maxDocumentBytes+1)`, `res.Body`)},
 	{"a tenant's issuer may have a private address", sets, "checkAddress", never(`!isPublic(addr.Addr().Unmap())`)},
 	{"an empty key set replaces a good one", sets, "ParseSet",
-		in(`if err := checkUsable(keys); err != nil`, never(`err != nil`))},
+		in(`if err := set.checkUsable(); err != nil`, never(`err != nil`))},
+	{"a key is used whose private half stands in a package", sets, "Set.usable", never(`where != "" && !s.isLocal`)},
+	{"every issuer counts as one on this host", sets, "isLocal", become(`isLoopback(u.Hostname())`, `u != nil`)},
 	{"the first of ambiguous keys is taken", sets, "Set.Key", never(`!found.Equal(candidate)`)},
 
 	// When keys are used.
@@ -86,7 +88,7 @@ var keyDetails = []mutant{
 	{"logs quote certificates", sets, "certificateReason",
 		become(`return "the certificate is not valid"`, `return err.Error()`)},
 	{"a name may have any number of keys", sets, "Set.decode", never(`len(candidates) > maxSharedName`)},
-	{"hostile keys are decoded without bound", sets, "checkUsable", never(`tried == maxBrokenKeys`)},
+	{"hostile keys are decoded without bound", sets, "Set.checkUsable", never(`tried == maxBrokenKeys`)},
 	{"an unchanged key is another object", sets, "Set.merge", skip(`next.decoded.Add(name, keys)`)},
 	{"response headers may have any size", sets, "newTransport", skip(`t.MaxResponseHeaderBytes = maxHeaderBytes`)},
 	{"a dead connection is used again", sets, "client.get", never(`r.isLast || c.failed.Load()`)},
