@@ -1,0 +1,3 @@
+use Lemonldap::NG::Portal;
+
+Lemonldap::NG::Portal->run( {} );
