@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -24,16 +23,11 @@ import (
 )
 
 func main() {
-	issuer := flag.String("issuer", "", "the issuer's `URL`, exactly as tokens name it")
-	audience := flag.String("audience", "", "the `name` of this service in tokens")
-	algorithms := flag.String("algorithms", "RS256", "the signature algorithms to accept, separated by commas")
+	var config verifier.Config
+	addConfigFlags(flag.CommandLine, &config)
 	addr := flag.String("addr", "127.0.0.1:8080", "where to serve Connect, gRPC-Web and gRPC over net/http")
 	grpcAddr := flag.String("grpc-addr", "127.0.0.1:9090", "where to serve gRPC by grpc-go")
 	flag.Parse()
-	config := verifier.Config{Issuer: *issuer, Algorithms: strings.Split(*algorithms, ",")}
-	if *audience != "" {
-		config.Audiences = []string{*audience}
-	}
 	if err := serve(config, *addr, *grpcAddr); err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
 		os.Exit(1)

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+// addConfigFlags adds the flags that say which tokens to accept. Each sets the field of
+// config with its name.
+func addConfigFlags(flags *flag.FlagSet, config *verifier.Config) {
+	flags.StringVar(&config.Issuer, "issuer", "", "the issuer's `URL`, exactly as tokens name it")
+	flags.Func("audience", "the `names` of this service in tokens, separated by commas", list(&config.Audiences))
+	flags.Func("client-ids", "the `clients` whose tokens have no aud, separated by commas", list(&config.ClientIDs))
+	flags.Func("algorithms", "the signature `algorithms` to accept, separated by commas (default RS256)",
+		list(&config.Algorithms))
+	flags.StringVar(&config.ScopeClaim, "scope-claim", "", "the `claim` that grants scopes (default scope)")
+	flags.StringVar(&config.PermissionsClaim, "permissions-claim", "",
+		"the `claim` that grants permissions (default permissions)")
+	flags.StringVar(&config.JWKSURL, "jwks-url", "", "the `URL` of the keys, if the issuer has no metadata")
+	flags.BoolVar(&config.AllowHTTP, "allow-http", false, "fetch from any host over plain http, for development")
+	flags.Func("ca", "a `file` with certificates in PEM, to trust for the issuer beside the system's",
+		func(file string) (err error) {
+			config.HTTPClient, err = trusting(file)
+			return err
+		})
+}
+
+func list(to *[]string) func(string) error {
+	return func(text string) error {
+		*to = strings.Split(text, ",")
+		return nil
+	}
+}
+
+// trusting returns a client that trusts the authorities in a file, too.
+func trusting(file string) (*http.Client, error) {
+	text, err := os.ReadFile(file) //nolint:gosec // whose name is the operator's
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, errors.New("the file has no certificate in PEM")
+	}
+	return &http.Client{Transport: &http.Transport{
+		Proxy:           http.ProxyFromEnvironment,
+		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+	}}, nil
+}
