@@ -263,3 +263,17 @@ func asAlice() context.Context {
 	return interceptor.ContextWithClaims(context.Background(),
 		verifiertest.Claims(map[string]any{"sub": "alice"}))
 }
+
+// docs/issuers.md: containers.
+func Example_containers() {
+	config :=
+		verifier.Config{
+			Issuer:    "http://localhost:8080/realms/shop",
+			JWKSURL:   "http://keycloak:8080/realms/shop/protocol/openid-connect/certs",
+			AllowHTTP: true, // for development only
+			Audiences: []string{"orders"},
+		}
+	_, err := verifier.New(config)
+	fmt.Println(err)
+	// Output: <nil>
+}
