@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// An edit changes one piece of a declaration. The piece is written as Go code and found
-// by its tokens, wherever it stands and however it is laid out.
+// An edit changes one piece in a declaration. You write the piece as Go code. It's found
+// by its tokens, wherever it stands and however it's laid out.
 type edit struct {
 	within []string // the heads of the blocks around the piece, outermost first
 	from   string
 	change func(text string) string
 }
 
-// never makes a condition, or an operand of one, false.
+// never makes a condition false, or an operand in one.
 func never(condition string) edit {
 	return edit{from: condition, change: func(text string) string { return "(false && (" + text + "))" }}
 }
 
-// always makes a condition, or an operand of one, true.
+// always makes a condition true, or an operand in one.
 func always(condition string) edit {
 	return edit{from: condition, change: func(text string) string { return "(true || (" + text + "))" }}
 }
@@ -30,7 +30,7 @@ func skip(statement string) edit {
 	return edit{from: statement, change: func(text string) string { return "if false { " + text + " }" }}
 }
 
-// become puts other code into the place of an expression or a statement.
+// become replaces an expression or a statement by other code.
 func become(from, to string) edit {
 	return edit{from: from, change: func(string) string { return to }}
 }
@@ -42,7 +42,7 @@ func in(head string, e edit) edit {
 	return e
 }
 
-// apply returns the path and the new text of the file that holds the declaration.
+// apply returns the path and the new text for the file that holds the declaration.
 func (e edit) apply(s *source, name string) (path, text string, err error) {
 	decl, ok := s.decls[name]
 	if !ok {
@@ -86,7 +86,7 @@ func (s *source) block(f *file, within ast.Node, head string) (ast.Node, error) 
 	return found[0], nil
 }
 
-// elsewhere says which other declarations of the package hold the piece.
+// elsewhere says which other declarations hold the piece.
 func (e edit) elsewhere(s *source) string {
 	want, names := form(e.from), []string(nil)
 	for name, decl := range s.decls {

@@ -3,9 +3,10 @@
 //
 //	go run ./internal/mutants [-all] [-run REGEXP] [-j N]
 //
-// By default it tries one mutant for each rule that SECURITY.md lists, and a few for
-// what the adapters do. It changes no file: each mutant is an overlay of the build. It
-// fails if a mutant survives, doesn't compile or no longer applies.
+// By default it tries what CI does: the rules that SECURITY.md lists. With -all it tries
+// lesser ones, too. It changes no file, since the build can overlay one with another. It
+// fails if a mutant survives, doesn't compile or no longer applies, and if a test fails
+// without any.
 package main
 
 import (
@@ -34,22 +35,19 @@ func main() {
 func tryAll(all bool, only string, workers int) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	pattern, err := regexp.Compile(only)
+	chosen, err := choose(all, only)
 	if err != nil {
 		return err
 	}
-	chosen := rules
-	if all || only != "" {
-		chosen = slices.Concat(rules, lesserRules)
+	if err := checkTests(ctx, chosen); err != nil {
+		return err
 	}
 	queue := make(chan *trial, len(chosen))
 	var trials []*trial
 	for _, m := range chosen {
-		if pattern.MatchString(m.name) {
-			t := &trial{mutant: m, done: make(chan struct{})}
-			trials = append(trials, t)
-			queue <- t
-		}
+		t := &trial{mutant: m, done: make(chan struct{})}
+		trials = append(trials, t)
+		queue <- t
 	}
 	close(queue)
 	for range workers {
@@ -60,6 +58,35 @@ func tryAll(all bool, only string, workers int) error {
 		}()
 	}
 	return report(trials)
+}
+
+func choose(all bool, only string) (chosen []mutant, err error) {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return nil, err
+	}
+	chosen = slices.Clone(rules)
+	if all || only != "" {
+		chosen = append(chosen, lesserRules...)
+	}
+	return slices.DeleteFunc(chosen, func(m mutant) bool { return !pattern.MatchString(m.name) }), nil
+}
+
+// checkTests returns an error if a test fails without any mutant: it would kill them all.
+func checkTests(ctx context.Context, chosen []mutant) error {
+	checked := make(map[string]bool)
+	for _, m := range chosen {
+		for _, pkg := range m.home.tests {
+			if checked[pkg] {
+				continue
+			}
+			checked[pkg] = true
+			if err := checkPackage(ctx, pkg); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // A trial is one mutant and what became of it.
@@ -78,7 +105,7 @@ func (t *trial) run(ctx context.Context) {
 	t.took = time.Since(start)
 }
 
-// report prints the outcomes in the order of the lists.
+// report prints the outcomes in the order in which they're listed.
 func report(trials []*trial) error {
 	failures := 0
 	for _, t := range trials {

@@ -20,12 +20,18 @@ type mutant struct {
 	edit edit
 }
 
-// A home is a package, and the packages whose tests should see what is missing there,
+// A home is a package, and the packages whose tests should notice what's missing there:
 // the quickest first.
 type home struct {
 	dir   string
 	tests []string
 }
+
+// Most mutants need no long test, and a few meet theirs only by chance.
+var (
+	short = []string{"-test.short", "-test.timeout=1m"}
+	long  = []string{"-test.count=2", "-test.timeout=5m"}
+)
 
 // try returns the first test that fails under the mutant.
 func (m mutant) try(ctx context.Context) (killer string, err error) {
@@ -38,14 +44,11 @@ func (m mutant) try(ctx context.Context) (killer string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// Most mutants need no long test, and a few meet theirs only by chance.
-	short := []string{"-test.short", "-test.timeout=1m"}
-	long := []string{"-test.count=2", "-test.timeout=5m"}
 	for _, effort := range [][]string{short, long} {
 		for n, pkg := range m.home.tests {
 			binary := filepath.Join(dir, fmt.Sprint(n, ".test"))
 			if _, err := os.Stat(binary); err != nil {
-				if err := compile(ctx, overlay, pkg, binary); err != nil {
+				if err := compile(ctx, pkg, binary, "-overlay", overlay); err != nil {
 					return "", err
 				}
 			}
@@ -56,6 +59,24 @@ func (m mutant) try(ctx context.Context) (killer string, err error) {
 		}
 	}
 	return "", errors.New("it survived")
+}
+
+// checkPackage returns an error if a test fails without any mutant.
+func checkPackage(ctx context.Context, pkg string) error {
+	dir, err := os.MkdirTemp("", "mutant")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "all.test")
+	if err := compile(ctx, pkg, binary); err != nil {
+		return err
+	}
+	killer, err := run(ctx, pkg, binary, short)
+	if err == nil && killer != "" {
+		err = fmt.Errorf("%s fails without any mutant: %s", pkg, killer)
+	}
+	return err
 }
 
 // overlay writes the edited file, and a description of where it belongs.
@@ -83,9 +104,9 @@ func (m mutant) overlay(dir string) (string, error) {
 	return overlay, os.WriteFile(overlay, description, 0o600)
 }
 
-func compile(ctx context.Context, overlay, pkg, binary string) error {
-	output, err := exec.CommandContext(ctx,
-		"go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", binary, "./"+pkg).CombinedOutput()
+func compile(ctx context.Context, pkg, binary string, flags ...string) error {
+	args := append([]string{"test", "-c", "-vet=off", "-o", binary}, flags...)
+	output, err := exec.CommandContext(ctx, "go", append(args, "./"+pkg)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("it does not compile:\n%s", output)
 	}

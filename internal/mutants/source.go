@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// A source is the Go code of one package, without its tests.
+// A source is one package's Go code, without its tests.
 type source struct {
 	dir   string
 	fset  *token.FileSet
@@ -26,8 +26,7 @@ type file struct {
 	tree *ast.File
 }
 
-// A declaration is a function, a method (Type.name), or the spec of a type, a constant
-// or a variable.
+// A declaration is a function, a method (Type.name), a type, a constant or a variable.
 type declaration struct {
 	name string
 	file *file
@@ -87,7 +86,7 @@ func declared(tree *ast.File) map[string]ast.Node {
 	return decls
 }
 
-// receiver returns the name of a method's type, without * and type parameters.
+// receiver returns a type's name, without * and type parameters.
 func receiver(t ast.Expr) string {
 	switch t := t.(type) {
 	case *ast.StarExpr:
@@ -103,7 +102,7 @@ func receiver(t ast.Expr) string {
 	}
 }
 
-// A span is a piece of a file. Its form is its tokens, without comments and layout.
+// A span is a piece in a file. Its form is its tokens, without comments and layout.
 type span struct {
 	start, end int
 	code, form string
@@ -183,8 +182,8 @@ func (s *source) blocks(f *file, within ast.Node) []block {
 	return blocks
 }
 
-// form returns the tokens of a piece of code, with one space between them. Where gofmt
-// breaks lines, which comments stand there and which commas end a list is left out.
+// form returns the tokens in code, with one space between them. It leaves out comments,
+// line breaks, and a comma that ends a list.
 func form(text string) string {
 	var s scanner.Scanner
 	fset := token.NewFileSet()

@@ -25,21 +25,17 @@ var tokenRules = []mutant{
 	{"crit is understood", tokens, "token.parseHeader", become(`"crit"`, `"-crit"`)},
 	{"a forbidden parameter is ignored", tokens, "token.parseHeader", never(`t.forbidden != ""`)},
 	{"a hint is ignored unasked", tokens, "Verifier.checkHeader", never(`!slices.Contains(v.config.IgnoreHeaders, name)`)},
-	{"a key in the token is ignored", tokens, "token.parseHeader", become(`"jwk"`, `"-jwk"`)},
 	{"every algorithm is allowed", tokens, "Verifier.checkHeader", never(`!v.allows(t)`)},
 	{"the kid may be empty", tokens, "Verifier.checkHeader", never(`t.hasKid && t.kid == ""`)},
-	{"tokens of other types are accepted", tokens, "Verifier.checkHeader", never(`!t.isAccessToken()`)},
+	{"tokens with other types are accepted", tokens, "Verifier.checkHeader", never(`!t.isAccessToken()`)},
 	{"RFC 9068 does not ask for its type", tokens, "Verifier.checkHeader", never(`v.config.RFC9068 && !t.hasType("at+jwt")`)},
 
 	// The key.
 	{"a key's own algorithm is ignored", keyed, "Key.Fits", always(`k.alg == "" || k.alg == Canonical(alg)`)},
 	{"a key's use is ignored", keyed, "ReadJWK", never(`use != "sig"`)},
-	{"a key's operations are ignored", keyed, "ReadJWK",
-		never(`!ok || len(operations) > 0 && !slices.Contains(operations, "verify")`)},
 	{"published private keys are used", keyed, "ReadJWK", never(`k.isPrivate`)},
-	{"the public twin of a published private key is used", keyed, "MarkPublished", never(`published[keys[i].public]`)},
+	{"a published private key's public twin is used", keyed, "MarkPublished", never(`published[keys[i].public]`)},
 	{"small RSA keys are used", keyed, "checkStrength", never(`bits < minRSABits`)},
-	{"RSA keys with a bad exponent are used", keyed, "checkStrength", never(`key.E < 3`)},
 
 	// The signature.
 	{"no signature is checked", tokens, "Verifier.findKey",
@@ -53,17 +49,13 @@ var tokenRules = []mutant{
 	// The claims.
 	{"any issuer will do", tokens, "Verifier.checkClaims", never(`c.issuer != v.config.Issuer`)},
 	{"any audience will do", tokens, "Verifier.checkClaims", never(`!v.isAudience(claims)`)},
-	{"a client admits a token with an audience", tokens, "Verifier.isAudience",
-		become(`claims.get().audience == nil`, `(claims.get().audience == nil || len(v.config.ClientIDs) > 0)`)},
 	{"exp may be missing", tokens, "Verifier.checkPresent", never(`c.expiry.IsZero()`)},
-	{"a token lives through the second of its exp", tokens, "Verifier.checkTimes",
+	{"a token lives through its last second", tokens, "Verifier.checkTimes",
 		become(`!now.Before(claims.ValidUntil())`, `now.After(claims.ValidUntil())`)},
 	{"nbf is ignored", tokens, "Verifier.checkTimes", never(`now.Before(claims.get().notBefore.Add(-leeway))`)},
 	{"bound tokens are bearer tokens", tokens, "Verifier.checkClaims", never(`c.senderConstrained`)},
 	{"ID tokens are access tokens", tokens, "Verifier.checkClaims", never(`c.isIDToken && !v.config.AcceptIDTokens`)},
 	{"claims may have any type", tokens, "claimRules.read", never(`misshapen != ""`)},
-	{"RFC 9068 does not ask for its claims", tokens, "Verifier.checkPresent", become(`v.config.RFC9068`, `false`)},
-	{"any object's names are granted", tokens, "roles", always(`organizations > 0`)},
 
 	// What it must grant.
 	{"the baseline is not asked for", tokens, "Verifier.checkGrants", never(`err != nil`)},
@@ -73,19 +65,11 @@ var tokenRules = []mutant{
 		become(`!claims.HasScope(scope)`, `!claims.HasScope(scope) && scope == r.Scopes[0]`)},
 	{"no alternative of several scopes is needed", tokens, "Requirement.check",
 		never(`!slices.ContainsFunc(r.AnyScopes, claims.HasScope)`)},
-	{"one permission of several is enough", tokens, "Requirement.check",
-		become(`!claims.HasPermission(permission)`, `!claims.HasPermission(permission) && permission == r.Permissions[0]`)},
 	{"the user may authenticate in any way", tokens, "Requirement.check", never(`len(r.ACRValues) > 0`)},
 	{"the user may have authenticated at any time", tokens, "Requirement.check", never(`!c.authenticatedWithin(r.MaxAge)`)},
-	{"zero claims grant what nothing asks for", tokens, "Requirement.Check",
-		in(`if claims.IsZero()`, become(`return refuse(CodeMissingToken, "the call carries no access token")`, `return nil`))},
 	{"claims can be replaced in place", tokens, "Claims.get", never(`c.data.self != c`)},
 
 	// Tokens that were verified before.
-	{"a token is remembered before its claims are checked", tokens, "Verifier.verify",
-		become(`claims, refusal := v.readClaims(&t)`, `claims, refusal := v.claims.read(t.payload)
-			if claims != nil { v.cache.add(&remembered{token: token, name: t.keyName(), key: key, claims: claims, data: claims.data}) }
-			if refusal == nil { refusal = v.checkClaims(claims, time.Now()) }`)},
 	{"remembered tokens outlive their exp", tokens, "Verifier.recall", never(`v.checkTimes(r.claims, time.Now()) != nil`)},
 	{"remembered tokens outlive their key", tokens, "Verifier.recall", never(`!v.keys.holds(r.name, r.key)`)},
 	{"a remembered token is not compared", tokens, "tokenShard.get", always(`r.token == token`)},
@@ -94,9 +78,7 @@ var tokenRules = []mutant{
 		become(`return v.checkGrants(claims)`, `if ok { return claims, nil }; return v.checkGrants(claims)`)},
 
 	// The answer.
-	{"realms are not escaped", tokens, "Challenge.String", never(`r == '"' || r == '\\'`)},
 	{"control characters reach the challenge", tokens, "Challenge.String", never(`r < 0x20 || r > 0x7E`)},
-	{"quotes reach a description", tokens, "unquoted", never(`r == '"'`)},
 	{"a caller without a token is told an error", tokens, "AuthError.Challenge", become(`CodeMissingToken`, `Code("")`)},
 }
 
@@ -131,7 +113,7 @@ var tokenDetails = []mutant{
 	{"iss may be missing", tokens, "Verifier.checkPresent", never(`c.issuer == ""`)},
 	{"aud may be missing", tokens, "Verifier.checkPresent", never(`c.audience == nil && len(v.config.ClientIDs) == 0`)},
 	{"any client will do", tokens, "Verifier.isAudience", become(`slices.Contains(v.config.ClientIDs, claims.ClientID())`, `true`)},
-	{"the fraction of exp counts", tokens, "claims.set", skip(`c.expiry = c.expiry.Truncate(time.Second)`)},
+	{"fractions in exp count", tokens, "claims.set", skip(`c.expiry = c.expiry.Truncate(time.Second)`)},
 	{"leeway does not count for exp", tokens, "Claims.ValidUntil", become(`c.get().expiry.Add(c.get().rules.leeway)`, `c.get().expiry`)},
 	{"leeway counts twice for exp", tokens, "Claims.ValidUntil", become(`c.get().rules.leeway`, `2*c.get().rules.leeway`)},
 	{"leeway does not count for nbf", tokens, "Verifier.checkTimes",
@@ -163,7 +145,25 @@ var tokenDetails = []mutant{
 	// Tokens that were verified before.
 	{"remembered tokens are not bounded in number", tokens, "tokenShard.start",
 		in(`func(_ string, r *remembered)`, skip(`s.bytes -= r.size()`))},
-	{"the lists of remembered tokens are not counted", tokens, "remembered.size", become(`words*wordBytes`, `0*words*wordBytes`)},
+	{"the lists in remembered tokens are not counted", tokens, "remembered.size", become(`words*wordBytes`, `0*words*wordBytes`)},
 	{"remembered tokens are not copied", tokens, "tokenCache.add", become(`strings.Clone(r.token)`, `strings.TrimSpace(r.token)`)},
 	{"a buffer keeps what it held", tokens, "buffer.release", skip(`clear((*b)[:cap(*b)])`)},
+	{"a key in the token is ignored", tokens, "token.parseHeader", become(`"jwk"`, `"-jwk"`)},
+	{"RFC 9068 does not ask for its claims", tokens, "Verifier.checkPresent", become(`v.config.RFC9068`, `false`)},
+	{"any object's names are granted", tokens, "roles", always(`organizations > 0`)},
+	{"a client admits a token with an audience", tokens, "Verifier.isAudience",
+		become(`claims.get().audience == nil`, `(claims.get().audience == nil || len(v.config.ClientIDs) > 0)`)},
+	{"zero claims grant what nothing asks for", tokens, "Requirement.Check",
+		in(`if claims.IsZero()`, become(`return refuse(CodeMissingToken, "the call carries no access token")`, `return nil`))},
+	{"quotes reach a description", tokens, "unquoted", never(`r == '"'`)},
+	{"realms are not escaped", tokens, "Challenge.String", never(`r == '"' || r == '\\'`)},
+	{"one permission of several is enough", tokens, "Requirement.check",
+		become(`!claims.HasPermission(permission)`, `!claims.HasPermission(permission) && permission == r.Permissions[0]`)},
+	{"RSA keys with a bad exponent are used", keyed, "checkStrength", never(`key.E < 3`)},
+	{"a key's operations are ignored", keyed, "ReadJWK",
+		never(`!ok || len(operations) > 0 && !slices.Contains(operations, "verify")`)},
+	{"a token is remembered before its claims are checked", tokens, "Verifier.verify",
+		become(`claims, refusal := v.readClaims(&t)`, `claims, refusal := v.claims.read(t.payload)
+			if claims != nil { v.cache.add(&remembered{token: token, name: t.keyName(), key: key, claims: claims, data: claims.data}) }
+			if refusal == nil { refusal = v.checkClaims(claims, time.Now()) }`)},
 }
