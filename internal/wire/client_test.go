@@ -32,7 +32,7 @@ type client interface {
 
 // patience bounds each exchange, so that a hang fails the test. No call needs more than
 // a hundredth of it, even on a busy machine.
-const patience = 2 * time.Minute
+const patience = time.Minute
 
 // perform makes a call.
 func perform(t *testing.T, c client, call call) answer {
