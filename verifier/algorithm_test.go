@@ -97,7 +97,7 @@ func TestVerifyRefusesTheSignatureOfAnotherKey(t *testing.T) {
 	}
 }
 
-// Each key says which algorithm it is for.
+// Each key says which algorithm it's for. EdDSA and Ed25519 are one.
 func TestAKeyServesOnlyItsOwnAlgorithm(t *testing.T) {
 	issuer := everyAlgorithm()
 	v := newVerifier(t, offline(issuer))
@@ -106,9 +106,13 @@ func TestAKeyServesOnlyItsOwnAlgorithm(t *testing.T) {
 			if named == signing {
 				continue
 			}
+			want := verifier.CodeKeyNotFound
+			if strings.HasPrefix(signing, "Ed") && strings.HasPrefix(named, "Ed") {
+				want = ""
+			}
 			token := issuer.Token(nil, verifiertest.WithAlgorithm(signing), verifiertest.WithHeader("alg", named))
-			if got := verdict(t, v, token); got != verifier.CodeKeyNotFound {
-				t.Errorf("%s under the name of %s: code = %q, want %q", signing, named, got, verifier.CodeKeyNotFound)
+			if got := verdict(t, v, token); got != want {
+				t.Errorf("%s under the name %s: code = %q, want %q", signing, named, got, want)
 			}
 		}
 	}
@@ -152,14 +156,45 @@ func TestAKeyWithoutAlgServesTheAlgorithmsOfItsKind(t *testing.T) {
 	}
 }
 
-func TestEd25519IsAllowedUnderTheNameOfTheListOnly(t *testing.T) {
+// RFC 9864, section 2.2: EdDSA with an Ed25519 key is Ed25519. Either name is enough in a
+// Config, in a header and in a JWK.
+func TestEd25519GoesByBothOfItsNames(t *testing.T) {
+	issuer := everyAlgorithm()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, listed := range []string{"EdDSA", "Ed25519"} {
+		for _, header := range []string{"EdDSA", "Ed25519"} {
+			for _, published := range []any{"EdDSA", "Ed25519", nil} {
+				config := offline(issuer)
+				config.Algorithms = []string{listed}
+				config.JWKS = keySet(t, jwk(t, key.Public(), "key", map[string]any{"alg": published}))
+				token := tokenBy(key, header, "key")
+				if got := verdict(t, newVerifier(t, config), token); got != "" {
+					t.Errorf("Config %s, header %s, JWK %v: code = %q, want acceptance", listed, header, published, got)
+				}
+			}
+		}
+	}
+}
+
+// EdDSA is also the name of other curves' algorithms, which the name Ed25519 doesn't admit.
+func TestTheOtherNameOfEd25519AdmitsNoOtherCurve(t *testing.T) {
 	issuer := everyAlgorithm()
 	for _, names := range [][2]string{{"EdDSA", "Ed25519"}, {"Ed25519", "EdDSA"}} {
 		config := offline(issuer)
 		config.Algorithms = names[:1]
 		v := newVerifier(t, config)
-		accept(t, v, issuer.Token(nil, verifiertest.WithAlgorithm(names[0])))
-		refuse(t, v, issuer.Token(nil, verifiertest.WithAlgorithm(names[1])), verifier.CodeDisallowedAlg)
+		for size, want := range map[int]verifier.Code{
+			64: verifier.CodeInvalidToken, 114: verifier.CodeDisallowedAlg, 63: verifier.CodeDisallowedAlg,
+		} {
+			token := issuer.Token(nil, verifiertest.WithAlgorithm(names[1]),
+				verifiertest.WithSignature(func([]byte) []byte { return make([]byte, size) }))
+			if got := verdict(t, v, token); got != want {
+				t.Errorf("%s where %s is listed, %d bytes: code = %q, want %q", names[1], names[0], size, got, want)
+			}
+		}
 	}
 }
 

@@ -32,15 +32,22 @@ func TestStatusCodeIs403OnlyForWhatAnotherTokenWouldNotChange(t *testing.T) {
 	}
 }
 
-func TestAuthErrorShowsNoCause(t *testing.T) {
+func TestAuthErrorShowsItsCauseToTheLogAndNotToTheCaller(t *testing.T) {
 	cause := errors.New("secret")
 	refusal := &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: "the token has expired", Err: cause}
-	if got, want := refusal.Error(), "token_expired: the token has expired"; got != want {
+	if got, want := refusal.Error(), "token_expired: the token has expired: secret"; got != want {
 		t.Errorf("Error() = %q, want %q", got, want)
 	}
-	if got := refusal.Challenge("").String(); strings.Contains(got, cause.Error()) {
-		t.Errorf("the challenge %s shows the cause", got)
+	for _, told := range []string{refusal.Message, refusal.Challenge("").String()} {
+		if strings.Contains(told, cause.Error()) {
+			t.Errorf("the caller is told the cause: %s", told)
+		}
 	}
+	refusal.Err = nil
+	if got, want := refusal.Error(), "token_expired: the token has expired"; got != want {
+		t.Errorf("without a cause: Error() = %q, want %q", got, want)
+	}
+	refusal.Err = cause
 	if !errors.Is(refusal, cause) {
 		t.Error("the cause cannot be found")
 	}

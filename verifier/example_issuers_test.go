@@ -61,7 +61,7 @@ func ExampleNewDynamic() {
 	fmt.Println(err)
 	// Output:
 	// https://issuer.test <nil>
-	// invalid_issuer: the token is from another issuer
+	// invalid_issuer: the token is from another issuer: the Resolver doesn't know its iss
 }
 
 // A page for operators, or a log line now and then.

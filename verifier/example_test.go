@@ -45,7 +45,7 @@ func ExampleVerifier_Verify() {
 	fmt.Println(err)
 	// Output:
 	// alice [orders:read] false
-	// invalid_audience: the token is for another audience
+	// invalid_audience: the token is for another audience: aud is ["https://elsewhere.example"], and Config.Audiences is ["https://api.test"]
 }
 
 // A server may wait until it can judge tokens, or tell its readiness probe.
@@ -163,6 +163,6 @@ func ExampleRequirement() {
 		fmt.Println(refusal.StatusCode(), refusal.Scopes)
 	}
 	// Output:
-	// insufficient_scope: the token lacks a required scope
+	// insufficient_scope: the token lacks a required scope: it lacks the scope "orders:write": Config.ScopeClaim is "scope", and that claim grants others
 	// 403 [orders:read orders:write]
 }

@@ -153,7 +153,7 @@ var issuerShapes = []issuerShape{
 		scopes:      []string{"openid", "orders:read"},
 		permissions: []string{"Everyone", "Admins"},
 		idToken: map[string]any{
-			"ver": 1, "jti": "ID.1", "aud": "0oa1", "sub": "00u1", "amr": []string{"pwd"}, "auth_time": 1700000000, "at_hash": "h",
+			"ver": 1, "jti": "ID.1", "aud": "0oa1", "sub": "00u1", "amr": []string{"pwd"}, "auth_time": 1700000000, "at_hash": "77QmUPtjPfzWtF2AnpK9RQ",
 		},
 		refused: verifier.CodeInvalidAudience,
 	},
@@ -195,11 +195,12 @@ var issuerShapes = []issuerShape{
 		},
 		permissions: []string{"admin", "viewer"},
 		clientID:    "344373908297744390",
-		// Its audience is that of the access token.
+		// It has the audience of the access token, and is told by its at_hash.
 		idToken: map[string]any{
 			"aud": []string{"344373908297744390", "344374183645413380"}, "azp": "344373908297744390", "sub": "345377791925026818",
-			"amr": []string{"pwd"}, "auth_time": 1700000000, "at_hash": "h",
+			"amr": []string{"pwd"}, "auth_time": 1700000000, "at_hash": "77QmUPtjPfzWtF2AnpK9RQ",
 		},
+		refused: verifier.CodeInvalidToken,
 	},
 	{
 		// Its access tokens are opaque: these are the ID tokens that its service
@@ -215,7 +216,7 @@ var issuerShapes = []issuerShape{
 		},
 		clientID: "115",
 		idToken: map[string]any{
-			"aud": "407408718192.apps.googleusercontent.com", "azp": "407408718192.apps.googleusercontent.com", "sub": "110", "at_hash": "h",
+			"aud": "407408718192.apps.googleusercontent.com", "azp": "407408718192.apps.googleusercontent.com", "sub": "110", "at_hash": "77QmUPtjPfzWtF2AnpK9RQ",
 		},
 		refused: verifier.CodeInvalidAudience,
 	},
@@ -279,7 +280,7 @@ func TestAccessTokensOfKnownIssuersAreRead(t *testing.T) {
 	}
 }
 
-func TestIDTokensOfKnownIssuersAreToldByTheirAudience(t *testing.T) {
+func TestIDTokensOfKnownIssuersAreToldApart(t *testing.T) {
 	for _, shape := range issuerShapes {
 		if shape.idToken == nil {
 			continue

@@ -56,11 +56,11 @@ func TestIssuersJudgeATokenByTheIssuerItNames(t *testing.T) {
 				t.Errorf("Verify: %v, %v; want claims of %s", claims, err, p.URL())
 			}
 		}
-		// Signed by the one under the kid that the other has, too.
+		// Signed by the one under the kid that the other has, too: each looks once for a new key.
 		wantCode(t, v, a.Token(map[string]any{"iss": b.URL()}), verifier.CodeInvalidToken)
 		wantCode(t, v, b.Token(map[string]any{"iss": a.URL()}), verifier.CodeInvalidToken)
-		wantFetches(t, a, 1)
-		wantFetches(t, b, 1)
+		wantFetches(t, a, 2)
+		wantFetches(t, b, 2)
 
 		b.Rotate()
 		time.Sleep(time.Millisecond)
