@@ -146,13 +146,14 @@ func (v *Verifier) allows(t *token) bool {
 }
 
 // findKey returns the key that the token is signed with. A key that isn't at hand is looked
-// for, and so is one that replaced the key at hand under the same name.
+// for, and so is one that replaced the key at hand under the same name. Keys are fetched for
+// any token when there are none: only with them is a token judged, and its refusal explained.
 func (v *Verifier) findKey(ctx context.Context, t *token) (*jws.Key, error) {
 	name := t.keyName()
 	set := v.keys.current()
 	if set == nil || !set.Has(name) && !v.keys.isFixed() {
 		issuedAt, refusal := v.worthFetching(t)
-		if refusal != nil {
+		if refusal != nil && set != nil {
 			return nil, refusal
 		}
 		var err error
