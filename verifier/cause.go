@@ -67,11 +67,42 @@ func notAccessToken(cause string) *AuthError {
 // noKey refuses a token for which the issuer has no key.
 func noKey(cause error) *AuthError {
 	refusal := refuse(CodeKeyNotFound, "the issuer has no key for this token")
-	if errors.Is(cause, jwks.ErrUnnamed) {
-		refusal = refuse(CodeMissingKid, "the token header has no valid kid")
-	}
 	refusal.Err = cause
+	switch {
+	case errors.Is(cause, jwks.ErrNotListed):
+		refusal.because("%w: check Config.Issuer, and Config.JWKSURL or Config.JWKS if it's set", cause)
+	case errors.Is(cause, jwks.ErrUnnamed):
+		refusal = refuse(CodeMissingKid, "the token header has no valid kid")
+		refusal.Err = cause
+	}
 	return refusal
+}
+
+// describeUnchecked says why a token was refused that no key could make good.
+func describeUnchecked(code Code) string {
+	const unchecked = "it says so itself, and its signature was not checked, since its key is not at hand"
+	switch code {
+	case CodeInvalidIssuer:
+		return unchecked + "; Config.Issuer must be its iss, to the last slash"
+	case CodeInvalidAudience:
+		return unchecked + "; Config.Audiences must name one of its aud"
+	case CodeTokenExpired, CodeTokenNotYetValid:
+		return unchecked + "; Config.Leeway forgives clocks that differ"
+	default:
+		return unchecked
+	}
+}
+
+// describeShape says what a claim should have been that decides about a token.
+func describeShape(claim string) string {
+	switch claim {
+	case "exp", "nbf":
+		return claim + " is not a number of seconds since 1970"
+	case "aud":
+		return "aud is neither a string nor an array of strings"
+	default:
+		return claim + " is not a string"
+	}
 }
 
 // joseNames are the algorithms that a cause may name, as a token names them.
@@ -134,9 +165,9 @@ func describeGrants(what, field, claim, needed string, isPresent, hasSCP bool) s
 		return fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and that claim grants others", what, needed, field, claim)
 	case hasSCP && claim == "scope":
 		return fmt.Sprintf("it lacks the %s %q: there is no claim %q, but there is scp: set Config.%s", what, needed, claim, field)
-	case strings.Contains(claim, "/") && !strings.HasPrefix(claim, "/") && !strings.Contains(claim, "://"):
+	case strings.ContainsAny(claim, "/.") && !strings.HasPrefix(claim, "/") && !strings.Contains(claim, "://"):
 		return fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and there is no claim with that name; "+
-			"a JSON Pointer starts with a slash", what, needed, field, claim)
+			"a JSON Pointer, which leads into a claim, starts with a slash and has one between names", what, needed, field, claim)
 	default:
 		return fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and there is no such claim", what, needed, field, claim)
 	}

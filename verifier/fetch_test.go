@@ -172,7 +172,7 @@ func TestHostileAnswersAreTheIssuersFault(t *testing.T) {
 		{"no length", wire("HTTP/1.1 200 OK\r\nContent-Length: " + marker + "\r\n\r\n"), failed},
 		{"an unknown encoding", wire("HTTP/1.1 200 OK\r\nTransfer-Encoding: " + marker + "\r\n\r\n"), failed},
 		{"a redirect to no URL", wire("HTTP/1.1 302 Found\r\nLocation: http://[" + marker + "\r\n\r\n"), failed},
-		{"a redirect to another host", wire("HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/\r\n\r\n"), failed},
+		{"a redirect to another host", wire("HTTP/1.1 302 Found\r\nLocation: http://other.example/" + marker + "?" + marker + "\r\n\r\n"), failed},
 		{"a connection reset amid the body", func(w http.ResponseWriter, _ *http.Request, good string) {
 			conn := hijack(w)
 			_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(good), good[:len(good)/2])

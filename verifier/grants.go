@@ -35,11 +35,11 @@ func (r Requirement) check(claims *Claims) *AuthError {
 	}
 	if len(r.ACRValues) > 0 && (c.acr == "" || !slices.Contains(r.ACRValues, c.acr)) {
 		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate in another way").because(
-			"acr is absent or none of %s", describeList(r.ACRValues))
+			"acr is absent, or none of Requirement.ACRValues, %s", describeList(r.ACRValues))
 	}
 	if r.MaxAge != 0 && !c.authenticatedWithin(r.MaxAge) {
 		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate again").because(
-			"auth_time is absent, or longer ago than %v", r.MaxAge)
+			"auth_time is absent, or longer ago than Requirement.MaxAge, %v", r.MaxAge)
 	}
 	for _, scope := range r.Scopes {
 		if !claims.HasScope(scope) {

@@ -127,7 +127,7 @@ func (v *Verifier) checkHeader(t *token) *AuthError {
 	case v.config.RFC9068 && !t.hasType("at+jwt"):
 		return notAccessToken("its typ is not at+jwt, as Config.RFC9068 requires")
 	case !t.isAccessToken():
-		return notAccessToken("its typ is neither JWT nor at+jwt")
+		return notAccessToken("its typ is neither JWT nor at+jwt: send the access token")
 	case t.hasKid && t.kid == "":
 		return refuse(CodeMissingKid, "the token header has no valid kid").because("its kid is empty or not a string")
 	case len(t.kid) > maxKeyNameBytes, len(t.x5t) > maxKeyNameBytes:
@@ -175,7 +175,7 @@ func (v *Verifier) findKey(ctx context.Context, t *token) (*jws.Key, error) {
 		}
 	}
 	return nil, refuse(CodeInvalidToken, "the signature is not valid").because(
-		"the key that the token names did not make its signature")
+		"the issuer's key did not make its signature: another key did, or the token was changed on the way")
 }
 
 // worthFetching refuses a token that no key could make good, so that nothing is fetched for
@@ -183,7 +183,7 @@ func (v *Verifier) findKey(ctx context.Context, t *token) (*jws.Key, error) {
 func (v *Verifier) worthFetching(t *token) (issuedAt time.Time, refusal *AuthError) {
 	claims, refusal := v.readClaims(t)
 	if refusal != nil {
-		return time.Time{}, refusal.because("it says so itself; its key is not at hand, and its signature was not checked")
+		return time.Time{}, refusal.because("%s", describeUnchecked(refusal.Code))
 	}
 	return claims.IssuedAt(), nil
 }

@@ -54,6 +54,11 @@ func (f *Failure) after(earlier *Failure) *Failure {
 	}
 }
 
+// instead returns f with what could be done about it.
+func (f *Failure) instead(remedy string) *Failure {
+	return &Failure{Answered: f.Answered, Err: fmt.Errorf("%w; %s", f.Err, remedy), retryAfter: f.retryAfter}
+}
+
 type statusError int
 
 func (e statusError) Error() string { return "status " + strconv.Itoa(int(e)) }

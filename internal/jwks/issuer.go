@@ -155,7 +155,7 @@ func (i *Issuer) discover(ctx context.Context) (string, *Failure) {
 	if failure.hasStatus(http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone) {
 		first := failure
 		if document, _, failure = i.client.get(ctx, request{url: oauth, accept: "application/json"}); failure != nil {
-			failure = failure.after(first)
+			failure = failure.after(first).instead("Config.JWKSURL can say where the keys are")
 		}
 	}
 	if failure != nil {

@@ -48,7 +48,8 @@ func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL stri
 	// An issuer elsewhere must not choose what the ports of this host are asked.
 	isPlain := !strings.HasPrefix(strings.ToLower(jwksURL), "https:")
 	if isPlain && !allowHTTP && !strings.HasPrefix(issuer, "http:") {
-		return "", errors.New("jwks_uri must be an https URL, unless the issuer is on this host, too")
+		return "", errors.New("jwks_uri must be an https URL, unless the issuer is on this host, too; " +
+			"else set Config.JWKSURL")
 	}
 	return jwksURL, nil
 }
