@@ -21,20 +21,23 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// A mistake of the first day: a Config that doesn't fit its issuer, or an issuer or a client
-// that isn't set up for this service.
-type mistake struct {
-	name   string
-	url    string                                       // of the issuer, if it's not the default
-	config func(*verifier.Config)                       // what's wrong in the Config
-	claims map[string]any                               // what's wrong in the token
-	header []verifiertest.TokenOption                   //
-	token  func(*verifiertest.Issuer) string            // if claims and header aren't enough
-	code   verifier.Code                                //
-	told   string                                       // to the caller
-	cause  string                                       // shown to the operator
-	change string                                       // the part of cause that says what to change
-	keys   func(*testing.T, *verifiertest.Issuer) []any // the issuer's, if not its own
+// A scene is a token and the verifier that it meets first, with what comes of it. Whatever isn't
+// set is as it should be.
+type scene struct {
+	name string
+
+	url     string                                       // of the issuer
+	keys    func(*testing.T, *verifiertest.Issuer) []any // that it publishes
+	respond func(*http.Request) *http.Response           // in its place; nil: it answers itself
+	config  func(*verifier.Config)                       // changes the right Config
+	claims  map[string]any                               // change a good token, as header does
+	header  []verifiertest.TokenOption
+	token   func(*verifiertest.Issuer) string // in place of the two
+
+	code   verifier.Code
+	told   string // to the caller
+	cause  string // for the operator
+	change string // the part of cause that says what to change
 }
 
 const (
@@ -42,7 +45,9 @@ const (
 	toldNoKey      = "the issuer has no key for this token"
 )
 
-var mistakes = []mistake{
+// mistakes are made on the first day: a Config that doesn't fit its issuer, or an issuer or a
+// client that isn't set up for this service.
+var mistakes = []scene{
 	{
 		name:   "Config.Issuer has a slash too many, by its key set",
 		config: func(c *verifier.Config) { c.Issuer, c.JWKSURL = c.Issuer+"/", c.Issuer+"/jwks" },
@@ -264,56 +269,56 @@ var mistakes = []mistake{
 		cause:  "the issuer doesn't list the key: check Config.Issuer, and Config.JWKSURL or Config.JWKS if it's set",
 		change: "Config.JWKSURL",
 	}, {
-		name: "the key is for encryption", keys: own(map[string]any{"use": "enc"}),
+		name: "the key is for encryption", keys: beside(own(map[string]any{"use": "enc"})),
 		code: verifier.CodeKeyNotFound, told: toldNoKey,
 		cause:  "the issuer lists the key, but it's unusable: it's not for signatures (use)",
 		change: "it's not for signatures (use)",
 	}, {
-		name: "the key is for signing alone", keys: own(map[string]any{"key_ops": []string{"sign"}}),
+		name: "the key is for signing alone", keys: beside(own(map[string]any{"key_ops": []string{"sign"}})),
 		code: verifier.CodeKeyNotFound, told: toldNoKey,
 		cause:  "the issuer lists the key, but it's unusable: it's not for verifying (key_ops)",
 		change: "it's not for verifying (key_ops)",
 	}, {
-		name: "the key is for another algorithm", keys: own(map[string]any{"kty": "EC", "alg": "ES384", "crv": "P-384"}),
+		name: "the key is for another algorithm", keys: beside(own(map[string]any{"kty": "EC", "alg": "ES384", "crv": "P-384"})),
 		code: verifier.CodeKeyNotFound, told: toldNoKey,
 		cause: "the issuer lists the key, but it's unusable: it can't be decoded", change: "it can't be decoded",
 	}, {
 		name: "the key is of another curve",
-		keys: func(t *testing.T, _ *verifiertest.Issuer) []any {
+		keys: beside(func(t *testing.T, _ *verifiertest.Issuer) []any {
 			return []any{jwk(t, ecKey(t, elliptic.P384()).Public(), "ES256-1", nil)}
-		},
+		}),
 		code: verifier.CodeKeyNotFound, told: toldNoKey,
 		cause: "the issuer lists the key, but it's unusable: it's for another algorithm", change: "it's for another algorithm",
 	}, {
-		name: "the key is a point off its curve", keys: own(map[string]any{"x": zeros(32)}),
+		name: "the key is a point off its curve", keys: beside(own(map[string]any{"x": zeros(32)})),
 		code: verifier.CodeKeyNotFound, told: toldNoKey,
 		cause: "the issuer lists the key, but it's unusable: it can't be decoded", change: "it can't be decoded",
 	}, {
 		name: "the key is too short",
-		keys: func(*testing.T, *verifiertest.Issuer) []any {
+		keys: beside(func(*testing.T, *verifiertest.Issuer) []any {
 			return []any{rsaJWK(new(big.Int).SetBit(big.NewInt(1), 1023, 1), big.NewInt(65537), "ES256-1")}
-		},
+		}),
 		code: verifier.CodeKeyNotFound, told: toldNoKey,
 		cause: "the issuer lists the key, but it's unusable: it's shorter than 2048 bits", change: "it's shorter than 2048 bits",
 	}, {
-		name: "the private key is published", keys: own(map[string]any{"d": zeros(32)}),
+		name: "the private key is published", keys: beside(own(map[string]any{"d": zeros(32)})),
 		code: verifier.CodeKeyNotFound, told: toldNoKey,
 		cause:  "the issuer lists the key, but it's unusable: its private key is published too",
 		change: "its private key is published too",
 	}, {
 		name: "two keys have one kid",
-		keys: func(t *testing.T, i *verifiertest.Issuer) []any {
+		keys: beside(func(t *testing.T, i *verifiertest.Issuer) []any {
 			return append(own(nil)(t, i), jwk(t, ecKey(t, elliptic.P256()).Public(), "ES256-1", nil))
-		},
+		}),
 		code: verifier.CodeKeyNotFound, told: toldNoKey,
 		cause:  "several of the issuer's keys have that name and fit: have the issuer give each a kid of its own",
 		change: "have the issuer give each a kid of its own",
 	}, {
 		name:   "the token names none of two keys",
 		header: []verifiertest.TokenOption{verifiertest.WithHeader("kid", nil)},
-		keys: func(t *testing.T, i *verifiertest.Issuer) []any {
+		keys: beside(func(t *testing.T, i *verifiertest.Issuer) []any {
 			return append(own(nil)(t, i), jwk(t, ecKey(t, elliptic.P256()).Public(), "b", nil))
-		},
+		}),
 		code: verifier.CodeMissingKid, told: "the token header has no valid kid",
 		cause:  "the token names no key, and several of the issuer's fit: have the issuer write kid into its tokens",
 		change: "have the issuer write kid",
@@ -415,37 +420,49 @@ func own(members map[string]any) func(*testing.T, *verifiertest.Issuer) []any {
 	}
 }
 
-// The issuer is asked over its network, and the mistake meets a verifier that has no keys yet:
-// on the first day no good token has come before.
-func (m mistake) meet(t *testing.T) (verifier.Config, string) {
+// play returns the Config and the token. The issuer is asked over its network, and the verifier
+// has no keys yet: on the first day no good token has come before.
+func (s scene) play(t *testing.T) (verifier.Config, string) {
 	t.Helper()
-	issuer := verifiertest.NewIssuer(verifiertest.WithURL(cmp.Or(m.url, "https://issuer.test")))
+	issuer := verifiertest.NewIssuer(verifiertest.WithURL(cmp.Or(s.url, "https://issuer.test")))
 	config := issuer.Config()
 	config.Leeway = 0
-	if m.keys != nil {
-		keys := append(m.keys(t, issuer), jwk(t, ecKey(t, elliptic.P384()).Public(), "usable", nil))
-		document := string(keySet(t, keys...))
-		config.HTTPClient = (&remote{respond: func(req *http.Request) (*http.Response, error) {
-			if strings.HasSuffix(req.URL.Path, "/jwks") {
-				return response(http.StatusOK, document), nil
+	document := string(issuer.JWKS())
+	if s.keys != nil {
+		document = string(keySet(t, s.keys(t, issuer)...))
+	}
+	config.HTTPClient = (&remote{respond: func(req *http.Request) (*http.Response, error) {
+		if s.respond != nil {
+			if res := s.respond(req); res != nil {
+				return res, nil
 			}
-			return issuer.RoundTrip(req)
-		}}).client()
+		}
+		if strings.HasSuffix(req.URL.Path, "/jwks") {
+			return response(http.StatusOK, document), nil
+		}
+		return issuer.RoundTrip(req)
+	}}).client()
+	if s.config != nil {
+		s.config(&config)
 	}
-	if m.config != nil {
-		m.config(&config)
+	if s.token != nil {
+		return config, s.token(issuer)
 	}
-	if m.token != nil {
-		return config, m.token(issuer)
+	return config, issuer.Token(s.claims, s.header...)
+}
+
+// beside lists a key that is good, so that the set has one, whatever the others are.
+func beside(keys func(*testing.T, *verifiertest.Issuer) []any) func(*testing.T, *verifiertest.Issuer) []any {
+	return func(t *testing.T, issuer *verifiertest.Issuer) []any {
+		return append(keys(t, issuer), jwk(t, ecKey(t, elliptic.P384()).Public(), "usable", nil))
 	}
-	return config, issuer.Token(m.claims, m.header...)
 }
 
 func TestEveryRefusalSaysWhatToChange(t *testing.T) {
 	t.Parallel()
 	for _, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
-			config, token := m.meet(t)
+			config, token := m.play(t)
 			v := newVerifier(t, config)
 			_, err := v.Verify(t.Context(), token)
 			for range 2 { // the second time nothing is fetched
@@ -469,7 +486,7 @@ func TestEveryRefusalSaysWhatToChange(t *testing.T) {
 func TestCausesChangeNothingForTheCaller(t *testing.T) {
 	t.Parallel()
 	for _, m := range mistakes {
-		config, token := m.meet(t)
+		config, token := m.play(t)
 		_, err := newVerifier(t, config).Verify(t.Context(), token)
 		refusal, ok := errors.AsType[*verifier.AuthError](err)
 		if !ok {
