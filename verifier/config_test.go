@@ -1,6 +1,7 @@
 package verifier_test
 
 import (
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -67,6 +68,17 @@ func TestNewNamesTheWrongField(t *testing.T) {
 		{"a negative time to live", func(c *verifier.Config) { c.KeysTTL = -1 }, "KeysTTL"},
 		{"a time to live of more than a day", func(c *verifier.Config) { c.KeysTTL = 24*time.Hour + 1 }, "KeysTTL"},
 		{"a time to live of less than a second", func(c *verifier.Config) { c.KeysTTL = time.Second - 1 }, "KeysTTL"},
+		{"a negative length of tokens", func(c *verifier.Config) { c.MaxTokenBytes = -1 }, "MaxTokenBytes"},
+		{"tokens of more than 64 KiB", func(c *verifier.Config) { c.MaxTokenBytes = 64<<10 + 1 }, "MaxTokenBytes"},
+		{"a critical header that is ignored", func(c *verifier.Config) { c.IgnoreHeaders = []string{"jku", "crit"} }, "IgnoreHeaders"},
+		{"b64 that is ignored", func(c *verifier.Config) { c.IgnoreHeaders = []string{"b64"} }, "IgnoreHeaders"},
+		{"zip that is ignored", func(c *verifier.Config) { c.IgnoreHeaders = []string{"zip"} }, "IgnoreHeaders"},
+		{"enc that is ignored", func(c *verifier.Config) { c.IgnoreHeaders = []string{"enc"} }, "IgnoreHeaders"},
+		{"p2c that is ignored", func(c *verifier.Config) { c.IgnoreHeaders = []string{"p2c"} }, "IgnoreHeaders"},
+		{"epk that is ignored", func(c *verifier.Config) { c.IgnoreHeaders = []string{"epk"} }, "IgnoreHeaders"},
+		{"an ignored header in another case", func(c *verifier.Config) { c.IgnoreHeaders = []string{"JKU"} }, "IgnoreHeaders"},
+		{"as many remembered tokens as there are numbers", func(c *verifier.Config) { c.TokenCacheSize = math.MaxInt }, "TokenCacheSize"},
+		{"more than a day of stale keys", func(c *verifier.Config) { c.KeysMaxStale = 24*time.Hour + 1 }, "KeysMaxStale"},
 		{"more remembered tokens than fit", func(c *verifier.Config) { c.TokenCacheSize = 10_000_001 }, "TokenCacheSize"},
 		{"300 nanoseconds of leeway", func(c *verifier.Config) { c.Leeway = 300 }, "Leeway is 300ns: a bare number counts nanoseconds"},
 		{"3 nanoseconds to fetch", func(c *verifier.Config) { c.FetchTimeout = 3 }, "FetchTimeout is 3ns: a bare number"},
@@ -114,6 +126,8 @@ func TestNewAcceptsTheEdgesOfEachField(t *testing.T) {
 	}{
 		{"every algorithm", func(c *verifier.Config) { c.Algorithms = algorithms }},
 		{"five minutes of leeway", func(c *verifier.Config) { c.Leeway = 5 * time.Minute }},
+		{"every hint that can be ignored", func(c *verifier.Config) { c.IgnoreHeaders = []string{"jku", "x5u", "jwk", "x5c", "cty"} }},
+		{"tokens of 64 KiB", func(c *verifier.Config) { c.MaxTokenBytes = 64 << 10 }},
 		{"no leeway", func(c *verifier.Config) { c.Leeway = -1 }},
 		{"no stale keys", func(c *verifier.Config) { c.KeysMaxStale = -1 }},
 		{"no remembered tokens", func(c *verifier.Config) { c.TokenCacheSize = -1 }},
