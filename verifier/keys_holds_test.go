@@ -72,6 +72,9 @@ func (p *published) source(t *testing.T, config Config) *keys {
 	return source
 }
 
+// xOf is the member of a key that is its value.
+func xOf(n int) string { return okpKeys[n][strings.LastIndex(okpKeys[n], `"x"`):] }
+
 func okp(kid string, n int) string { return fmt.Sprintf(`{"kid":%q,%s}`, kid, okpKeys[n]) }
 
 func mustFind(t *testing.T, s *keys, kid string) *jws.Key {
@@ -107,6 +110,10 @@ func TestARefreshKeepsTheObjectsOfUnchangedKeysOnly(t *testing.T) {
 	}{
 		{"nothing changed", []string{okp("a", 0), okp("b", 1)}, true},
 		{"another order", []string{okp("b", 1), okp("a", 0)}, true},
+		{"members in another order", []string{`{"crv":"Ed25519",` + xOf(0) + `,"kty":"OKP","kid":"a"}`, okp("b", 1)}, true},
+		{"other members beside", []string{`{"x5c":["?"],"iat":1,"kid":"a",` + okpKeys[0] + `}`, okp("b", 1)}, true},
+		{"members of null beside", []string{`{"use":null,"d":null,"kid":"a",` + okpKeys[0] + `}`, okp("b", 1)}, true},
+		{"it is published with its private key", []string{okp("a", 0), `{"d":"AA",` + okpKeys[0] + `}`, okp("b", 1)}, false},
 		{"another key is new", []string{okp("a", 0), okp("b", 1), okp("c", 2)}, true},
 		{"another key is withdrawn", []string{okp("a", 0)}, true},
 		{"it is withdrawn", []string{okp("b", 1)}, false},

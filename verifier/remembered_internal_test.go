@@ -1,8 +1,12 @@
 package verifier
 
 import (
+	"crypto/ed25519"
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -52,4 +56,45 @@ func TestRecallComparesNotBefore(t *testing.T) {
 	if v.cache.get("token") != nil {
 		t.Error("a token that is of no use is not forgotten")
 	}
+}
+
+// A key set that is written in another way, or that has other keys too, withdraws no key.
+func TestRememberedTokensOutliveAKeySetThatSaysTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+		x := segmentEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
+		p := &published{}
+		p.publish(`{"kid":"a","kty":"OKP","crv":"Ed25519","x":"` + x + `"}`)
+		v, err := New(Config{
+			Issuer: "https://issuer.test", Audiences: []string{"api"}, Algorithms: []string{"EdDSA"},
+			JWKSURL: "https://issuer.test/jwks", HTTPClient: &http.Client{Transport: p},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed := segmentEncoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"a"}`)) + "." +
+			segmentEncoding.EncodeToString([]byte(`{"iss":"https://issuer.test","aud":"api","exp":4000000000}`))
+		token := signed + "." + segmentEncoding.EncodeToString(ed25519.Sign(private, []byte(signed)))
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 3 {
+			p.publish(okp("b", n%2), `{"x":"`+x+`","n`+fmt.Sprint(n)+`":null,"kty":"OKP","kid":"a","crv":"Ed25519"}`)
+			time.Sleep(5 * time.Minute)
+			if err := v.Ready(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := v.recall(token); !ok {
+				t.Fatalf("after %d refreshes the token is forgotten", n+1)
+			}
+		}
+		p.publish(okp("a", 0))
+		time.Sleep(5 * time.Minute)
+		if err := v.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := v.recall(token); ok {
+			t.Error("the token outlives its key")
+		}
+	})
 }
