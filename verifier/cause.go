@@ -132,17 +132,26 @@ func describeIssuer(found, expected string) string {
 	return text
 }
 
-// maxDescribed bounds how many values of a list a cause quotes.
-const maxDescribed = 8
+// How much of a list a cause quotes: so many values, and none after so many bytes.
+const (
+	maxDescribed      = 8
+	maxDescribedBytes = 128
+)
 
 func describeList(values []string) string {
-	quoted := make([]string, 0, maxDescribed)
-	for _, value := range values[:min(len(values), maxDescribed)] {
-		quoted = append(quoted, fmt.Sprintf("%q", field.Printable(value)))
+	var quoted []string
+	size := 0
+	for _, value := range values {
+		if len(quoted) == maxDescribed || size > maxDescribedBytes {
+			break
+		}
+		text := fmt.Sprintf("%q", field.Printable(value))
+		quoted = append(quoted, text)
+		size += len(text)
 	}
 	text := "[" + strings.Join(quoted, " ") + "]"
-	if len(values) > maxDescribed {
-		text += fmt.Sprintf(" and %d more", len(values)-maxDescribed)
+	if more := len(values) - len(quoted); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/oidcrpc/oidcrpc/internal/field"
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
@@ -128,7 +129,9 @@ func (c *Claims) HasPermission(permission string) bool {
 
 // String returns only the token's ID and issuer, so that logging claims reveals nothing
 // about the user.
-func (c *Claims) String() string { return fmt.Sprintf("token %q of %s", c.get().id, c.get().issuer) }
+func (c *Claims) String() string {
+	return fmt.Sprintf("token %q of %s", field.Printable(c.get().id), c.get().issuer)
+}
 
 // Decode stores all of the token's claims in dst, a pointer to a struct or map. Names are
 // matched in their exact case. Errors may quote claim values: they are not for callers.
