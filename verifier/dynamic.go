@@ -140,8 +140,7 @@ func (d *Dynamic) Verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, err
 	}
 	claims, err := v.Verify(ctx, token)
-	if err == nil {
-		d.admit(t, v)
+	if err == nil && d.admit(t, v) {
 		d.hints.put(token, t)
 	}
 	return claims, err
@@ -255,8 +254,9 @@ func (d *Dynamic) isTenant(t *tenant) bool {
 }
 
 // admit makes a tenant of a stranger who has shown a valid token, and gives back what it
-// has cost.
-func (d *Dynamic) admit(t *tenant, v *Verifier) {
+// has cost. It reports whether t is a tenant now: it isn't if it was pushed out or forgotten
+// meanwhile.
+func (d *Dynamic) admit(t *tenant, v *Verifier) bool {
 	if v.keys.isMuted.CompareAndSwap(true, false) {
 		v.keys.source.Unlimit()
 	}
@@ -266,7 +266,10 @@ func (d *Dynamic) admit(t *tenant, v *Verifier) {
 		d.strangers.Remove(t.issuer)
 		d.tenants.Add(t.issuer, t)
 		t.source.Unlimit()
+		return true
 	}
+	held, ok := d.tenants.Peek(t.issuer)
+	return ok && held == t
 }
 
 // drop is told about each tenant that leaves.
