@@ -34,6 +34,31 @@ func TestConfigsAreEqualOnlyIfEveryFieldIs(t *testing.T) {
 	}
 }
 
+// A caller may change its own slices after New.
+func TestVerifierSharesNoSliceWithItsConfig(t *testing.T) {
+	t.Parallel()
+	given := Config{}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		for _, path := range leaves(field) {
+			if path.Type.Kind() == reflect.Slice {
+				change(t, path, reflect.ValueOf(&given).Elem().FieldByIndex(path.Index))
+			}
+		}
+	}
+	kept := given.withDefaults()
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		for _, path := range leaves(field) {
+			if path.Type.Kind() != reflect.Slice {
+				continue
+			}
+			own, theirs := reflect.ValueOf(kept).FieldByIndex(path.Index), reflect.ValueOf(given).FieldByIndex(path.Index)
+			if own.Len() != 1 || own.Pointer() == theirs.Pointer() {
+				t.Errorf("%s is shared", path.Name)
+			}
+		}
+	}
+}
+
 // leaves are the fields of a struct that is a field, or the field.
 func leaves(field reflect.StructField) (all []reflect.StructField) {
 	if field.Type.Kind() != reflect.Struct {

@@ -243,3 +243,48 @@ func TestAnUnknownKidIsNotJudgedByAFetchFromBeforeIt(t *testing.T) {
 		wantFetches(t, p, 3)
 	})
 }
+
+// No key could make them good, whatever the issuer publishes.
+func TestUnknownKidOfATokenThatIsNoGoodAnywayFetchesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, v, _ := warm(t)
+		for _, test := range []struct {
+			claims map[string]any
+			want   verifier.Code
+		}{
+			{map[string]any{"exp": time.Now().Add(-31 * time.Second)}, verifier.CodeTokenExpired},
+			{map[string]any{"nbf": time.Now().Add(time.Hour)}, verifier.CodeTokenNotYetValid},
+			{map[string]any{"iss": "https://other.test"}, verifier.CodeInvalidIssuer},
+			{map[string]any{"aud": "https://other.test"}, verifier.CodeInvalidAudience},
+			{map[string]any{"exp": nil}, verifier.CodeMissingClaim},
+			{map[string]any{"exp": "soon"}, verifier.CodeMalformedToken},
+			{map[string]any{"cnf": map[string]any{}}, verifier.CodeInvalidToken},
+			{map[string]any{"at_hash": halfHash}, verifier.CodeInvalidToken},
+		} {
+			for i := range 10 {
+				takesNoTime(t, func() { refuse(t, v, withKid(p.Token(test.claims), fmt.Sprint("unknown-", i)), test.want) })
+			}
+		}
+		wantFetches(t, p, 1)
+		refuse(t, v, withKid(p.Token(nil), "unknown"), verifier.CodeKeyNotFound)
+		wantFetches(t, p, 2)
+	})
+}
+
+// Keys are due some day anyway, and only with them is a token judged: a service that was never
+// sent a good one says what's wrong with the others.
+func TestFirstTokenFetchesKeysThoughItIsNoGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		v := newVerifier(t, p.config())
+		for range 100 {
+			refuse(t, v, p.Token(map[string]any{"aud": "https://other.test"}), verifier.CodeInvalidAudience)
+		}
+		wantFetches(t, p, 1)
+		p.suffer(resets)
+		time.Sleep(66 * time.Minute)
+		unavailable(t, v, p.Token(map[string]any{"aud": "https://other.test"}), verifier.CodeJWKSFetchFailed)
+	})
+}
