@@ -18,8 +18,8 @@ import (
 const serviceAccountToken = "the pod's own token"
 
 // A cluster issues tokens to service accounts. Its metadata are on one host and name
-// keys on another; both have certificates of its own authority and answer only to who
-// has a token.
+// keys on another. Both have certificates of its own authority, answer only to a client
+// with a token, and serve each document as one media type alone.
 type cluster struct {
 	*verifiertest.Issuer
 
@@ -31,27 +31,32 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	c := &cluster{}
-	c.keys = c.serve(t, func(w http.ResponseWriter, r *http.Request) {
+	c.keys = c.serve(t, "application/jwk-set+json", func(w http.ResponseWriter, r *http.Request) {
 		if c.redirectKeys != "" {
 			http.Redirect(w, r, c.redirectKeys, http.StatusFound)
 			return
 		}
 		_, _ = w.Write(c.JWKS())
 	})
-	c.metadata = c.serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	c.metadata = c.serve(t, "application/json", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"issuer":"` + c.URL() + `","jwks_uri":"` + c.keys.URL + `/openid/v1/jwks"}`))
 	})
 	c.Issuer = verifiertest.NewIssuer(verifiertest.WithURL(c.metadata.URL))
 	return c
 }
 
-// serve answers only to who has the token.
-func (c *cluster) serve(t *testing.T, next http.HandlerFunc) *httptest.Server {
+// serve answers only to a client with the token, and only if it accepts what is served.
+func (c *cluster) serve(t *testing.T, served string, next http.HandlerFunc) *httptest.Server {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+serviceAccountToken {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
+		if !accepts(r, served) {
+			w.WriteHeader(http.StatusNotAcceptable)
+			return
+		}
+		w.Header().Set("Content-Type", served)
 		c.served.Add(1)
 		next(w, r)
 	}))
@@ -99,7 +104,7 @@ func TestServiceAccountsOfAClusterAreVerified(t *testing.T) {
 	}
 }
 
-func TestKeysOfAClusterAreNotHadWithoutItsTokenAndAuthority(t *testing.T) {
+func TestKeysOfAClusterNeedItsTokenAndItsAuthority(t *testing.T) {
 	c := newCluster(t)
 	for name, client := range map[string]*http.Client{
 		"another token":     c.client(t, "another"),

@@ -7,7 +7,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/field"
 )
 
-func TestCharactersAreThoseOfRFC9110(t *testing.T) {
+func TestCharactersFollowRFC9110(t *testing.T) {
 	const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	for c := range 256 {
 		if got, want := field.IsTokenChar(byte(c)), strings.IndexByte(alphanumeric+"!#$%&'*+-.^_`|~", byte(c)) >= 0; got != want {
@@ -15,6 +15,26 @@ func TestCharactersAreThoseOfRFC9110(t *testing.T) {
 		}
 		if got, want := field.IsToken68Char(byte(c)), strings.IndexByte(alphanumeric+"-._~+/", byte(c)) >= 0; got != want {
 			t.Errorf("IsToken68Char(%#x) = %v, want %v", c, got, want)
+		}
+	}
+}
+
+func TestPrintableIsShortAndPlain(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            "",
+		"https://issuer.test/a?b=c#d": "https://issuer.test/a?b=c#d",
+		`"quoted" \ and more~`:        `"quoted" \ and more~`,
+		"line\r\nline":                "line??line",
+		"\x1b[2J\t\x00\x7f":           "?[2J???",
+		"\u00e9\u202e\u20ac":          "???",
+		"\xff\xfe":                    "??",
+		strings.Repeat("a", 256):      strings.Repeat("a", 256),
+		strings.Repeat("a", 257):      strings.Repeat("a", 256) + "...",
+		strings.Repeat("a", 1<<20):    strings.Repeat("a", 256) + "...",
+		strings.Repeat("\u20ac", 100): strings.Repeat("?", 86) + "...", // cut within the last
+	} {
+		if got := field.Printable(text); got != want {
+			t.Errorf("Printable(%.50q) = %q, want %q", text, got, want)
 		}
 	}
 }
