@@ -17,6 +17,7 @@ import (
 )
 
 func TestVerifyAcceptsEveryAlgorithm(t *testing.T) {
+	t.Parallel()
 	issuer := everyAlgorithm()
 	v := newVerifier(t, offline(issuer))
 	for _, alg := range algorithms {
@@ -27,6 +28,7 @@ func TestVerifyAcceptsEveryAlgorithm(t *testing.T) {
 }
 
 func TestVerifyRefusesABadSignature(t *testing.T) {
+	t.Parallel()
 	issuer := everyAlgorithm()
 	v := newVerifier(t, offline(issuer))
 	tests := []struct {
@@ -58,6 +60,7 @@ func TestVerifyRefusesABadSignature(t *testing.T) {
 }
 
 func TestSignatureCoversHeaderAndPayload(t *testing.T) {
+	t.Parallel()
 	issuer := everyAlgorithm()
 	v := newVerifier(t, offline(issuer))
 	for _, alg := range algorithms {
@@ -77,6 +80,7 @@ func TestSignatureCoversHeaderAndPayload(t *testing.T) {
 }
 
 func TestVerifyRefusesTheSignatureOfAnotherKey(t *testing.T) {
+	t.Parallel()
 	issuer := everyAlgorithm()
 	v := newVerifier(t, offline(issuer))
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
@@ -99,6 +103,7 @@ func TestVerifyRefusesTheSignatureOfAnotherKey(t *testing.T) {
 
 // Each key says which algorithm it's for. EdDSA and Ed25519 are one.
 func TestAKeyServesOnlyItsOwnAlgorithm(t *testing.T) {
+	t.Parallel()
 	issuer := everyAlgorithm()
 	v := newVerifier(t, offline(issuer))
 	for _, signing := range algorithms {
@@ -120,6 +125,7 @@ func TestAKeyServesOnlyItsOwnAlgorithm(t *testing.T) {
 
 // A key that does not say which algorithm it is for serves those of its kind.
 func TestAKeyWithoutAlgServesTheAlgorithmsOfItsKind(t *testing.T) {
+	t.Parallel()
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -159,6 +165,7 @@ func TestAKeyWithoutAlgServesTheAlgorithmsOfItsKind(t *testing.T) {
 // RFC 9864, section 2.2: EdDSA with an Ed25519 key is Ed25519. Either name is enough in a
 // Config, in a header and in a JWK.
 func TestEd25519GoesByBothOfItsNames(t *testing.T) {
+	t.Parallel()
 	issuer := everyAlgorithm()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -181,6 +188,7 @@ func TestEd25519GoesByBothOfItsNames(t *testing.T) {
 
 // EdDSA is also the name of other curves' algorithms, which the name Ed25519 doesn't admit.
 func TestTheOtherNameOfEd25519AdmitsNoOtherCurve(t *testing.T) {
+	t.Parallel()
 	issuer := everyAlgorithm()
 	for _, names := range [][2]string{{"EdDSA", "Ed25519"}, {"Ed25519", "EdDSA"}} {
 		config := offline(issuer)
@@ -199,6 +207,7 @@ func TestTheOtherNameOfEd25519AdmitsNoOtherCurve(t *testing.T) {
 }
 
 func TestVerifyRefusesECDSAInOtherForms(t *testing.T) {
+	t.Parallel()
 	key := ecKey(t, elliptic.P256())
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
@@ -264,6 +273,7 @@ func TestVerifyRefusesECDSAInOtherForms(t *testing.T) {
 // A signature of ES512 is as good over any curve that is large enough, but for the
 // binding of algorithm and curve (RFC 7518, section 3.4).
 func TestVerifyRefusesAKeyOnAnotherCurve(t *testing.T) {
+	t.Parallel()
 	key := ecKey(t, elliptic.P256())
 	issuer := everyAlgorithm()
 	config := offline(issuer)
@@ -284,6 +294,7 @@ func TestVerifyRefusesAKeyOnAnotherCurve(t *testing.T) {
 }
 
 func TestVerifyRefusesRSAInOtherForms(t *testing.T) {
+	t.Parallel()
 	key := rsaKey()
 	issuer := everyAlgorithm()
 	config := offline(issuer)
@@ -342,6 +353,7 @@ func TestVerifyRefusesRSAInOtherForms(t *testing.T) {
 
 // Ed25519 signatures have one form: S is below the order of the group.
 func TestVerifyRefusesAMalleatedEd25519Signature(t *testing.T) {
+	t.Parallel()
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 	issuer := everyAlgorithm()
 	v := newVerifier(t, offline(issuer))
@@ -359,6 +371,7 @@ func TestVerifyRefusesAMalleatedEd25519Signature(t *testing.T) {
 // The signature is checked first: nothing that a forged token claims can change the
 // answer.
 func TestSignatureIsJudgedBeforeAnyClaim(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	flip := verifiertest.WithSignature(func(s []byte) []byte { s[0] ^= 1; return s })

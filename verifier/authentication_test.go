@@ -13,6 +13,7 @@ import (
 )
 
 func TestRequirementAsksForAllThatIsSet(t *testing.T) {
+	t.Parallel()
 	const (
 		scope      = verifier.CodeInsufficientScope
 		permission = verifier.CodeInsufficientPermissions
@@ -69,6 +70,7 @@ func TestRequirementAsksForAllThatIsSet(t *testing.T) {
 }
 
 func TestMaxAgeIsMeasuredFromAuthTime(t *testing.T) {
+	t.Parallel()
 	const maxAge, leeway, none = 10 * time.Minute, time.Minute, -1
 	const now = 946684800 // when the clock of a bubble starts
 	tests := []struct {
@@ -114,6 +116,7 @@ func TestMaxAgeIsMeasuredFromAuthTime(t *testing.T) {
 }
 
 func TestMaxAgeOfAnyLengthDoesNotWrapAround(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
 	config.Leeway = 5 * time.Minute
@@ -129,6 +132,7 @@ func TestMaxAgeOfAnyLengthDoesNotWrapAround(t *testing.T) {
 
 // A token is good without them. What asks for them finds nothing.
 func TestAuthenticationClaimsOfAnotherTypeReadAsAbsent(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	for _, value := range []string{`1`, `null`, `["mfa"]`, `{"mfa":true}`, `true`} {
@@ -155,6 +159,7 @@ func TestAuthenticationClaimsOfAnotherTypeReadAsAbsent(t *testing.T) {
 }
 
 func TestCheckNamesWhatTheVerifierAsksToo(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
 	config.Require = verifier.Requirement{
@@ -194,6 +199,7 @@ func TestCheckNamesWhatTheVerifierAsksToo(t *testing.T) {
 }
 
 func TestWithNamesTheNeedsOfBoth(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name     string
 		err      verifier.AuthError
@@ -229,6 +235,7 @@ func TestWithNamesTheNeedsOfBoth(t *testing.T) {
 }
 
 func TestChallengeOfAStepUp(t *testing.T) {
+	t.Parallel()
 	const code = verifier.CodeInsufficientUserAuthentication
 	tests := []struct {
 		err  verifier.AuthError
@@ -254,6 +261,7 @@ func TestChallengeOfAStepUp(t *testing.T) {
 }
 
 func TestRequirementsThatNoTokenSatisfiesAreRefused(t *testing.T) {
+	t.Parallel()
 	bad := map[string]verifier.Requirement{
 		"two words in an alternative": {AnyScopes: []string{"a b"}},
 		"an empty alternative":        {AnyScopes: []string{""}},
@@ -283,6 +291,7 @@ func TestRequirementsThatNoTokenSatisfiesAreRefused(t *testing.T) {
 }
 
 func TestIsZeroSeesEveryField(t *testing.T) {
+	t.Parallel()
 	if !(verifier.Requirement{}).IsZero() {
 		t.Error("the zero value asks for something")
 	}
@@ -296,6 +305,7 @@ func TestIsZeroSeesEveryField(t *testing.T) {
 }
 
 func TestVerifyAsksForEveryPartOfTheBaseline(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
 	config.Require = verifier.Requirement{Scopes: []string{"read"}, Permissions: []string{"login"}, MaxAge: time.Hour}
@@ -317,6 +327,7 @@ func TestVerifyAsksForEveryPartOfTheBaseline(t *testing.T) {
 }
 
 func TestCheckAsksForTheBaselineAgain(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		config := offline(issuer)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestParseChallengesReadsWhatRFC9110Allows(t *testing.T) {
+	t.Parallel()
 	// As String writes them, one a line.
 	tests := []struct {
 		name   string
@@ -80,6 +81,7 @@ func lines(challenges []verifier.Challenge) string {
 }
 
 func TestParseChallengesKeepsTheBytesOfAValue(t *testing.T) {
+	t.Parallel()
 	challenges, err := verifier.ParseChallenges([]string{"Bearer realm=\"\té\xff\\\t\\\xff\""})
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +92,7 @@ func TestParseChallengesKeepsTheBytesOfAValue(t *testing.T) {
 }
 
 func TestParseChallengesRefusesWhatIsNoChallenge(t *testing.T) {
+	t.Parallel()
 	for _, value := range []string{
 		`"Bearer"`, `=`, `Bearer=`, `=x`, `Bearer/x`, `Bearér`, "Bearer\r\n", "Bea\x00rer", `(x)`,
 		"Bearer\tBasic", "Bearer\tBasic realm=x", "Bearer\trealm=x", // a space follows a scheme
@@ -116,6 +119,7 @@ func TestParseChallengesRefusesWhatIsNoChallenge(t *testing.T) {
 
 // The examples of the RFCs, without their line breaks.
 func TestParseChallengesReadsTheExamplesOfTheRFCs(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		source, value string
 		want          []verifier.Challenge
@@ -190,6 +194,7 @@ func equalChallenges(a, b verifier.Challenge) bool {
 
 // Every challenge that we send can be read again.
 func TestParseChallengesReadsWhatAuthErrorsSay(t *testing.T) {
+	t.Parallel()
 	for _, code := range codes {
 		for _, realm := range []string{"", "api", `a "quoted\" realm`, "Zürich\r\n"} {
 			refusal := &verifier.AuthError{Code: code, Message: `a "message"`, Scopes: []string{"read", `wri"te`}}

@@ -9,6 +9,7 @@ import (
 )
 
 func TestChallengeStringQuotesEveryValue(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name      string
 		challenge verifier.Challenge
@@ -56,6 +57,7 @@ func bearer(pairs ...string) verifier.Challenge {
 
 // Whatever stands in a challenge, no field and no trailer is broken by it.
 func TestChallengeStringIsPrintableASCII(t *testing.T) {
+	t.Parallel()
 	var every strings.Builder
 	for r := range rune(0x180) {
 		every.WriteRune(r)
@@ -81,6 +83,7 @@ func TestChallengeStringIsPrintableASCII(t *testing.T) {
 }
 
 func TestParamFindsANameInAnyCase(t *testing.T) {
+	t.Parallel()
 	challenge := bearer("Realm", "one", "realm", "two", "error", "x")
 	for name, want := range map[string]string{"realm": "one", "REALM": "one", "Error": "x", "scope": ""} {
 		if got := challenge.Value(name); got != want {

@@ -171,7 +171,8 @@ func (r *claimRules) read(payload string) (*Claims, *AuthError) {
 		return nil, notObject("payload")
 	}
 	if misshapen != "" {
-		return nil, refuse(CodeMalformedToken, "a registered claim has the wrong type").because("%s", describeShape(misshapen))
+		return nil, refuse(CodeMalformedToken, "a registered claim has the wrong type").because(
+			"%s", describeShape(misshapen))
 	}
 	return all, nil
 }

@@ -18,6 +18,7 @@ import (
 func raw(value string) json.RawMessage { return json.RawMessage(value) }
 
 func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		config := offline(issuer)
@@ -78,6 +79,7 @@ func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
 }
 
 func TestAbsentClaimsAreZero(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	claims := accept(t, v, issuer.Token(map[string]any{
@@ -98,6 +100,7 @@ func TestAbsentClaimsAreZero(t *testing.T) {
 }
 
 func TestAzpIsTheClientWhereThereIsNoClientID(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	claims := accept(t, v, issuer.Token(map[string]any{"client_id": nil, "azp": "web"}))
@@ -107,6 +110,7 @@ func TestAzpIsTheClientWhereThereIsNoClientID(t *testing.T) {
 }
 
 func TestActChangesNoSubject(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	claims := accept(t, v, issuer.Token(map[string]any{
@@ -118,6 +122,7 @@ func TestActChangesNoSubject(t *testing.T) {
 }
 
 func TestVerifyJudgesEachClaim(t *testing.T) {
+	t.Parallel()
 	const (
 		missing   = verifier.CodeMissingClaim
 		malformed = verifier.CodeMalformedToken
@@ -270,6 +275,7 @@ func TestVerifyJudgesEachClaim(t *testing.T) {
 }
 
 func TestClaimNamesAreCaseSensitive(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	tests := []struct{ name, instead string }{
@@ -297,6 +303,7 @@ func TestClaimNamesAreCaseSensitive(t *testing.T) {
 }
 
 func TestVerifyRefusesAPayloadThatIsNoStrictJSONObject(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	good := fmt.Sprintf(`"iss":%q,"aud":%q,"exp":%d`, issuer.URL(), verifiertest.Audience, time.Now().Unix()+60)
@@ -342,6 +349,7 @@ func TestVerifyRefusesAPayloadThatIsNoStrictJSONObject(t *testing.T) {
 }
 
 func TestTokenDiesAtItsExpiry(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		exp    string // relative to now, whose seconds are whole
@@ -382,6 +390,7 @@ func TestTokenDiesAtItsExpiry(t *testing.T) {
 }
 
 func TestTokenLivesFromItsNotBefore(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		nbf    string
@@ -432,6 +441,7 @@ func fromNow(t testing.TB, seconds string) json.RawMessage {
 }
 
 func TestLeewayDoesNotReviveWhatIsBad(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		config := offline(issuer)
@@ -447,6 +457,7 @@ func TestLeewayDoesNotReviveWhatIsBad(t *testing.T) {
 }
 
 func TestClientIDsAdmitOnlyTokensWithoutAnAudience(t *testing.T) {
+	t.Parallel()
 	both := func(c *verifier.Config) { c.ClientIDs = []string{"web", "cli"} }
 	only := func(c *verifier.Config) { c.Audiences, c.ClientIDs = nil, []string{"web"} }
 	tests := []struct {
@@ -485,6 +496,7 @@ func TestClientIDsAdmitOnlyTokensWithoutAnAudience(t *testing.T) {
 }
 
 func TestAnyOfTheAudiencesWillDo(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
 	config.Audiences = []string{"one", "two"}
@@ -495,6 +507,7 @@ func TestAnyOfTheAudiencesWillDo(t *testing.T) {
 }
 
 func TestRFC9068AsksForItsTypeAndClaims(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
 	config.RFC9068 = true
@@ -523,6 +536,7 @@ func TestRFC9068AsksForItsTypeAndClaims(t *testing.T) {
 
 // RFC 9068, section 2.2, names client_id; azp belongs to ID tokens.
 func TestRFC9068TakesNoAzpForAClientID(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
 	config.RFC9068 = true
@@ -531,6 +545,7 @@ func TestRFC9068TakesNoAzpForAClientID(t *testing.T) {
 }
 
 func TestGrantsAreReadFromStringsAndArraysOfStrings(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		value string
 		want  []string
@@ -590,6 +605,7 @@ func TestGrantsAreReadFromStringsAndArraysOfStrings(t *testing.T) {
 }
 
 func TestGrantsAreComparedExactly(t *testing.T) {
+	t.Parallel()
 	claims := verifiertest.Claims(map[string]any{"scope": "orders:read", "permissions": "orders:read"})
 	for _, other := range []string{"", "orders", "orders:rea", "orders:read ", "ORDERS:READ", "orders:read:all", "*"} {
 		if claims.HasScope(other) {
@@ -602,6 +618,7 @@ func TestGrantsAreComparedExactly(t *testing.T) {
 }
 
 func TestGrantsAreFoundWhereTheConfigSays(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		where, payload string
 		want           []string
@@ -652,6 +669,7 @@ func TestGrantsAreFoundWhereTheConfigSays(t *testing.T) {
 }
 
 func TestScopesAndPermissionsAreFoundApart(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
 	config.ScopeClaim, config.PermissionsClaim = "/grants/scp", "/grants/roles"
@@ -665,6 +683,7 @@ func TestScopesAndPermissionsAreFoundApart(t *testing.T) {
 }
 
 func TestClaimsCannotBeChanged(t *testing.T) {
+	t.Parallel()
 	claims := verifiertest.Claims(map[string]any{
 		"aud": []string{verifiertest.Audience}, "scope": "read", "permissions": []string{"delete"},
 		"object": map[string]any{"k": "v"},
@@ -693,6 +712,7 @@ func TestClaimsCannotBeChanged(t *testing.T) {
 }
 
 func TestClaimsPrintNothingAboutPeople(t *testing.T) {
+	t.Parallel()
 	claims := verifiertest.Claims(map[string]any{"sub": "alice", "jti": "t-1", "email": "alice@example.com"})
 	want := `token "t-1" of https://issuer.test`
 	for _, format := range []string{"%v", "%+v", "%s"} {
@@ -703,6 +723,7 @@ func TestClaimsPrintNothingAboutPeople(t *testing.T) {
 }
 
 func TestDecodeStoresEveryClaim(t *testing.T) {
+	t.Parallel()
 	claims := verifiertest.Claims(map[string]any{
 		"sub": "alice", "tenant": "acme", "Tenant": "evil", "\u017fub": "evil", "level": 3,
 		"groups": []string{"a", "b"}, "address": map[string]any{"country": "CH"},
@@ -734,6 +755,7 @@ func TestDecodeStoresEveryClaim(t *testing.T) {
 }
 
 func TestDecodeReportsAWrongType(t *testing.T) {
+	t.Parallel()
 	claims := verifiertest.Claims(map[string]any{"level": "high"})
 	var dst struct {
 		Level int `json:"level"`

@@ -12,6 +12,7 @@ import (
 )
 
 func TestNewNamesTheWrongField(t *testing.T) {
+	t.Parallel()
 	jwks := verifiertest.NewIssuer().JWKS()
 	tests := []struct {
 		name  string
@@ -119,6 +120,7 @@ func hasLongerName(err error, field string) bool {
 }
 
 func TestNewAcceptsTheEdgesOfEachField(t *testing.T) {
+	t.Parallel()
 	jwks := verifiertest.NewIssuer().JWKS()
 	tests := []struct {
 		name   string
@@ -168,6 +170,7 @@ func TestNewAcceptsTheEdgesOfEachField(t *testing.T) {
 }
 
 func TestNewKeepsItsOwnCopyOfTheConfig(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
 	config.Algorithms = []string{"ES256"}
@@ -193,6 +196,7 @@ func TestNewKeepsItsOwnCopyOfTheConfig(t *testing.T) {
 }
 
 func TestDefaultAlgorithmIsRS256Alone(t *testing.T) {
+	t.Parallel()
 	issuer := everyAlgorithm()
 	config := offline(issuer)
 	config.Algorithms = nil
@@ -209,6 +213,7 @@ func TestDefaultAlgorithmIsRS256Alone(t *testing.T) {
 }
 
 func TestNewContactsNoOne(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	network := &remote{respond: issuer.RoundTrip}
 	config := issuer.Config()
@@ -224,6 +229,7 @@ func TestNewContactsNoOne(t *testing.T) {
 }
 
 func TestHTTPClientIsCopied(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := issuer.Config()
 	client := config.HTTPClient

@@ -24,6 +24,7 @@ import (
 // A public key is known to everybody: an HMAC by it, in whatever shape, proves
 // nothing. Neither under its own name nor under that of an algorithm that is allowed.
 func TestVerifyRefusesAnHMACByAPublicKey(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	hashes := map[string]crypto.Hash{"HS256": crypto.SHA256, "HS384": crypto.SHA384, "HS512": crypto.SHA512}
 	for alg, key := range map[string]crypto.Signer{"RS256": k.rsa, "PS256": k.rsa, "ES256": k.ec, "EdDSA": k.ed} {
@@ -99,6 +100,7 @@ func tokenWithHeader(t *testing.T, header map[string]any) string {
 
 // A token without a signature is none, whatever its alg says (RFC 8725, section 3.2).
 func TestVerifyRefusesUnsecuredTokens(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	config := everyAlgorithm().Config()
 	config.JWKS = keySet(t, jwk(t, k.ec.Public(), "key", nil))
@@ -120,6 +122,7 @@ func TestVerifyRefusesUnsecuredTokens(t *testing.T) {
 // To encrypt to us takes only our public key: it says nothing about who wrote what is
 // inside, were it a good token.
 func TestVerifyRefusesEncryptedTokens(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	config := everyAlgorithm().Config()
 	config.JWKS = keySet(t, jwk(t, k.rsa.Public(), "key", nil))
@@ -164,6 +167,7 @@ func TestVerifyRefusesEncryptedTokens(t *testing.T) {
 
 // A JWT inside of another is signed by whoever signed the outer one, at best.
 func TestVerifyRefusesNestedTokens(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	inner := issuer.Token(nil)
@@ -178,6 +182,7 @@ func TestVerifyRefusesNestedTokens(t *testing.T) {
 // An attacker's token comes with the attacker's key, or the way to it. It is neither
 // used nor looked at.
 func TestVerifyTakesNoKeyFromAToken(t *testing.T) {
+	t.Parallel()
 	attacker := ecKey(t, elliptic.P256())
 	issuer := verifiertest.NewIssuer()
 	network := &remote{respond: issuer.RoundTrip}

@@ -10,6 +10,7 @@ import (
 
 // Whoever opens calls and leaves at once must not have each one's signature checked.
 func TestVerifyDoesNothingForACallThatHasEnded(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	ctx, cancel := context.WithCancel(t.Context())

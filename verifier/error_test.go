@@ -20,6 +20,7 @@ var codes = []verifier.Code{
 }
 
 func TestStatusCodeIs403OnlyForWhatAnotherTokenWouldNotChange(t *testing.T) {
+	t.Parallel()
 	unknown := []verifier.Code{"", "unknown", "INSUFFICIENT_SCOPE", verifier.CodeJWKSFetchFailed, verifier.CodeJWKSError}
 	for _, code := range append(unknown, codes...) {
 		want := 401
@@ -33,6 +34,7 @@ func TestStatusCodeIs403OnlyForWhatAnotherTokenWouldNotChange(t *testing.T) {
 }
 
 func TestAuthErrorShowsItsCauseToTheLogAndNotToTheCaller(t *testing.T) {
+	t.Parallel()
 	cause := errors.New("secret")
 	refusal := &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: "the token has expired", Err: cause}
 	if got, want := refusal.Error(), "token_expired: the token has expired: secret"; got != want {
@@ -54,6 +56,7 @@ func TestAuthErrorShowsItsCauseToTheLogAndNotToTheCaller(t *testing.T) {
 }
 
 func TestChallengeFollowsRFC6750(t *testing.T) {
+	t.Parallel()
 	const message = "the message"
 	scopes := []string{"read", "write"}
 	tests := []struct {
@@ -82,6 +85,7 @@ func TestChallengeFollowsRFC6750(t *testing.T) {
 
 // RFC 6750, section 3: a realm at least, and each parameter at most once.
 func TestEveryChallengeNamesEachParameterOnce(t *testing.T) {
+	t.Parallel()
 	for _, code := range append([]verifier.Code{"", "unknown"}, codes...) {
 		for _, realm := range []string{"", "orders"} {
 			refusal := &verifier.AuthError{Code: code, Message: "why", Scopes: []string{"a", "b"}}
@@ -107,6 +111,7 @@ func TestEveryChallengeNamesEachParameterOnce(t *testing.T) {
 }
 
 func TestChallengeOfNoScopesNamesNone(t *testing.T) {
+	t.Parallel()
 	refusal := &verifier.AuthError{Code: verifier.CodeInsufficientScope}
 	if got, want := refusal.Challenge("").String(), `Bearer realm="api", error="insufficient_scope"`; got != want {
 		t.Errorf("%s, want %s", got, want)
@@ -116,6 +121,7 @@ func TestChallengeOfNoScopesNamesNone(t *testing.T) {
 // RFC 6750, section 3: these values have no escapes, so that the characters which
 // would need one are replaced.
 func TestChallengeReplacesWhatRFC6750KeepsOut(t *testing.T) {
+	t.Parallel()
 	const hostile = "a\"b\\c\r\nd\te\x00f\x7fé!#[]^~"
 	const printed = "a?b?c??d?e?f??!#[]^~"
 	expired := &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: hostile}
@@ -134,6 +140,7 @@ func TestChallengeReplacesWhatRFC6750KeepsOut(t *testing.T) {
 }
 
 func TestCodeOfANilErrorIsNone(t *testing.T) {
+	t.Parallel()
 	for _, err := range []error{
 		(*verifier.AuthError)(nil), (*verifier.KeysError)(nil), errors.Join((*verifier.AuthError)(nil)),
 	} {
@@ -144,6 +151,7 @@ func TestCodeOfANilErrorIsNone(t *testing.T) {
 }
 
 func TestChallengeLeavesOutAnEmptyDescription(t *testing.T) {
+	t.Parallel()
 	challenge := (&verifier.AuthError{Code: verifier.CodeInvalidToken}).Challenge("orders").String()
 	if want := `Bearer realm="orders", error="invalid_token"`; challenge != want {
 		t.Errorf("challenge = %s, want %s", challenge, want)
@@ -151,6 +159,7 @@ func TestChallengeLeavesOutAnEmptyDescription(t *testing.T) {
 }
 
 func TestKeysErrorShowsItsCause(t *testing.T) {
+	t.Parallel()
 	cause := errors.New("no route to host")
 	failure := &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed, RetryAfter: time.Second, Err: cause}
 	if got, want := failure.Error(), "jwks_fetch_failed: no route to host"; got != want {
@@ -165,6 +174,7 @@ func TestKeysErrorShowsItsCause(t *testing.T) {
 }
 
 func TestCodeOfFindsTheCodeInATree(t *testing.T) {
+	t.Parallel()
 	expired := &verifier.AuthError{Code: verifier.CodeTokenExpired}
 	failed := &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed}
 	other := errors.New("other")

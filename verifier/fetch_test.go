@@ -116,6 +116,7 @@ func zipped(write func(w io.Writer, good string)) answer {
 }
 
 func TestHostileAnswersAreTheIssuersFault(t *testing.T) {
+	t.Parallel()
 	const html = "<html><body>" + marker + "</body></html>"
 	tests := []struct {
 		name   string
@@ -208,6 +209,7 @@ func TestHostileAnswersAreTheIssuersFault(t *testing.T) {
 }
 
 func TestEndlessBodyIsNotReadToItsEnd(t *testing.T) {
+	t.Parallel()
 	for name, serve := range asked {
 		t.Run(name, func(t *testing.T) {
 			var sent atomic.Int64
@@ -231,6 +233,7 @@ func TestEndlessBodyIsNotReadToItsEnd(t *testing.T) {
 
 // FetchTimeout bounds the whole, and not the wait for the next byte.
 func TestSlowAnswersAreGivenUp(t *testing.T) {
+	t.Parallel()
 	tests := map[string]answer{
 		"a byte at a time": func(w http.ResponseWriter, r *http.Request, good string) {
 			for r.Context().Err() == nil {
@@ -274,6 +277,7 @@ func TestSlowAnswersAreGivenUp(t *testing.T) {
 }
 
 func TestFetchTimeoutIncludesDiscovery(t *testing.T) {
+	t.Parallel()
 	for delay, want := range map[time.Duration]verifier.Code{1400 * time.Millisecond: "", 1600 * time.Millisecond: failed} {
 		synctest.Test(t, func(t *testing.T) {
 			issuer := verifiertest.NewIssuer()
@@ -291,6 +295,7 @@ func TestFetchTimeoutIncludesDiscovery(t *testing.T) {
 }
 
 func TestRedirectsStayWhereTheyAre(t *testing.T) {
+	t.Parallel()
 	var elsewhere atomic.Int64
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
 	defer other.Close()
@@ -366,6 +371,7 @@ func TestRedirectsStayWhereTheyAre(t *testing.T) {
 // From https, a redirect to http on the same host would hand us over to whoever is on
 // the path.
 func TestRedirectsDoNotLeaveTLS(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	network := &remote{respond: func(req *http.Request) (*http.Response, error) {
 		if req.URL.Scheme == "https" {
@@ -383,6 +389,7 @@ func TestRedirectsDoNotLeaveTLS(t *testing.T) {
 }
 
 func TestServersThatCannotBeTrustedAreNotAsked(t *testing.T) {
+	t.Parallel()
 	var answered atomic.Int64
 	issuer := verifiertest.NewIssuer()
 	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -433,6 +440,7 @@ func TestServersThatCannotBeTrustedAreNotAsked(t *testing.T) {
 
 // No URL is built from a token, and none of its content is sent to anybody.
 func TestTokensDoNotChooseWhatIsFetched(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	network := &remote{respond: func(req *http.Request) (*http.Response, error) {
 		if strings.Contains(fmt.Sprint(req.Header), marker) || req.Method != http.MethodGet || req.Body != nil {
@@ -459,6 +467,7 @@ func TestTokensDoNotChooseWhatIsFetched(t *testing.T) {
 
 // Err of a KeysError is what the transport said, for the service's own eyes.
 func TestKeysErrorsKeepTheirCause(t *testing.T) {
+	t.Parallel()
 	cause := errors.New("no route to host")
 	issuer := verifiertest.NewIssuer()
 	issuer.Fail(cause)

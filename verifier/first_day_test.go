@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -523,9 +524,7 @@ func TestNoCauseQuotesATokenThatWasNotVerified(t *testing.T) {
 		for _, name := range []string{"sub", "jti", "client_id", "azp", "scope", "scp", "permissions", "acr", "at_hash", "email", "cnf"} {
 			all[name] = secret
 		}
-		for name, value := range changes {
-			all[name] = value
-		}
+		maps.Copy(all, changes)
 		return all
 	}
 	tokens := map[string]string{

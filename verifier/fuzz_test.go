@@ -42,6 +42,7 @@ func knownGoodConfig(t testing.TB) (verifier.Config, *remote) {
 }
 
 func TestKnownGoodTokensAreGood(t *testing.T) {
+	t.Parallel()
 	_, tokens := knownGood(t)
 	config, _ := knownGoodConfig(t)
 	v := newVerifier(t, config)

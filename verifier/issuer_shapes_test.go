@@ -263,6 +263,7 @@ func (s issuerShape) mint(t *testing.T, typ any, claims map[string]any) (verifie
 }
 
 func TestAccessTokensOfKnownIssuersAreRead(t *testing.T) {
+	t.Parallel()
 	for _, shape := range issuerShapes {
 		t.Run(shape.name, func(t *testing.T) {
 			config, token := shape.mint(t, shape.typ, shape.claims)
@@ -281,6 +282,7 @@ func TestAccessTokensOfKnownIssuersAreRead(t *testing.T) {
 }
 
 func TestIDTokensOfKnownIssuersAreToldApart(t *testing.T) {
+	t.Parallel()
 	for _, shape := range issuerShapes {
 		if shape.idToken == nil {
 			continue
@@ -295,6 +297,7 @@ func TestIDTokensOfKnownIssuersAreToldApart(t *testing.T) {
 }
 
 func TestIDTokensAreRefusedUnderRFC9068(t *testing.T) {
+	t.Parallel()
 	for _, shape := range issuerShapes {
 		if shape.idToken == nil {
 			continue

@@ -47,6 +47,7 @@ func wantCode(t testing.TB, v interceptor.TokenVerifier, token string, want veri
 }
 
 func TestIssuersJudgeATokenByTheIssuerItNames(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
 		v := newIssuers(t, a.config(), b.config())
@@ -70,6 +71,7 @@ func TestIssuersJudgeATokenByTheIssuerItNames(t *testing.T) {
 }
 
 func TestIssuersFetchNothingForUnknownIssuers(t *testing.T) {
+	t.Parallel()
 	a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
 	v := newIssuers(t, a.config(), b.config())
 	for _, test := range []struct {
@@ -122,6 +124,7 @@ func TestIssuersFetchNothingForUnknownIssuers(t *testing.T) {
 }
 
 func TestEachIssuerHasItsOwnConfiguration(t *testing.T) {
+	t.Parallel()
 	a := verifiertest.NewIssuer(verifiertest.WithURL("https://a.test"), verifiertest.WithAlgorithms("ES256", "EdDSA"))
 	b := verifiertest.NewIssuer(verifiertest.WithURL("https://b.test"), verifiertest.WithAlgorithms("ES256", "EdDSA"))
 	configA, configB := a.Config(), b.Config()
@@ -151,6 +154,7 @@ func TestIssuersRememberTokens(t *testing.T) {
 }
 
 func TestADeadIssuerDoesNotSlowAnother(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dead, well := newPatientAt("https://dead.test"), newPatientAt("https://well.test")
 		dead.suffer(hangs)
@@ -168,6 +172,7 @@ func TestADeadIssuerDoesNotSlowAnother(t *testing.T) {
 }
 
 func TestIssuersAreReadyWhenOneIs(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
 		v := newIssuers(t, a.config(), b.config())
@@ -195,6 +200,7 @@ func TestIssuersAreReadyWhenOneIs(t *testing.T) {
 }
 
 func TestNewIssuersNamesTheIssuerThatIsWrong(t *testing.T) {
+	t.Parallel()
 	good := func(url string) verifier.Config {
 		return verifier.Config{Issuer: url, Audiences: []string{"api"}}
 	}

@@ -14,6 +14,7 @@ import (
 )
 
 func TestAThousandColdCallsShareOneFetch(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.respond = slowly(p.Issuer, 100*time.Millisecond).respond
@@ -37,6 +38,7 @@ func TestAThousandColdCallsShareOneFetch(t *testing.T) {
 }
 
 func TestACallerWhoGivesUpDoesNotFailThoseWhoWaitWithHim(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.respond = slowly(p.Issuer, 100*time.Millisecond).respond
@@ -69,6 +71,7 @@ func TestACallerWhoGivesUpDoesNotFailThoseWhoWaitWithHim(t *testing.T) {
 }
 
 func TestCallsAreServedAfterAFirstFetchThatHangs(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.suffer(hangs)
@@ -90,6 +93,7 @@ func TestCallsAreServedAfterAFirstFetchThatHangs(t *testing.T) {
 }
 
 func TestIssuerThatIsDownAtStartIsFoundWithinOneBackOff(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.suffer(resets)
@@ -119,6 +123,7 @@ func TestIssuerThatIsDownAtStartIsFoundWithinOneBackOff(t *testing.T) {
 }
 
 func TestBackOffStaysWithinItsBounds(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.suffer(resets)
@@ -154,6 +159,7 @@ func TestBackOffStaysWithinItsBounds(t *testing.T) {
 }
 
 func TestWaitingCallsEndWithTheirOwnDeadline(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.suffer(hangs)
@@ -172,6 +178,7 @@ func TestWaitingCallsEndWithTheirOwnDeadline(t *testing.T) {
 }
 
 func TestReadyFetchesTheKeysAndSaysWhetherTheyAreThere(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.suffer(resets)
@@ -200,6 +207,7 @@ func TestReadyFetchesTheKeysAndSaysWhetherTheyAreThere(t *testing.T) {
 }
 
 func TestAPanicOfTheTransportIsAFailedFetch(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.suffer(func(*http.Request) (*http.Response, error) { panic("broken transport") })
@@ -212,6 +220,7 @@ func TestAPanicOfTheTransportIsAFailedFetch(t *testing.T) {
 }
 
 func TestFixedKeysNeedNoIssuer(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		config := offline(p.Issuer)

@@ -103,6 +103,7 @@ func find(ctx context.Context, k *keys, kid string) (*jws.Key, error) {
 }
 
 func TestARefreshKeepsTheObjectsOfUnchangedKeysOnly(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		next  []string
@@ -152,6 +153,7 @@ func TestARefreshKeepsTheObjectsOfUnchangedKeysOnly(t *testing.T) {
 
 // A server whose tokens are all remembered asks nothing but holds.
 func TestHoldsCountsAsAUseOfTheKeys(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &published{}
 		p.publish(okp("a", 0))
@@ -172,6 +174,7 @@ func TestHoldsCountsAsAUseOfTheKeys(t *testing.T) {
 }
 
 func TestKeysAreHeldThroughAnOutageUntilMaxStale(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &published{}
 		p.publish(okp("a", 0))
@@ -189,6 +192,7 @@ func TestKeysAreHeldThroughAnOutageUntilMaxStale(t *testing.T) {
 }
 
 func TestAFixedKeyIsHeldForEver(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		source, err := newKeys(Config{JWKS: []byte(`{"keys":[` + okp("a", 0) + `]}`)}.withDefaults(), false)
 		if err != nil {
@@ -214,6 +218,7 @@ func TestHoldsDoesNotAllocate(t *testing.T) {
 
 // Keys past the 64 that are kept decoded are decoded again when they're asked for.
 func TestEvictedKeysAreStillFound(t *testing.T) {
+	t.Parallel()
 	p := &published{}
 	var all []string
 	for i := range 65 {

@@ -59,6 +59,7 @@ func (w *wanderer) config() verifier.Config {
 }
 
 func TestMovedKeysAreFoundWithinOneTimeToLive(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWanderer()
 		v := newVerifier(t, w.config())
@@ -83,6 +84,7 @@ func TestMovedKeysAreFoundWithinOneTimeToLive(t *testing.T) {
 }
 
 func TestANewKeyAtANewPlaceIsAcceptedAtFirstSight(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWanderer()
 		v := newVerifier(t, w.config())
@@ -96,6 +98,7 @@ func TestANewKeyAtANewPlaceIsAcceptedAtFirstSight(t *testing.T) {
 
 // What an entity tag says of one place it does not say of another.
 func TestKeysAtANewPlaceAreReadWhateverTheirEntityTag(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWanderer()
 		answer := *w.ailment.Load()
@@ -139,6 +142,7 @@ var ailments = []struct {
 // Keys go on being refreshed at the place last named, new ones are found and withdrawn
 // ones forgotten, and OnFetch hears of it every time.
 func TestMetadataThatTurnBadDoNotTakeTheKeysAway(t *testing.T) {
+	t.Parallel()
 	for _, test := range ailments {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -172,6 +176,7 @@ func TestMetadataThatTurnBadDoNotTakeTheKeysAway(t *testing.T) {
 
 // Where metadata once said that keys were must not be believed for ever.
 func TestAPlaceOutlivesItsMetadataForAsLongAsKeysOutliveTheirRefresh(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name     string
 		maxStale time.Duration
@@ -216,6 +221,7 @@ func TestAPlaceOutlivesItsMetadataForAsLongAsKeysOutliveTheirRefresh(t *testing.
 
 // When the place last named fails as well, both failures are told.
 func TestAFailureAtTheLastPlaceNamesBothFailures(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWanderer()
 		v := newVerifier(t, w.config())
@@ -235,6 +241,7 @@ func TestAFailureAtTheLastPlaceNamesBothFailures(t *testing.T) {
 
 // Errors go to logs: a key in a query, or a URL that the issuer wrote, must not.
 func TestFailuresDoNotQuoteQueriesOrRedirects(t *testing.T) {
+	t.Parallel()
 	for name, ailment := range map[string]func(*http.Request) (*http.Response, error){
 		"a failed request": resets,
 		"a status":         answers(500, "secret"),

@@ -32,6 +32,7 @@ var outages = []struct {
 // One call every 5 seconds, from before the outage until the keys may be used no longer.
 // None ever waits, and each is served; then none is, and each learns so at once.
 func TestCallsAreServedWithoutAWaitThroughAnOutageUntilMaxStale(t *testing.T) {
+	t.Parallel()
 	for _, outage := range outages {
 		t.Run(outage.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -70,6 +71,7 @@ func TestCallsAreServedWithoutAWaitThroughAnOutageUntilMaxStale(t *testing.T) {
 // After a quiet time nobody knows that the issuer is out: the first calls wait for one
 // fetch, together, and all later ones for none.
 func TestOutageAfterAQuietTimeSlowsNobodyTwice(t *testing.T) {
+	t.Parallel()
 	for _, outage := range outages {
 		t.Run(outage.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -103,6 +105,7 @@ func TestOutageAfterAQuietTimeSlowsNobodyTwice(t *testing.T) {
 
 // A refresh that is still under way when the time to live ends began ahead of it.
 func TestNoCallWaitsForARefreshThatBeganAheadOfTime(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		config := p.config()
@@ -121,6 +124,7 @@ func TestNoCallWaitsForARefreshThatBeganAheadOfTime(t *testing.T) {
 // News of an outage get old: whether keys were withdrawn has to be asked before the
 // next call after a quiet time is served.
 func TestNewsOfAnOutageGetOld(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, v, token := warm(t)
 		p.suffer(resets)
@@ -146,6 +150,7 @@ func TestNewsOfAnOutageGetOld(t *testing.T) {
 }
 
 func TestKeysMaxStale(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		set  time.Duration
@@ -177,6 +182,7 @@ func TestKeysMaxStale(t *testing.T) {
 }
 
 func TestTokensOfUnknownKeysAreNotJudgedInAnOutage(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, v, token := warm(t)
 		p.suffer(hangs)
@@ -196,6 +202,7 @@ func TestTokensOfUnknownKeysAreNotJudgedInAnOutage(t *testing.T) {
 
 // Nobody but its author can make a transport listen to its context.
 func TestTransportThatIsDeafOrGoneHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	for name, respond := range map[string]func(released <-chan struct{}) (*http.Response, error){
 		"deaf": func(released <-chan struct{}) (*http.Response, error) { <-released; return nil, errors.New("at last") },
 		"gone": func(<-chan struct{}) (*http.Response, error) { runtime.Goexit(); return nil, nil },
@@ -224,6 +231,7 @@ func TestTransportThatIsDeafOrGoneHoldsNobodyUp(t *testing.T) {
 
 // A fetch that failed before keys were due says nothing of the time when they are.
 func TestFailureBeforeKeysAreDueLetsNoWithdrawnKeyLive(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, v, token := warm(t)
 		p.Rotate()

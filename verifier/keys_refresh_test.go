@@ -15,6 +15,7 @@ import (
 // A service with traffic refreshes behind the backs of its calls, once per time to
 // live or a little more often.
 func TestKeysAreRefreshedAheadOfTimeInTheBackground(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.respond = slowly(p.Issuer, time.Second).respond
@@ -43,6 +44,7 @@ func TestKeysAreRefreshedAheadOfTimeInTheBackground(t *testing.T) {
 }
 
 func TestNothingIsFetchedForNobody(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		v := newVerifier(t, p.config())
@@ -55,6 +57,7 @@ func TestNothingIsFetchedForNobody(t *testing.T) {
 }
 
 func TestTokensOfAWithdrawnKeyAreRefusedWithinOneTimeToLive(t *testing.T) {
+	t.Parallel()
 	for name, interval := range map[string]time.Duration{
 		"under traffic":      time.Second,
 		"with rare calls":    2 * time.Minute,
@@ -86,6 +89,7 @@ func TestTokensOfAWithdrawnKeyAreRefusedWithinOneTimeToLive(t *testing.T) {
 }
 
 func TestMaxAgeShortensTheTimeToLive(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, cacheControl string
 		want               time.Duration // until a withdrawn key is not used
@@ -154,6 +158,7 @@ func caching(p *patient, tag func() string) (conditional func() int) {
 }
 
 func TestNotModifiedRenewsTheKeys(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		tag := `W/"1"`
@@ -192,6 +197,7 @@ func TestNotModifiedRenewsTheKeys(t *testing.T) {
 
 // A tag that does not change with the keys must not hide a rotation.
 func TestAnUnknownKidIsLookedForWithoutACondition(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		conditional := caching(p, func() string { return `"constant"` })
@@ -209,6 +215,7 @@ func TestAnUnknownKidIsLookedForWithoutACondition(t *testing.T) {
 
 // A tag that cannot be sent back must not make refreshes fail.
 func TestUnfitEntityTagsAreIgnored(t *testing.T) {
+	t.Parallel()
 	for name, tag := range map[string]string{
 		"a control character": "\"a\x01\"",
 		"a line break":        "\"a\r\nX: y\"",
@@ -238,6 +245,7 @@ func TestUnfitEntityTagsAreIgnored(t *testing.T) {
 
 // A redirect may lead to another document of the same tag.
 func TestEntityTagIsNotSentAlongARedirect(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		before := p.JWKS()

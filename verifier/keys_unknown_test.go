@@ -30,6 +30,7 @@ func judgedOrNot(t testing.TB, v *verifier.Verifier, token string) (judged bool)
 // Those that come while a fetch is under way need another: it may have read the keys
 // before theirs was among them.
 func TestUnknownKidsOfOneMomentShareTwoFetches(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.respond = slowly(p.Issuer, 100*time.Millisecond).respond
@@ -55,6 +56,7 @@ func TestUnknownKidsOfOneMomentShareTwoFetches(t *testing.T) {
 
 // The clock of a bubble stands still, and others are coarse.
 func TestRotationInTheMomentOfTheLastFetchIsSeen(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		v := newVerifier(t, p.config())
@@ -71,6 +73,7 @@ func TestRotationInTheMomentOfTheLastFetchIsSeen(t *testing.T) {
 // The initial fetch, four of the burst, and one for each refill: no more, while the
 // known key is served without a wait all along.
 func TestUnknownKidsFetchNoMoreThanTheBucketAllows(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		p.respond = slowly(p.Issuer, time.Millisecond).respond
@@ -95,6 +98,7 @@ func TestUnknownKidsFetchNoMoreThanTheBucketAllows(t *testing.T) {
 }
 
 func TestTokenOfANewKeyIsAcceptedAtFirstSight(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		forged  int // tokens of made-up keys before it
@@ -121,6 +125,7 @@ func TestTokenOfANewKeyIsAcceptedAtFirstSight(t *testing.T) {
 }
 
 func TestAFloodOfForgedKidsHidesARotationForOneRefillAtMost(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, v, token := warm(t)
 		for i := range 20 {
@@ -154,6 +159,7 @@ func TestAFloodOfForgedKidsHidesARotationForOneRefillAtMost(t *testing.T) {
 // An absent kid costs one fetch per refill, however often it is sent, and leaves the
 // rest of the bucket to others.
 func TestAKidJustFoundAbsentIsNotLookedForAgain(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, v, token := warm(t)
 		withdrawn := []string{withKid(token, "gone-1"), withKid(token, "gone-2"), withKid(token, "gone-3")}
@@ -175,6 +181,7 @@ func TestAKidJustFoundAbsentIsNotLookedForAgain(t *testing.T) {
 // Whoever guesses the kid of the next key can have it refused for one refill, and not
 // a moment longer, even if he sends it all the time.
 func TestAKidFoundAbsentIsLookedForAgainAfterOneRefill(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, v, token := warm(t)
 		refuse(t, v, withKid(token, "ES256-2"), verifier.CodeKeyNotFound)
@@ -194,6 +201,7 @@ func TestAKidFoundAbsentIsLookedForAgainAfterOneRefill(t *testing.T) {
 // A kid may be proven absent by a refresh too, but one that nobody has named lately is
 // never refused without a fetch of its own.
 func TestAKidNamedLongAgoIsNotTakenForAbsent(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, v, token := warm(t)
 		refuse(t, v, withKid(token, "ES256-2"), verifier.CodeKeyNotFound)
@@ -206,6 +214,7 @@ func TestAKidNamedLongAgoIsNotTakenForAbsent(t *testing.T) {
 }
 
 func TestAFailedFetchForAnUnknownKidGivesItsTokenBack(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, v, token := warm(t)
 		p.suffer(resets)
@@ -226,6 +235,7 @@ func TestAFailedFetchForAnUnknownKidGivesItsTokenBack(t *testing.T) {
 // A call is judged by a fetch that began after it did: the one under way may have been
 // answered before a rotation.
 func TestAnUnknownKidIsNotJudgedByAFetchFromBeforeIt(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, v, token := warm(t)
 		before := answers(200, string(p.JWKS()))

@@ -9,6 +9,7 @@ import (
 )
 
 func TestKeySetMayListOnlySoManyKeys(t *testing.T) {
+	t.Parallel()
 	notary := newNotary(t)
 	listing := func(others int) verifier.Config {
 		config := notary.config(t)

@@ -104,6 +104,7 @@ func noVerifier(t *testing.T, document []byte) {
 }
 
 func TestKeyIsUsedForNothingItIsNotFor(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	tests := []struct {
 		member, value string
@@ -182,6 +183,7 @@ func TestKeyIsUsedForNothingItIsNotFor(t *testing.T) {
 // A published private key is a compromised key. No member of one may stand in a JWK,
 // of whichever kind and value.
 func TestPrivateKeysAreUsedForNothing(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	for alg, private := range map[string]crypto.Signer{
 		"RS256": k.rsa, "PS256": k.rsa, "ES256": k.ec, "EdDSA": k.ed,
@@ -201,6 +203,7 @@ func TestPrivateKeysAreUsedForNothing(t *testing.T) {
 }
 
 func TestKeysOfOtherKindsAreSkipped(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	for name, key := range map[string]string{
 		"a secret":             `{"kty":"oct","kid":"key","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}`,
@@ -229,6 +232,7 @@ func TestKeysOfOtherKindsAreSkipped(t *testing.T) {
 }
 
 func TestKeysThatAreNoStrictJSONAreSkipped(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	good := string(mustMarshal(t, jwk(t, k.ec.Public(), "key", nil)))
 	k.judge(t, "ES256", fit, raw(good))
@@ -247,6 +251,7 @@ func TestKeysThatAreNoStrictJSONAreSkipped(t *testing.T) {
 }
 
 func TestRSAKeysAreOfASoundSizeAndExponent(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	modulus := func(bits int) *big.Int {
 		n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), uint(bits)))
@@ -300,6 +305,7 @@ func TestRSAKeysAreOfASoundSizeAndExponent(t *testing.T) {
 }
 
 func TestRSAKeysAreWellEncoded(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	good := jwk(t, k.rsa.Public(), "key", nil)
 	k.judge(t, "RS256", fit, good)
@@ -321,6 +327,7 @@ func TestRSAKeysAreWellEncoded(t *testing.T) {
 }
 
 func TestPointsAreOnTheirCurve(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	good := jwk(t, k.ec.Public(), "key", nil)
 	x, y := good["x"].(string), good["y"].(string)
@@ -366,6 +373,7 @@ func changed(t testing.TB, coordinate string) string {
 
 // Under a key of low order, the signature of nothing may be one of everything.
 func TestEd25519KeysOfLowOrderAreSkipped(t *testing.T) {
+	t.Parallel()
 	const ones = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 	lowOrder := []string{
 		"0100000000000000000000000000000000000000000000000000000000000000", // order 1
@@ -399,6 +407,7 @@ func TestEd25519KeysOfLowOrderAreSkipped(t *testing.T) {
 }
 
 func TestEd25519KeysAreOf32Bytes(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	x := jwk(t, k.ed.Public(), "key", nil)["x"].(string)
 	k.judge(t, "EdDSA", fit, map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": "key", "x": x})
@@ -423,6 +432,7 @@ func TestEd25519KeysAreOf32Bytes(t *testing.T) {
 // Keys that do not fit drop out first. Of those left under one kid, two that differ
 // are ambiguous: to choose would be to guess.
 func TestKeysOfOneKid(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	ec := func(members map[string]any) any { return jwk(t, k.ec.Public(), "key", members) }
 	other := func(members map[string]any) any {
@@ -465,6 +475,7 @@ func TestKeysOfOneKid(t *testing.T) {
 }
 
 func TestOneKidMayHaveAKeyForEachAlgorithm(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	keys := []any{
 		jwk(t, k.rsa.Public(), "key", map[string]any{"alg": "RS256"}),
@@ -478,6 +489,7 @@ func TestOneKidMayHaveAKeyForEachAlgorithm(t *testing.T) {
 }
 
 func TestKeySetDocuments(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	key := string(mustMarshal(t, jwk(t, k.ec.Public(), "key", nil)))
 	good := map[string]string{
@@ -528,6 +540,7 @@ func TestKeySetDocuments(t *testing.T) {
 }
 
 func TestFetchedKeySetIsOneMebibyteAtMost(t *testing.T) {
+	t.Parallel()
 	k := newKeyring(t)
 	set := string(keySet(t, k.bystander))
 	for size, want := range map[int]verifier.Code{1 << 20: "", 1<<20 + 1: verifier.CodeJWKSError} {
@@ -541,6 +554,7 @@ func TestFetchedKeySetIsOneMebibyteAtMost(t *testing.T) {
 
 // A key that made room for others is decoded again, to the same end.
 func TestMoreKeysThanAreKeptDecoded(t *testing.T) {
+	t.Parallel()
 	keys := make([]any, 0, 40)
 	tokens := make(map[string]verifier.Code)
 	for i := range 70 {
@@ -573,6 +587,7 @@ func TestMoreKeysThanAreKeptDecoded(t *testing.T) {
 
 // A refresh that brings no usable key leaves the good ones where they are.
 func TestUnusableKeySetReplacesNone(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		jwks := string(issuer.JWKS())
@@ -601,6 +616,7 @@ func TestUnusableKeySetReplacesNone(t *testing.T) {
 
 // A refresh replaces the keys, and comes when their time to live has passed.
 func TestWithdrawnKeyDiesWithItsTimeToLive(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		config := direct(issuer)

@@ -96,6 +96,7 @@ func (c *cluster) config(client *http.Client) verifier.Config {
 }
 
 func TestServiceAccountsOfAClusterAreVerified(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	v := newVerifier(t, c.config(c.client(t, serviceAccountToken)))
 	accept(t, v, c.Token(map[string]any{"sub": "system:serviceaccount:default:orders"}))
@@ -105,6 +106,7 @@ func TestServiceAccountsOfAClusterAreVerified(t *testing.T) {
 }
 
 func TestKeysOfAClusterNeedItsTokenAndItsAuthority(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	for name, client := range map[string]*http.Client{
 		"another token":     c.client(t, "another"),
@@ -121,6 +123,7 @@ func TestKeysOfAClusterNeedItsTokenAndItsAuthority(t *testing.T) {
 
 // The client's transport would send its token there, too.
 func TestKeysOfAClusterAreNotFollowedToAnotherHost(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	elsewhere := newCluster(t)
 	c.redirectKeys = elsewhere.keys.URL

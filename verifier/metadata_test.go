@@ -17,6 +17,7 @@ import (
 // OpenID Connect Discovery 1.0, section 4.1, appends to the issuer's path; RFC 8414,
 // section 3.1, inserts before it.
 func TestMetadataIsAskedForWhereTheIssuerSays(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ issuer, openID, oauth string }{
 		{
 			"https://issuer.test",
@@ -86,6 +87,7 @@ func metadata(issuer, jwksURL string) string {
 // Only an answer that there is no such document sends us to another place: an issuer in
 // trouble, or one that turns us away, must not be able to.
 func TestOtherMetadataIsAskedForOnlyWhereThereIsNone(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name    string
 		respond func() (*http.Response, error)
@@ -144,6 +146,7 @@ func status(code int) func() (*http.Response, error) {
 }
 
 func TestMetadataThatIsNowhereIsAFailedFetch(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	network := &remote{respond: func(*http.Request) (*http.Response, error) {
 		return response(http.StatusNotFound, ""), nil
@@ -159,6 +162,7 @@ func TestMetadataThatIsNowhereIsAFailedFetch(t *testing.T) {
 // OpenID Connect Discovery 1.0, section 4.3, and RFC 8414, section 3.3: the issuer of
 // the document is identical to that for which it was asked.
 func TestMetadataNamesItsIssuerExactly(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		config, document string
 		good             bool
@@ -219,6 +223,7 @@ func discovers(t *testing.T, issuerURL, document string, good bool, changes ...f
 }
 
 func TestKeySetURLIsSafeToFetchFrom(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		value     string
 		good      bool
@@ -273,6 +278,7 @@ func TestKeySetURLIsSafeToFetchFrom(t *testing.T) {
 }
 
 func TestOnlyAnIssuerOnThisHostPointsToItsPorts(t *testing.T) {
+	t.Parallel()
 	for _, issuer := range []string{"http://localhost:8080", "http://127.0.0.1:1/realm", "http://[::1]"} {
 		for url, good := range map[string]bool{
 			"http://localhost:8080/jwks": true, "http://127.255.0.9:1/jwks": true, "http://[::1]/jwks": true,
@@ -284,6 +290,7 @@ func TestOnlyAnIssuerOnThisHostPointsToItsPorts(t *testing.T) {
 }
 
 func TestMetadataAreStrictAboutWhatIsReadOfThem(t *testing.T) {
+	t.Parallel()
 	const url = "https://issuer.test"
 	const good = `"issuer":"https://issuer.test","jwks_uri":"https://keys.test/jwks"`
 	tests := []struct {

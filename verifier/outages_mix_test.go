@@ -17,6 +17,7 @@ import (
 // can be out. Known tokens come every 2 seconds. Tokens with made-up keys come as the mix
 // says, before the outage and during it.
 func TestTokensOfUnknownKeysGetNoKnownKeyRefusedInAnOutage(t *testing.T) {
+	t.Parallel()
 	simulated := 300
 	if testing.Short() {
 		simulated = 30
@@ -225,6 +226,7 @@ func rotateAmid(t *testing.T, forget func(p *patient, n int) string, clients, ro
 // Asleep, a service makes no calls. When it wakes in an outage its keys may be past their
 // time to live. Known keys are served all the same, and a call waits for one fetch at most.
 func TestAServiceThatWakesInAnOutageServesKnownKeys(t *testing.T) {
+	t.Parallel()
 	for _, outage := range outages {
 		for _, asleep := range []time.Duration{4 * time.Minute, 6 * time.Minute, 30 * time.Minute, 64 * time.Minute} {
 			t.Run(fmt.Sprint(outage.name, " after ", asleep), func(t *testing.T) {
@@ -253,6 +255,7 @@ func TestAServiceThatWakesInAnOutageServesKnownKeys(t *testing.T) {
 
 // An issuer says when to come back, and is believed within the back-off's bound.
 func TestRetryAfterIsHonoured(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		status int
 		after  string
@@ -292,6 +295,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 // Metadata and keys take two seconds each, too long for one fetch. The second fetch knows
 // where the keys are.
 func TestAnIssuerThatTakesTwoSecondsForEachAnswerIsHeard(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		config := p.Config()

@@ -14,6 +14,7 @@ import (
 )
 
 func TestRememberedTokenIsACopy(t *testing.T) {
+	t.Parallel()
 	cache := newTokenCache(1)
 	large := strings.Repeat("a", 1<<20)
 	token := large[:100]
@@ -25,6 +26,7 @@ func TestRememberedTokenIsACopy(t *testing.T) {
 
 // A clock that is set back can make a token of today one of tomorrow.
 func TestRecallComparesNotBefore(t *testing.T) {
+	t.Parallel()
 	v, err := New(Config{
 		Issuer:     "https://issuer.test",
 		Audiences:  []string{"https://api.test"},
@@ -60,6 +62,7 @@ func TestRecallComparesNotBefore(t *testing.T) {
 
 // A key set that is written in another way, or that has other keys too, withdraws no key.
 func TestRememberedTokensOutliveAKeySetThatSaysTheSame(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 		x := segmentEncoding.EncodeToString(private.Public().(ed25519.PublicKey))

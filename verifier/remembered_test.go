@@ -22,6 +22,7 @@ func isRemembered(t testing.TB, v *verifier.Verifier, token string, before *veri
 }
 
 func TestVerifyRemembersToken(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, issuer.Config())
 	one, other := issuer.Token(nil), issuer.Token(map[string]any{"sub": "other"})
@@ -37,6 +38,7 @@ func TestVerifyRemembersToken(t *testing.T) {
 }
 
 func TestNegativeTokenCacheSizeRemembersNothing(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := issuer.Config()
 	config.TokenCacheSize = -1
@@ -48,6 +50,7 @@ func TestNegativeTokenCacheSizeRemembersNothing(t *testing.T) {
 }
 
 func TestVerifiersShareNoTokens(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := issuer.Config()
 	config.Audiences = []string{"https://other.test"}
@@ -62,6 +65,7 @@ func TestVerifiersShareNoTokens(t *testing.T) {
 }
 
 func TestRememberedTokenExpires(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		config := offline(issuer)
@@ -79,6 +83,7 @@ func TestRememberedTokenExpires(t *testing.T) {
 }
 
 func TestRememberedTokenDiesWithItsKey(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		v := newVerifier(t, issuer.Config())
@@ -95,6 +100,7 @@ func TestRememberedTokenDiesWithItsKey(t *testing.T) {
 // A server that sees nothing but remembered tokens must notice a withdrawn key as soon
 // as any other.
 func TestRememberedTokenCountsAsUseOfTheKeys(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		config := issuer.Config()
@@ -113,6 +119,7 @@ func TestRememberedTokenCountsAsUseOfTheKeys(t *testing.T) {
 }
 
 func TestRememberedTokenDiesWhenItsKeyIDNamesAnotherKey(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		before, after := verifiertest.NewIssuer(), verifiertest.NewIssuer() // both name their key ES256-1
 		keys := before
@@ -130,6 +137,7 @@ func TestRememberedTokenDiesWhenItsKeyIDNamesAnotherKey(t *testing.T) {
 }
 
 func TestRememberedTokenDoesNotOutliveUnreachableKeys(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		v := newVerifier(t, issuer.Config())
@@ -142,6 +150,7 @@ func TestRememberedTokenDoesNotOutliveUnreachableKeys(t *testing.T) {
 }
 
 func TestRememberedTokenIsAskedForTheBaselineEachTime(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := issuer.Config()
 	config.Require.Scopes = []string{"orders:read"}
@@ -153,6 +162,7 @@ func TestRememberedTokenIsAskedForTheBaselineEachTime(t *testing.T) {
 }
 
 func TestVerifyReturnsTheContextsErrorBeforeARememberedToken(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, issuer.Config())
 	token := issuer.Token(nil)
@@ -165,6 +175,7 @@ func TestVerifyReturnsTheContextsErrorBeforeARememberedToken(t *testing.T) {
 }
 
 func TestTokenLikeARememberedOneIsRefused(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, issuer.Config())
 	token := issuer.Token(map[string]any{"sub": "user"})
@@ -182,6 +193,7 @@ func TestTokenLikeARememberedOneIsRefused(t *testing.T) {
 }
 
 func TestRefusedTokensPushNoneOut(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := issuer.Config()
 	config.TokenCacheSize = 1
@@ -204,6 +216,7 @@ func TestRefusedTokensPushNoneOut(t *testing.T) {
 }
 
 func TestTokenUsedLongestAgoIsForgottenFirst(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := issuer.Config()
 	config.TokenCacheSize = 2
@@ -221,6 +234,7 @@ func TestTokenUsedLongestAgoIsForgottenFirst(t *testing.T) {
 }
 
 func TestLargeTokensTakeThePlaceOfSeveral(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := issuer.Config()
 	config.TokenCacheSize = 4
@@ -241,6 +255,7 @@ func TestLargeTokensTakeThePlaceOfSeveral(t *testing.T) {
 
 // A list takes more memory than the text of its words, if they are short.
 func TestTokensOfManyWordsTakeThePlaceOfSeveral(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := issuer.Config()
 	config.TokenCacheSize = 4
@@ -262,6 +277,7 @@ func TestTokensOfManyWordsTakeThePlaceOfSeveral(t *testing.T) {
 }
 
 func TestRememberedTokensAreSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	for _, size := range []int{3, 2000} {
 		config := issuer.Config()

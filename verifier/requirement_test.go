@@ -10,6 +10,7 @@ import (
 )
 
 func TestRequirementAsksForAllOfIt(t *testing.T) {
+	t.Parallel()
 	const (
 		scope      = verifier.CodeInsufficientScope
 		permission = verifier.CodeInsufficientPermissions
@@ -65,6 +66,7 @@ func TestRequirementAsksForAllOfIt(t *testing.T) {
 }
 
 func TestRequirementRefusesNilClaims(t *testing.T) {
+	t.Parallel()
 	for _, requirement := range []verifier.Requirement{{}, {Scopes: []string{"read"}}, {Permissions: []string{"drop"}}} {
 		if got := verifier.CodeOf(requirement.Check(nil)); got != verifier.CodeMissingToken {
 			t.Errorf("Check(nil): code = %q, want %q", got, verifier.CodeMissingToken)
@@ -73,6 +75,7 @@ func TestRequirementRefusesNilClaims(t *testing.T) {
 }
 
 func TestRefusalSharesNothingWithItsRequirement(t *testing.T) {
+	t.Parallel()
 	requirement := verifier.Requirement{Scopes: []string{"read"}, Permissions: []string{"drop"}}
 	refusal, ok := errors.AsType[*verifier.AuthError](requirement.Check(verifiertest.Claims(nil)))
 	if !ok {
@@ -85,6 +88,7 @@ func TestRefusalSharesNothingWithItsRequirement(t *testing.T) {
 }
 
 func TestValidateFindsWhatNoTokenCanGrant(t *testing.T) {
+	t.Parallel()
 	// RFC 6749, section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ).
 	for c := range 256 {
 		fits := c == 0x21 || c >= 0x23 && c <= 0x5B || c >= 0x5D && c <= 0x7E
@@ -114,6 +118,7 @@ func TestValidateFindsWhatNoTokenCanGrant(t *testing.T) {
 
 // What every token must carry is asked for last, by Verify itself.
 func TestVerifyAsksForTheBaseline(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	config := offline(issuer)
 	config.Require = verifier.Requirement{Scopes: []string{"read", "write"}, Permissions: []string{"drop"}}

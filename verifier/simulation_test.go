@@ -29,6 +29,7 @@ const (
 // tokens of withdrawn and of made-up keys. A life that fails is repeated, but for jitter,
 // by its seed. That the bubble ends shows that no goroutine is left.
 func TestADayInTheLifeOfAnIssuer(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}

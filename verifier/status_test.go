@@ -15,6 +15,7 @@ import (
 )
 
 func TestStatusFollowsTheKeys(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		config := p.config()
@@ -79,6 +80,7 @@ func TestStatusFollowsTheKeys(t *testing.T) {
 }
 
 func TestOnFetchHearsOfEveryFetch(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		slow := slowly(p.Issuer, 50*time.Millisecond)
@@ -127,6 +129,7 @@ func TestOnFetchHearsOfEveryFetch(t *testing.T) {
 }
 
 func TestCallsDoNotWaitForOnFetch(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		config := p.config()
@@ -142,6 +145,7 @@ func TestCallsDoNotWaitForOnFetch(t *testing.T) {
 
 // An hour of calls through an outage and a rotation: a line for each change of state.
 func TestLoggerGetsOneLinePerChangeOfState(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		var lines bytes.Buffer

@@ -100,6 +100,7 @@ func oneTenant(t testing.TB, capacity int) (*patient, *directory, *verifier.Dyna
 var errDatabase = errors.New("database is down")
 
 func TestTenantsAreLookedUpOnceAndJudgedEachByItsOwn(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
 		d := &directory{delay: 10 * time.Millisecond}
@@ -124,6 +125,7 @@ func TestTenantsAreLookedUpOnceAndJudgedEachByItsOwn(t *testing.T) {
 }
 
 func TestACallerWhoGivesUpDoesNotEndALookUp(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		d := &directory{delay: time.Second}
@@ -147,6 +149,7 @@ func TestACallerWhoGivesUpDoesNotEndALookUp(t *testing.T) {
 }
 
 func TestUnknownIssuersAreRememberedBriefly(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		d := &directory{}
@@ -163,6 +166,7 @@ func TestUnknownIssuersAreRememberedBriefly(t *testing.T) {
 }
 
 func TestALookUpThatFailsIsNotTheTokensFault(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		d := &directory{err: errDatabase}
@@ -191,6 +195,7 @@ func TestALookUpThatFailsIsNotTheTokensFault(t *testing.T) {
 }
 
 func TestALookUpHasADeadline(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		d := &directory{delay: time.Hour}
@@ -204,6 +209,7 @@ func TestALookUpHasADeadline(t *testing.T) {
 }
 
 func TestAConfigurationThatDoesNotFitIsNotUsed(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		change func(*verifier.Config)
@@ -234,6 +240,7 @@ func TestAConfigurationThatDoesNotFitIsNotUsed(t *testing.T) {
 }
 
 func TestAPanicOfTheResolverIsAFailedLookUp(t *testing.T) {
+	t.Parallel()
 	v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Capacity: 10, Resolve: func(context.Context, string) (verifier.Config, error) { panic("a bug") }})
 	if err != nil {
 		t.Fatal(err)
@@ -245,6 +252,7 @@ func TestAPanicOfTheResolverIsAFailedLookUp(t *testing.T) {
 // the bucket allows, the one tenant that there is room for keeps its place, and its
 // tokens do not wait.
 func TestMadeUpIssuersCostLittleAndEvictNobody(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, d, v, token := oneTenant(t, 1)
 		start := time.Now()
@@ -265,6 +273,7 @@ func TestMadeUpIssuersCostLittleAndEvictNobody(t *testing.T) {
 // Tenants that exist are not held up: what they took from the bucket is given back.
 // Forged tokens may name issuers that there are, more of them than have a place.
 func TestForgedTokensOfRealIssuersCostLittleAndEvictNobody(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &directory{}
 		var tenants []*patient
@@ -290,6 +299,7 @@ func TestForgedTokensOfRealIssuersCostLittleAndEvictNobody(t *testing.T) {
 }
 
 func TestAResolverThatIsDeafHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		released := make(chan struct{})
 		v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Capacity: 1, Resolve: func(context.Context, string) (verifier.Config, error) {
@@ -309,6 +319,7 @@ func TestAResolverThatIsDeafHoldsNobodyUp(t *testing.T) {
 }
 
 func TestManyColdTenantsAreServedWithinAMoment(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		d := &directory{delay: 10 * time.Millisecond}
@@ -348,6 +359,7 @@ func TestManyColdTenantsAreServedWithinAMoment(t *testing.T) {
 }
 
 func TestTheTenantUsedLeastGivesWay(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b, c := newPatientAt("https://a.test"), newPatientAt("https://b.test"), newPatientAt("https://c.test")
 		d := &directory{}
@@ -363,6 +375,7 @@ func TestTheTenantUsedLeastGivesWay(t *testing.T) {
 }
 
 func TestATenantThatIsRemovedIsRefusedWithinFiveMinutes(t *testing.T) {
+	t.Parallel()
 	for name, interval := range map[string]time.Duration{
 		"under traffic":      time.Second,
 		"after a quiet time": 6 * time.Minute,
@@ -388,6 +401,7 @@ func TestATenantThatIsRemovedIsRefusedWithinFiveMinutes(t *testing.T) {
 }
 
 func TestATenantKeepsItsKeysUntilItsConfigurationChanges(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		d := &directory{}
@@ -412,6 +426,7 @@ func TestATenantKeepsItsKeysUntilItsConfigurationChanges(t *testing.T) {
 // The resolver is asked ahead of time: in an outage of it, no call waits for an hour and
 // five minutes, and then none is judged.
 func TestTenantsOutliveAnOutageOfTheResolver(t *testing.T) {
+	t.Parallel()
 	for name, fail := range map[string]func(*directory){
 		"it fails": func(d *directory) { d.fail(errDatabase) },
 		"it hangs": func(d *directory) { d.delayBy(time.Hour) },
@@ -437,6 +452,7 @@ func TestTenantsOutliveAnOutageOfTheResolver(t *testing.T) {
 }
 
 func TestAForgottenTenantIsLookedUpAgain(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, d, v, token := oneTenant(t, 10)
 		d.remove(p.URL())
@@ -460,6 +476,7 @@ func TestAForgottenTenantIsLookedUpAgain(t *testing.T) {
 }
 
 func TestALongIssuerIsNotLookedUp(t *testing.T) {
+	t.Parallel()
 	d := &directory{}
 	v := newTenants(t, 10, d)
 	p := newPatient()
@@ -470,6 +487,7 @@ func TestALongIssuerIsNotLookedUp(t *testing.T) {
 }
 
 func TestNewDynamicNeedsAResolverAndRoom(t *testing.T) {
+	t.Parallel()
 	if v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Capacity: 10, Resolve: nil}); err == nil || v != nil {
 		t.Error("NewDynamic without a Resolver, want an error")
 	}
@@ -482,6 +500,7 @@ func TestNewDynamicNeedsAResolverAndRoom(t *testing.T) {
 
 // Keys and tenants follow one rule: a look-up that began in time makes no call wait.
 func TestNoCallWaitsForALookUpThatBeganInTime(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, d, v, token := oneTenant(t, 10)
 		d.delayBy(2 * time.Second)

@@ -14,6 +14,7 @@ import (
 )
 
 func TestVerifyRefusesWhatIsNotACompactJWS(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, issuer.Config())
 	good := issuer.Token(nil)
@@ -62,6 +63,7 @@ func TestVerifyRefusesWhatIsNotACompactJWS(t *testing.T) {
 // The signature is over the segments as they are sent, so that nothing but their
 // encoding is wrong.
 func TestVerifyRefusesAnyOtherBase64(t *testing.T) {
+	t.Parallel()
 	n := newNotary(t)
 	v := newVerifier(t, n.config(t))
 	// Of a length that leaves unused bits in the last character, and of a content
@@ -133,6 +135,7 @@ func setTrailingBits(segment string) string {
 }
 
 func TestVerifyRefusesEveryChangeOfOneByte(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	good := issuer.Token(nil)
@@ -158,6 +161,7 @@ func TestVerifyRefusesEveryChangeOfOneByte(t *testing.T) {
 }
 
 func TestVerifyRefusesATokenOverTheCap(t *testing.T) {
+	t.Parallel()
 	n := newNotary(t)
 	v := newVerifier(t, n.config(t))
 	if maxTokenBytes != 16<<10 {
@@ -187,6 +191,7 @@ func (n *notary) signOfLength(t testing.TB, length int) string {
 }
 
 func TestVerifyRefusesAHeaderThatIsNoStrictJSONObject(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, issuer.Config())
 	const alg, kid = `"alg":"ES256"`, `"kid":"ES256-1"`
@@ -234,6 +239,7 @@ func TestVerifyRefusesAHeaderThatIsNoStrictJSONObject(t *testing.T) {
 func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
 func TestVerifyAcceptsAnyHeaderThatIsAStrictJSONObject(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	const alg, kid = `"alg":"ES256"`, `"kid":"ES256-1"`
@@ -257,6 +263,7 @@ func TestVerifyAcceptsAnyHeaderThatIsAStrictJSONObject(t *testing.T) {
 }
 
 func TestVerifyRefusesEachForbiddenHeader(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, issuer.Config())
 	names := []string{"crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "enc", "p2c", "epk", "cty"}
@@ -277,6 +284,7 @@ func TestVerifyRefusesEachForbiddenHeader(t *testing.T) {
 }
 
 func TestVerifyRefusesAnAlgOutsideTheList(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer(verifiertest.WithAlgorithms("ES256", "ES384"))
 	config := issuer.Config()
 	config.Algorithms = []string{"ES256"}
@@ -320,6 +328,7 @@ func TestVerifyRefusesAnAlgOutsideTheList(t *testing.T) {
 
 // One that is there and names nothing isn't read as absent: it may have been meant to name a key.
 func TestVerifyRefusesAKidThatIsNoName(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, issuer.Config())
 	for _, kid := range []any{"", verifiertest.Null, 1, false, []string{"ES256-1"}, map[string]any{}} {
@@ -334,6 +343,7 @@ func TestVerifyRefusesAKidThatIsNoName(t *testing.T) {
 }
 
 func TestVerifyBoundsTheLengthOfAKid(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, issuer.Config())
 	long := issuer.Token(nil, verifiertest.WithHeader("kid", strings.Repeat("k", 513)))
@@ -346,6 +356,7 @@ func TestVerifyBoundsTheLengthOfAKid(t *testing.T) {
 }
 
 func TestVerifyComparesAKidExactly(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	for _, kid := range []string{"es256-1", "ES256-1 ", " ES256-1", "ES256-", "ES256-1\x00", "../ES256-1", "*"} {
@@ -357,6 +368,7 @@ func TestVerifyComparesAKidExactly(t *testing.T) {
 }
 
 func TestVerifyRefusesOtherTypesOfToken(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, issuer.Config())
 	types := []any{
@@ -378,6 +390,7 @@ func TestVerifyRefusesOtherTypesOfToken(t *testing.T) {
 }
 
 func TestVerifyAcceptsTheTypesOfAnAccessToken(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	types := []any{

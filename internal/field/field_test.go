@@ -8,6 +8,7 @@ import (
 )
 
 func TestCharactersFollowRFC9110(t *testing.T) {
+	t.Parallel()
 	const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	for c := range 256 {
 		if got, want := field.IsTokenChar(byte(c)), strings.IndexByte(alphanumeric+"!#$%&'*+-.^_`|~", byte(c)) >= 0; got != want {
@@ -20,6 +21,7 @@ func TestCharactersFollowRFC9110(t *testing.T) {
 }
 
 func TestPrintableIsShortAndPlain(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"":                            "",
 		"https://issuer.test/a?b=c#d": "https://issuer.test/a?b=c#d",

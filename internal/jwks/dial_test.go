@@ -14,6 +14,7 @@ import (
 )
 
 func TestPublicAddresses(t *testing.T) {
+	t.Parallel()
 	for address, want := range map[string]bool{
 		"93.184.216.34":          true,
 		"1.1.1.1":                true,
@@ -59,6 +60,7 @@ func TestPublicAddresses(t *testing.T) {
 
 // The address is judged whoever dials, and nothing is sent to it.
 func TestPrivateAddressesAreNotAsked(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	defer server.Close()
@@ -95,6 +97,7 @@ func TestPrivateAddressesAreNotAsked(t *testing.T) {
 }
 
 func TestTransportThatCannotBeJudgedIsNotAsked(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int64
 	issuer := NewIssuer(Config{
 		Issuer: "https://issuer.example",

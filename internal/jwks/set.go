@@ -252,8 +252,10 @@ func (s *Set) Why(name Name, alg string) error {
 // What [Set.Why] says most often.
 var (
 	ErrNotListed = errors.New("the issuer doesn't list the key")
-	ErrUnnamed   = errors.New("the token names no key, and several of the issuer's fit: have the issuer write kid into its tokens")
-	ErrAmbiguous = errors.New("several of the issuer's keys have that name and fit: have the issuer give each a kid of its own")
+	ErrUnnamed   = errors.New("the token names no key, and several of the issuer's fit: " +
+		"have the issuer write kid into its tokens")
+	ErrAmbiguous = errors.New("several of the issuer's keys have that name and fit: " +
+		"have the issuer give each a kid of its own")
 )
 
 // Holds reports whether key stands under this name, as the same object.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,10 +48,7 @@ func mustParseSet(t testing.TB, entries ...string) *Set {
 
 func TestSetSaysWhyItHasNoKey(t *testing.T) {
 	t.Parallel()
-	many := make([]string, 17)
-	for i := range many {
-		many[i] = entry("many", ed1)
-	}
+	many := slices.Repeat([]string{entry("many", ed1)}, 17)
 	set := mustParseSet(t, append(many,
 		entry("good", ed1), entry("twice", ed1), entry("twice", ed1),
 		entry("both", ed1), entry("both", `"kty":"OKP","crv":"Ed25519","x":"_FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU"`),

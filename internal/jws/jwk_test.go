@@ -18,6 +18,7 @@ func with(members string) string { return `{` + members + `,` + ed25519JWK[1:] }
 // Certificates with negative serials (WSO2), thumbprints of another form (WorkOS) and PEM
 // tails are common, and nothing in them is used.
 func TestMembersThatAreNotUsedSpoilNoKey(t *testing.T) {
+	t.Parallel()
 	for _, members := range []string{
 		`"x5c":["not base64"]`, `"x5c":["AAAA"]`, `"x5c":"AAAA"`, `"x5c":[]`, `"x5c":1`,
 		`"x5t":"?"`, `"x5t":""`, `"x5t":7`, `"x5t#S256":"too short"`, `"x5u":"not a URL"`, `"x5u":{}`,
@@ -31,6 +32,7 @@ func TestMembersThatAreNotUsedSpoilNoKey(t *testing.T) {
 
 // System.Text.Json writes every member that a class has.
 func TestNullMembersAreAbsent(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{
 		"kid", "alg", "use", "key_ops", "d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv", "n", "e", "y", "x5c", "x5t",
 	} {
@@ -45,6 +47,7 @@ func TestNullMembersAreAbsent(t *testing.T) {
 }
 
 func TestUnusableKeysSayWhy(t *testing.T) {
+	t.Parallel()
 	for members, want := range map[string]string{
 		`"d":"AAAA"`:                  "its private key is published too",
 		`"d":"AAAA","use":"enc"`:      "its private key is published too",
@@ -80,6 +83,7 @@ func errorText(err error) string {
 
 // LemonLDAP::NG shuffles the members of a JWK from one response to the next.
 func TestKeysAreEqualThatSayTheSame(t *testing.T) {
+	t.Parallel()
 	const members = `"kid":"a","use":"sig","alg":"EdDSA"`
 	key := jws.ReadJWK(with(members))
 	for text, want := range map[string]bool{
@@ -103,6 +107,7 @@ func TestKeysAreEqualThatSayTheSame(t *testing.T) {
 // Any reader of a set can sign with a private key that stands in it, also under the kid of
 // the public half.
 func TestTwinOfAPublishedPrivateKeyIsUnusable(t *testing.T) {
+	t.Parallel()
 	private, other := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
 	keys := []jws.JWK{
 		jws.ReadJWK(string(jwk(t, jose.JSONWebKey{Key: private.Public(), KeyID: "public"}))),

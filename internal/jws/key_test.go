@@ -79,6 +79,7 @@ var (
 )
 
 func TestAlgorithmsAreAsymmetric(t *testing.T) {
+	t.Parallel()
 	for _, alg := range algorithms {
 		if !jws.IsAlgorithm(alg) {
 			t.Errorf("IsAlgorithm(%q) is false", alg)
@@ -92,6 +93,7 @@ func TestAlgorithmsAreAsymmetric(t *testing.T) {
 }
 
 func TestKeyFitsTheAlgorithmsOfItsKind(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		key := parseKey(jwk(t, jose.JSONWebKey{Key: kind.key.Public()}))
 		if key == nil {
@@ -110,6 +112,7 @@ func TestKeyFitsTheAlgorithmsOfItsKind(t *testing.T) {
 }
 
 func TestKeyOfOneAlgorithmFitsNoOther(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		for _, named := range slices.Concat(algorithms, others[1:]) {
 			key := parseKey(jwk(t, jose.JSONWebKey{Key: kind.key.Public(), Algorithm: named}))
@@ -127,6 +130,7 @@ func TestKeyOfOneAlgorithmFitsNoOther(t *testing.T) {
 
 // go-jose has a bound of its own, which any package can move.
 func TestRSAKeysAreBoundedByUs(t *testing.T) {
+	t.Parallel()
 	bound := jose.MaxRSAModulusBits
 	jose.MaxRSAModulusBits = 1 << 20
 	defer func() { jose.MaxRSAModulusBits = bound }()
@@ -140,6 +144,7 @@ func TestRSAKeysAreBoundedByUs(t *testing.T) {
 }
 
 func TestPrivateKeysAreNoKeys(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		if parseKey(jwk(t, jose.JSONWebKey{Key: kind.key})) != nil {
 			t.Errorf("Key took a private key for %s", kind.algs)
@@ -153,6 +158,7 @@ func TestPrivateKeysAreNoKeys(t *testing.T) {
 // Keys are equal by their public key alone: under which kid and alg they are
 // published makes no difference.
 func TestEqualComparesPublicKeys(t *testing.T) {
+	t.Parallel()
 	all := kinds(t)
 	for i, one := range all {
 		key := parseKey(jwk(t, jose.JSONWebKey{Key: one.key.Public()}))
@@ -171,6 +177,7 @@ func TestEqualComparesPublicKeys(t *testing.T) {
 }
 
 func TestKidIsTheOneThatCanBeTrusted(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		`{"kid":"a"}`:                      "a",
 		`{"kty":"x","k\u0069d":"a"}`:       "a",

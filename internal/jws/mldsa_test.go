@@ -16,6 +16,7 @@ import (
 
 // RFC 9964: a key fits the algorithm that it names, and no other.
 func TestMLDSAKeysFitTheAlgorithmTheyName(t *testing.T) {
+	t.Parallel()
 	for name, parameters := range map[string]mldsa.Parameters{
 		"ML-DSA-44": mldsa.MLDSA44(), "ML-DSA-65": mldsa.MLDSA65(), "ML-DSA-87": mldsa.MLDSA87(),
 	} {

@@ -7,6 +7,7 @@ import (
 
 // Another parser may read another key in it.
 func TestKeyThatIsNotStrictJSONIsNoKey(t *testing.T) {
+	t.Parallel()
 	const members = `"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`
 	if parseKey([]byte("{"+members+"}")) == nil {
 		t.Fatal("the key is refused for something else")

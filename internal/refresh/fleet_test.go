@@ -10,6 +10,7 @@ import (
 // on each draws its own time for every refresh, and the fleet's requests spread out. The
 // simulation follows each busy replica's schedule, second by second.
 func TestRefreshJitterSpreadsAFleet(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}

@@ -58,6 +58,7 @@ func errorsAs(err error) (*Unavailable, bool) { return errors.AsType[*Unavailabl
 
 // However short a version lives, the call that waited for it gets it.
 func TestFindReturnsTheVersionThatItWaitedFor(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
 		s := New(Config[int]{Timeout: time.Second, Fetch: func(context.Context, *Version[int], Reason) (int, Life, error) {
@@ -75,6 +76,7 @@ func TestFindReturnsTheVersionThatItWaitedFor(t *testing.T) {
 }
 
 func TestFetchThatBeganInTimeMakesNoCallWait(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var o owner
 		s := o.source()
@@ -95,6 +97,7 @@ func TestFetchThatBeganInTimeMakesNoCallWait(t *testing.T) {
 // What blocks a fetch is news of the outage: else one failed fetch shortly before a version
 // is due would have it refused from its expiry until the next attempt.
 func TestFailureThatBlocksTheDueFetchIsNewsOfTheOutage(t *testing.T) {
+	t.Parallel()
 	for age := range 10 * 60 {
 		synctest.Test(t, func(t *testing.T) {
 			var o owner
@@ -121,6 +124,7 @@ func TestFailureThatBlocksTheDueFetchIsNewsOfTheOutage(t *testing.T) {
 
 // A machine that sleeps has slept through the refresh time by one clock only.
 func TestOutageIsCurrentByEitherClock(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	var v Version[int]
 	v.setLifetime(now, Life{TTL: 5 * time.Minute, MaxStale: time.Hour})
@@ -142,6 +146,7 @@ func TestOutageIsCurrentByEitherClock(t *testing.T) {
 }
 
 func TestBudgetRefillsByEitherClock(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	b := NewBudget(1, time.Minute)
 	if b.Take(now) != 0 || b.Take(now) != time.Minute {
@@ -153,6 +158,7 @@ func TestBudgetRefillsByEitherClock(t *testing.T) {
 }
 
 func TestOnlySoManyCallsWait(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var o owner
 		o.latency.Store(int64(time.Second))
@@ -184,6 +190,7 @@ func TestOnlySoManyCallsWait(t *testing.T) {
 
 // A caller who gives up makes room for another.
 func TestCanceledCallsWaitNoMore(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var o owner
 		o.latency.Store(int64(2 * time.Second))
@@ -209,6 +216,7 @@ func (asksForPatience) Error() string               { return "not now" }
 func (a asksForPatience) RetryAfter() time.Duration { return time.Duration(a) }
 
 func TestRetryAfterIsHonouredWithinReason(t *testing.T) {
+	t.Parallel()
 	for asked, want := range map[time.Duration][2]time.Duration{
 		0:               {0, minBackoff},
 		3 * time.Second: {3 * time.Second, 3 * time.Second},
@@ -225,6 +233,7 @@ func TestRetryAfterIsHonouredWithinReason(t *testing.T) {
 
 // A fetch that hangs has used up its wait.
 func TestBackoffCountsFromTheStartOfTheFetch(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	for range 100 {
 		o := outage{failures: 1000, since: moment(now)}
@@ -236,6 +245,7 @@ func TestBackoffCountsFromTheStartOfTheFetch(t *testing.T) {
 }
 
 func TestBackoffGrowsWithTheOutage(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ age, want time.Duration }{
 		{0, minBackoff}, {59 * time.Second, youngBackoff}, {time.Minute, olderBackoff},
 		{10*time.Minute - 1, olderBackoff}, {10 * time.Minute, maxBackoff}, {24 * time.Hour, maxBackoff},
@@ -257,6 +267,7 @@ func TestBackoffGrowsWithTheOutage(t *testing.T) {
 // Strangers share one budget over all their sources, and a guest who is admitted gets back
 // what it has paid.
 func TestLimitedSourcesShareABudget(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var o owner
 		shared := NewBudget(2, time.Hour)
@@ -281,6 +292,7 @@ func TestLimitedSourcesShareABudget(t *testing.T) {
 }
 
 func TestFixedVersionNeedsNoFetch(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := Fixed(7)
 		time.Sleep(1000 * time.Hour)

@@ -15,6 +15,7 @@ func suspended(now time.Time, seconds uint64) time.Time {
 }
 
 func TestVersionAgesWhileTheMachineSleeps(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	var v Version[int]
 	v.setLifetime(now, Life{TTL: 5 * time.Minute, MaxStale: time.Hour})
@@ -28,6 +29,7 @@ func TestVersionAgesWhileTheMachineSleeps(t *testing.T) {
 }
 
 func TestVersionAgesThoughTheWallClockIsSetBack(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	var v Version[int]
 	v.setLifetime(now, Life{TTL: 5 * time.Minute, MaxStale: time.Hour})

@@ -141,6 +141,7 @@ func ExampleClaims() {
 
 // Keep this in step with the package's documentation.
 func TestTokenExpires(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		v, err := verifier.New(issuer.Config())

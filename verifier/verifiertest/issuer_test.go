@@ -39,6 +39,7 @@ func read(t *testing.T, res *http.Response) string {
 }
 
 func TestServeHTTPAndRoundTripAgree(t *testing.T) {
+	t.Parallel()
 	for _, url := range []string{
 		"https://issuer.test", "https://issuer.test/", "https://issuer.test/realms/a", "http://127.0.0.1:8080/x/",
 	} {
@@ -67,6 +68,7 @@ func TestServeHTTPAndRoundTripAgree(t *testing.T) {
 }
 
 func TestConfigIsThatOfAVerifierOfTheIssuer(t *testing.T) {
+	t.Parallel()
 	for _, url := range []string{"https://issuer.test/", "https://issuer.test/realms/a"} {
 		issuer := verifiertest.NewIssuer(verifiertest.WithURL(url), verifiertest.WithAlgorithms("EdDSA", "ES384"))
 		v := newVerifier(t, issuer.Config())
@@ -92,6 +94,7 @@ func newVerifier(t *testing.T, config verifier.Config) *verifier.Verifier {
 }
 
 func TestIssuerWorksOverHTTP(t *testing.T) {
+	t.Parallel()
 	var issuer *verifiertest.Issuer
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { issuer.ServeHTTP(w, r) }))
 	defer server.Close()
@@ -110,6 +113,7 @@ func TestIssuerWorksOverHTTP(t *testing.T) {
 }
 
 func TestRotateReplacesEveryKey(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer(verifiertest.WithAlgorithms("ES256", "EdDSA"))
 	before, old := string(issuer.JWKS()), issuer.Token(nil)
 	if again := string(issuer.JWKS()); again != before {
@@ -132,6 +136,7 @@ func TestRotateReplacesEveryKey(t *testing.T) {
 }
 
 func TestPublishedKeysArePublic(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer(verifiertest.WithAlgorithms("RS256", "ES256", "EdDSA"))
 	if jwks := string(issuer.JWKS()); strings.Contains(jwks, `"d"`) || strings.Count(jwks, `"kid"`) != 3 {
 		t.Errorf("published %s", jwks)
@@ -139,6 +144,7 @@ func TestPublishedKeysArePublic(t *testing.T) {
 }
 
 func TestFailFailsEveryRequestUntilHealed(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	down := errors.New("down")
 	issuer.Fail(down)
@@ -160,6 +166,7 @@ func TestFailFailsEveryRequestUntilHealed(t *testing.T) {
 }
 
 func TestFetchesCountsRequestsForKeys(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	var counts []int
 	count := func() { counts = append(counts, issuer.Fetches()) }
@@ -181,6 +188,7 @@ func TestFetchesCountsRequestsForKeys(t *testing.T) {
 }
 
 func TestRoundTripEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

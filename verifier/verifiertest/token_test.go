@@ -44,6 +44,7 @@ func object(t *testing.T, text []byte) map[string]any {
 }
 
 func TestTokenIsThatOfRFC9068(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	header, payload, _ := parts(t, issuer.Token(nil))
 	if got, want := object(t, header), map[string]any{"alg": "ES256", "kid": "ES256-1", "typ": "at+jwt"}; !maps.Equal(got, want) {
@@ -77,6 +78,7 @@ func TestTokenIsThatOfRFC9068(t *testing.T) {
 }
 
 func TestClaimsAreSetReplacedAndRemoved(t *testing.T) {
+	t.Parallel()
 	given := map[string]any{"sub": "alice", "new": []int{1}, "jti": nil, "aud": verifiertest.Null}
 	before := maps.Clone(given)
 	_, payload, _ := parts(t, verifiertest.NewIssuer().Token(given))
@@ -96,6 +98,7 @@ func TestClaimsAreSetReplacedAndRemoved(t *testing.T) {
 }
 
 func TestEachTokenOptionDoesWhatItSays(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer(verifiertest.WithAlgorithms("ES256", "EdDSA"))
 	v, err := verifier.New(issuer.Config())
 	if err != nil {
@@ -177,6 +180,7 @@ func TestEachTokenOptionDoesWhatItSays(t *testing.T) {
 }
 
 func TestWhatCannotBeSignedPanics(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	tests := map[string]func(){
 		"an unknown algorithm":        func() { verifiertest.NewIssuer(verifiertest.WithAlgorithms("HS256")) },
@@ -202,6 +206,7 @@ func TestWhatCannotBeSignedPanics(t *testing.T) {
 }
 
 func TestClaimsAreVerifiedForAnyIssuerAndAudience(t *testing.T) {
+	t.Parallel()
 	claims := verifiertest.Claims(map[string]any{
 		"iss": "https://other.test", "aud": []string{"a", "b"}, "sub": "alice", "scope": "read", "permissions": []string{"drop"},
 	})
@@ -221,6 +226,7 @@ func TestClaimsAreVerifiedForAnyIssuerAndAudience(t *testing.T) {
 }
 
 func TestTimesAreNumbersOfSeconds(t *testing.T) {
+	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	v, err := verifier.New(issuer.Config())
 	if err != nil {
