@@ -34,6 +34,7 @@ func TestTokensOfUnknownKeysGetNoKnownKeyRefusedInAnOutage(t *testing.T) {
 		{"four a second, of twenty", 250 * time.Millisecond, 20},
 	} {
 		t.Run(mix.name, func(t *testing.T) {
+			t.Parallel()
 			var sum refusals
 			struck := 0
 			for seed := range simulated {

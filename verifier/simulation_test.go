@@ -19,9 +19,10 @@ import (
 )
 
 const (
-	longestBackoff = time.Minute // see internal/refresh
-	simulatedLives = 200
-	simulatedLife  = 24 * time.Hour
+	longestBackoff  = time.Minute // see internal/refresh
+	simulatedLives  = 200
+	simulatedAtOnce = 4
+	simulatedLife   = 24 * time.Hour
 )
 
 // Each life is a day of an issuer that rotates its keys, moves them, and is out in every
@@ -33,15 +34,26 @@ func TestADayInTheLifeOfAnIssuer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
+	var mu sync.Mutex
 	var sum tally
-	for seed := range uint64(simulatedLives) {
-		synctest.Test(t, func(t *testing.T) {
-			sum.add(newWorld(t, seed).live())
-		})
-		if t.Failed() {
-			t.Fatalf("the world of seed %d", seed)
+	t.Run("lives", func(t *testing.T) { // until all have ended
+		for first := range uint64(simulatedAtOnce) {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				for seed := first; seed < simulatedLives && !t.Failed(); seed += simulatedAtOnce {
+					synctest.Test(t, func(t *testing.T) {
+						one := newWorld(t, seed).live()
+						mu.Lock()
+						defer mu.Unlock()
+						sum.add(one)
+					})
+					if t.Failed() {
+						t.Errorf("the world of seed %d", seed)
+					}
+				}
+			})
 		}
-	}
+	})
 	t.Logf("%+v", sum)
 	// Else the simulation is not of what it says.
 	if sum.Served == 0 || sum.Stale == 0 || sum.Withdrawn == 0 || sum.Forged == 0 || sum.Unavailable == 0 ||
