@@ -123,7 +123,7 @@ func TestAKeyServesOnlyItsOwnAlgorithm(t *testing.T) {
 	}
 }
 
-// A key that does not say which algorithm it is for serves those of its kind.
+// A key that doesn't say which algorithm it's for serves all of its kind.
 func TestAKeyWithoutAlgServesTheAlgorithmsOfItsKind(t *testing.T) {
 	t.Parallel()
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)

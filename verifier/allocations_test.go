@@ -26,7 +26,7 @@ func TestRememberedTokensOfAnyIssuerAllocateNothing(t *testing.T) {
 		}
 		d.add(configs...)
 		for kind, v := range map[string]interceptor.TokenVerifier{
-			"Multi": newIssuers(t, configs...), "Dynamic": newTenants(t, issuers, d),
+			"Multi": newMulti(t, configs...), "Dynamic": newDynamic(t, issuers, d),
 		} {
 			for _, token := range tokens {
 				wantCode(t, v, token, "")

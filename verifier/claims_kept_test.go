@@ -22,7 +22,7 @@ func TestAssignmentToClaimsReachesNoOtherCall(t *testing.T) {
 	d := &directory{}
 	d.add(config)
 	for kind, v := range map[string]tokenVerifier{
-		"Verifier": newVerifier(t, config), "Multi": newIssuers(t, config), "Dynamic": newTenants(t, 1, d),
+		"Verifier": newVerifier(t, config), "Multi": newMulti(t, config), "Dynamic": newDynamic(t, 1, d),
 	} {
 		tokens := map[string]string{"alice": issuer.Token(map[string]any{"sub": "alice"}), "root": issuer.Token(map[string]any{"sub": "root", "scope": "admin"})}
 		claims := make(map[string]*verifier.Claims)

@@ -204,7 +204,7 @@ func TestMaxTokenBytesIsTheLongestToken(t *testing.T) {
 		config := n.config(t)
 		config.MaxTokenBytes = configured
 		v := newVerifier(t, config)
-		multi := newIssuers(t, config)
+		multi := newMulti(t, config)
 		accept(t, v, n.signOfLength(t, longest))
 		wantCode(t, multi, n.signOfLength(t, longest), "")
 		refuse(t, v, n.signOfLength(t, longest+1), verifier.CodeMalformedToken)
@@ -223,14 +223,14 @@ func TestMaxTokenBytesIsEachIssuersOwn(t *testing.T) {
 	small, large := n.config(t), n.config(t)
 	small.MaxTokenBytes, large.MaxTokenBytes = 1000, 2000
 	large.Issuer = "https://large.test"
-	multi := newIssuers(t, small, large)
+	multi := newMulti(t, small, large)
 	if got := multi.MaxTokenBytes(); got != 2000 {
 		t.Errorf("MaxTokenBytes = %d, want 2000", got)
 	}
 	wantCode(t, multi, n.signOfLength(t, 1500), verifier.CodeMalformedToken)
 	d := &directory{}
 	d.add(small)
-	dynamic := newTenants(t, 1, d)
+	dynamic := newDynamic(t, 1, d)
 	if got := dynamic.MaxTokenBytes(); got != 64<<10 {
 		t.Errorf("MaxTokenBytes = %d, want the most that any Config allows", got)
 	}

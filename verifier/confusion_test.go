@@ -21,8 +21,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// A public key is known to everybody: an HMAC by it, in whatever shape, proves
-// nothing. Neither under its own name nor under that of an algorithm that is allowed.
+// Everyone knows a public key: an HMAC by it, in whatever shape, proves nothing, neither under
+// its own name nor under another one, which is allowed.
 func TestVerifyRefusesAnHMACByAPublicKey(t *testing.T) {
 	t.Parallel()
 	k := newKeyring(t)
@@ -165,7 +165,7 @@ func TestVerifyRefusesEncryptedTokens(t *testing.T) {
 	}
 }
 
-// A JWT inside of another is signed by whoever signed the outer one, at best.
+// A JWT inside another is vouched for by the outer one's signer, at best.
 func TestVerifyRefusesNestedTokens(t *testing.T) {
 	t.Parallel()
 	issuer := verifiertest.NewIssuer()

@@ -8,7 +8,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// Whoever opens calls and leaves at once must not have each one's signature checked.
+// An attacker who opens calls and leaves at once must not have each one's signature checked.
 func TestVerifyDoesNothingForACallThatHasEnded(t *testing.T) {
 	t.Parallel()
 	issuer := verifiertest.NewIssuer()

@@ -10,7 +10,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// codes are all those of an AuthError.
+// codes are all that an AuthError may have.
 var codes = []verifier.Code{
 	verifier.CodeMissingToken, verifier.CodeInvalidRequest, verifier.CodeMalformedToken,
 	verifier.CodeForbiddenHeader, verifier.CodeDisallowedAlg, verifier.CodeMissingKid, verifier.CodeKeyNotFound,

@@ -368,8 +368,8 @@ func TestRedirectsStayWhereTheyAre(t *testing.T) {
 	}
 }
 
-// From https, a redirect to http on the same host would hand us over to whoever is on
-// the path.
+// From https, a redirect to http on the same host would hand us over to an
+// attacker on the path.
 func TestRedirectsDoNotLeaveTLS(t *testing.T) {
 	t.Parallel()
 	issuer := verifiertest.NewIssuer()
@@ -416,7 +416,7 @@ func TestServersThatCannotBeTrustedAreNotAsked(t *testing.T) {
 		{"another name", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), trusting, failed, "for another host"},
 		{"http where https is expected", strings.Replace(plain.URL, "http", "https", 1), trusting, failed, "HTTP response to HTTPS client"},
 		{"https where http is expected", strings.Replace(secure.URL, "https", "http", 1), trusting, failed, "status 400"},
-		{"a port that nobody listens on", closed.URL, nil, failed, "connection refused"},
+		{"a closed port", closed.URL, nil, failed, "connection refused"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -438,7 +438,7 @@ func TestServersThatCannotBeTrustedAreNotAsked(t *testing.T) {
 	}
 }
 
-// No URL is built from a token, and none of its content is sent to anybody.
+// No URL is built from a token, and none of its content is sent anywhere.
 func TestTokensDoNotChooseWhatIsFetched(t *testing.T) {
 	t.Parallel()
 	issuer := verifiertest.NewIssuer()

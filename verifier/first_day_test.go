@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -483,6 +484,32 @@ func TestEveryRefusalSaysWhatToChange(t *testing.T) {
 	}
 }
 
+// How far the clocks differ, to the second.
+func TestSkewIsToldByItsSize(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		issuer := verifiertest.NewIssuer()
+		config := offline(issuer)
+		for leeway, told := range map[time.Duration]string{-1: "0s", 0: "30s", time.Minute: "1m0s"} {
+			config.Leeway = leeway
+			v := newVerifier(t, config)
+			for after, want := range map[time.Duration]string{
+				-90 * time.Second: "exp was 1m30s ago, and Config.Leeway is " + told,
+				-2 * time.Hour:    "exp was 2h0m0s ago, and Config.Leeway is " + told,
+			} {
+				refusal := refuse(t, v, issuer.Token(map[string]any{"exp": time.Now().Add(after)}), verifier.CodeTokenExpired)
+				if got := refusal.Err.Error(); got != want {
+					t.Errorf("the cause is %q, want %q", got, want)
+				}
+			}
+			refusal := refuse(t, v, issuer.Token(map[string]any{"nbf": time.Now().Add(90 * time.Second)}), verifier.CodeTokenNotYetValid)
+			if got, want := refusal.Err.Error(), "nbf is 1m30s from now, and Config.Leeway is "+told+": do the clocks differ?"; got != want {
+				t.Errorf("the cause is %q, want %q", got, want)
+			}
+		}
+	})
+}
+
 // Whatever the cause, the caller hears what it always heard.
 func TestCausesChangeNothingForTheCaller(t *testing.T) {
 	t.Parallel()
@@ -564,7 +591,7 @@ func TestNoCauseQuotesATokenThatWasNotVerified(t *testing.T) {
 	}
 	config := good.Config()
 	config.Require.Scopes = []string{"read"}
-	multi := newIssuers(t, config)
+	multi := newMulti(t, config)
 	dynamic, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Resolve: (&directory{}).resolve})
 	if err != nil {
 		t.Fatal(err)
@@ -710,12 +737,12 @@ func TestTokenOfAnIssuerThatIsNotConfiguredSaysSo(t *testing.T) {
 	t.Parallel()
 	issuer := verifiertest.NewIssuer()
 	token := issuer.Token(map[string]any{"iss": issuer.URL() + "/"})
-	_, err := newIssuers(t, issuer.Config()).Verify(t.Context(), token)
+	_, err := newMulti(t, issuer.Config()).Verify(t.Context(), token)
 	const multi = "its iss is the Config.Issuer of none of the 1 issuers: it must be the same to the last slash"
 	if err == nil || !strings.Contains(err.Error(), multi) {
 		t.Errorf("Multi: %v, want it to say %q", err, multi)
 	}
-	_, err = newTenants(t, 1, &directory{}).Verify(t.Context(), token)
+	_, err = newDynamic(t, 1, &directory{}).Verify(t.Context(), token)
 	const dynamic = "the Resolver doesn't know its iss"
 	if err == nil || !strings.Contains(err.Error(), dynamic) {
 		t.Errorf("Dynamic: %v, want it to say %q", err, dynamic)

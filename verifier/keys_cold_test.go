@@ -37,7 +37,7 @@ func TestAThousandColdCallsShareOneFetch(t *testing.T) {
 	})
 }
 
-func TestACallerWhoGivesUpDoesNotFailThoseWhoWaitWithHim(t *testing.T) {
+func TestACallerWhoGivesUpFailsNoOtherCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()

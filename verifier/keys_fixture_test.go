@@ -78,7 +78,7 @@ func answers(status int, body string) func(*http.Request) (*http.Response, error
 }
 
 // takesNoTime runs call and fails the test if it had to wait, by the clock of the
-// bubble, which only moves when everybody waits.
+// bubble, which only moves when all its goroutines wait.
 func takesNoTime(t testing.TB, call func()) {
 	t.Helper()
 	start := time.Now()
@@ -95,8 +95,8 @@ func wantFetches(t testing.TB, p *patient, want int) {
 	}
 }
 
-// withKid names another key in a token. Its signature is no good then, but nobody
-// looks at it before there is a key.
+// withKid names another key in a token. Its signature is no good then, but it
+// isn't looked at before there is a key.
 func withKid(token, kid string) string {
 	_, rest, _ := strings.Cut(token, ".")
 	return segment(`{"alg":"ES256","kid":"`+kid+`","typ":"at+jwt"}`) + "." + rest

@@ -152,7 +152,7 @@ func TestARefreshKeepsTheObjectsOfUnchangedKeysOnly(t *testing.T) {
 }
 
 // A server whose tokens are all remembered asks nothing but holds.
-func TestHoldsCountsAsAUseOfTheKeys(t *testing.T) {
+func TestAskingForAHeldKeyRefreshesTheKeys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := &published{}

@@ -175,7 +175,7 @@ func TestMetadataThatTurnBadDoNotTakeTheKeysAway(t *testing.T) {
 }
 
 // Where metadata once said that keys were must not be believed for ever.
-func TestAPlaceOutlivesItsMetadataForAsLongAsKeysOutliveTheirRefresh(t *testing.T) {
+func TestLastJWKSURIIsUsedForTTLPlusMaxStale(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name     string
@@ -207,7 +207,7 @@ func TestAPlaceOutlivesItsMetadataForAsLongAsKeysOutliveTheirRefresh(t *testing.
 					time.Sleep(time.Second)
 					synctest.Wait()
 				}
-				// The failure is that of the first refresh past the bound.
+				// It's the first refresh past the bound that fails.
 				if lasted := lastGood.Sub(start); lasted < test.want-time.Second || lasted > test.want+5*time.Minute {
 					t.Errorf("keys were refreshed for %v without metadata, want about %v", lasted, test.want)
 				}

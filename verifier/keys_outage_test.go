@@ -23,7 +23,7 @@ var outages = []struct {
 	{"hangs", hangs, verifier.CodeJWKSFetchFailed},
 	{"status 500", answers(500, ""), verifier.CodeJWKSFetchFailed},
 	{"status 404", answers(404, ""), verifier.CodeJWKSFetchFailed},
-	{"status 304 that nobody asked for", answers(304, ""), verifier.CodeJWKSFetchFailed},
+	{"status 304 to a plain request", answers(304, ""), verifier.CodeJWKSFetchFailed},
 	{"a page", answers(200, "<title>back soon</title>"), verifier.CodeJWKSError},
 	{"no keys", answers(200, `{"keys":[]}`), verifier.CodeJWKSError},
 	{"unusable keys", answers(200, `{"keys":[{"kty":"oct","kid":"ES256-1","k":"c2VjcmV0"}]}`), verifier.CodeJWKSError},
@@ -68,9 +68,9 @@ func TestCallsAreServedWithoutAWaitThroughAnOutageUntilMaxStale(t *testing.T) {
 	}
 }
 
-// After a quiet time nobody knows that the issuer is out: the first calls wait for one
+// After a quiet time nothing shows that the issuer is out: the first calls wait for one
 // fetch, together, and all later ones for none.
-func TestOutageAfterAQuietTimeSlowsNobodyTwice(t *testing.T) {
+func TestOutageAfterAQuietTimeSlowsNoCallTwice(t *testing.T) {
 	t.Parallel()
 	for _, outage := range outages {
 		t.Run(outage.name, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestNoCallWaitsForARefreshThatBeganAheadOfTime(t *testing.T) {
 
 // News of an outage get old: whether keys were withdrawn has to be asked before the
 // next call after a quiet time is served.
-func TestNewsOfAnOutageGetOld(t *testing.T) {
+func TestOutageStopsExcusingStaleKeysAfterOneTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, v, token := warm(t)
@@ -200,8 +200,8 @@ func TestTokensOfUnknownKeysAreNotJudgedInAnOutage(t *testing.T) {
 	})
 }
 
-// Nobody but its author can make a transport listen to its context.
-func TestTransportThatIsDeafOrGoneHoldsNobodyUp(t *testing.T) {
+// Only its author can make a transport listen to its context.
+func TestTransportThatIgnoresItsContextHoldsNoCallUp(t *testing.T) {
 	t.Parallel()
 	for name, respond := range map[string]func(released <-chan struct{}) (*http.Response, error){
 		"deaf": func(released <-chan struct{}) (*http.Response, error) { <-released; return nil, errors.New("at last") },

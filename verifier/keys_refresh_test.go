@@ -43,7 +43,7 @@ func TestKeysAreRefreshedAheadOfTimeInTheBackground(t *testing.T) {
 	})
 }
 
-func TestNothingIsFetchedForNobody(t *testing.T) {
+func TestNothingIsFetchedWithoutACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()

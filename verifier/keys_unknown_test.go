@@ -29,7 +29,7 @@ func judgedOrNot(t testing.TB, v *verifier.Verifier, token string) (judged bool)
 
 // Those that come while a fetch is under way need another: it may have read the keys
 // before theirs was among them.
-func TestUnknownKidsOfOneMomentShareTwoFetches(t *testing.T) {
+func TestUnknownKidsThatComeTogetherShareTwoFetches(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
@@ -178,8 +178,8 @@ func TestAKidJustFoundAbsentIsNotLookedForAgain(t *testing.T) {
 	})
 }
 
-// Whoever guesses the kid of the next key can have it refused for one refill, and not
-// a moment longer, even if he sends it all the time.
+// An attacker who guesses the next key's kid can have it refused for one refill, and not a
+// moment longer, even by sending it all the time.
 func TestAKidFoundAbsentIsLookedForAgainAfterOneRefill(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestAKidFoundAbsentIsLookedForAgainAfterOneRefill(t *testing.T) {
 	})
 }
 
-// A kid may be proven absent by a refresh too, but one that nobody has named lately is
+// A kid may be proven absent by a refresh too, but one that no token has named lately is
 // never refused without a fetch of its own.
 func TestAKidNamedLongAgoIsNotTakenForAbsent(t *testing.T) {
 	t.Parallel()

@@ -90,6 +90,22 @@ func TestTokenWithoutAKidNamesItsKeyByThumbprint(t *testing.T) {
 	}
 }
 
+// Members of a header have no order.
+func TestSHA256ThumbprintCountsWhereverItStands(t *testing.T) {
+	t.Parallel()
+	issuer := verifiertest.NewIssuer()
+	a, b := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
+	config := issuer.Config()
+	config.JWKS = keySet(t, jwk(t, a.Public(), "a", map[string]any{"x5t#S256": "A"}), jwk(t, b.Public(), "b", map[string]any{"x5t": "B"}))
+	v := newVerifier(t, config)
+	for _, header := range []string{
+		`{"alg":"ES256","x5t":"B","x5t#S256":"A"}`, `{"alg":"ES256","x5t#S256":"A","x5t":"B"}`,
+	} {
+		accept(t, v, issuer.Token(nil, verifiertest.WithRawHeader(header), verifiertest.WithKey(a)))
+		refuse(t, v, issuer.Token(nil, verifiertest.WithRawHeader(header), verifiertest.WithKey(b)), verifier.CodeInvalidToken)
+	}
+}
+
 func TestKeysWithoutAKidAreForTokensWithoutOne(t *testing.T) {
 	t.Parallel()
 	issuer := verifiertest.NewIssuer()

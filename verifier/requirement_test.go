@@ -21,8 +21,8 @@ func TestRequirementAsksForAllOfIt(t *testing.T) {
 		scopes, permissible []string
 		want                verifier.Code
 	}{
-		{"nothing of nobody", "", "", nil, nil, ""},
-		{"nothing of somebody", "read", "drop", nil, nil, ""},
+		{"nothing, of a token without grants", "", "", nil, nil, ""},
+		{"nothing, of a token with grants", "read", "drop", nil, nil, ""},
 		{"one scope", "read", "", []string{"read"}, nil, ""},
 		{"one of more scopes", "read write", "", []string{"write"}, nil, ""},
 		{"two scopes in another order", "write read", "", []string{"read", "write"}, nil, ""},

@@ -65,7 +65,7 @@ func TestForgedTokensOfManyTenantsShareTheirBudgets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		town := newTown(300)
-		v := newTenants(t, 10, town.directory)
+		v := newDynamic(t, 10, town.directory)
 		start := time.Now()
 		for i := 0; time.Since(start) < 10*time.Minute; i++ {
 			p := town.tenants[i%len(town.tenants)]
@@ -94,7 +94,7 @@ func TestTenantsThatAreAdmittedGetBackWhatTheyPaid(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		town := newTown(200) // more than the budgets hold
-		v := newTenants(t, 200, town.directory)
+		v := newDynamic(t, 200, town.directory)
 		for _, p := range town.tenants {
 			takesNoTime(t, func() { wantCode(t, v, p.Token(nil), "") })
 		}
@@ -110,7 +110,7 @@ func TestStrangersWithoutAValidTokenSpendTheirBudgets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		town := newTown(70)
-		v := newTenants(t, 200, town.directory)
+		v := newDynamic(t, 200, town.directory)
 		for _, p := range town.tenants[:64] {
 			wantCode(t, v, withKid(p.Token(nil), "made-up"), verifier.CodeKeyNotFound)
 		}
@@ -135,7 +135,7 @@ func TestTenantsKeepTheirOwnBudgetsAmidStrangers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		town := newTown(100)
-		v := newTenants(t, 10, town.directory)
+		v := newDynamic(t, 10, town.directory)
 		tenant := town.tenants[99]
 		wantCode(t, v, tenant.Token(nil), "")
 		for i := range 10 {
@@ -156,7 +156,7 @@ func TestLogHearsOfTenantsAndOfNoStrangers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		town := newTown(1)
-		v := newTenants(t, 10, town.directory)
+		v := newDynamic(t, 10, town.directory)
 		p := town.tenants[0]
 		wantCode(t, v, withKid(p.Token(nil), "made-up"), verifier.CodeKeyNotFound)
 		synctest.Wait()
@@ -182,7 +182,7 @@ func TestHostileKeySetOfAStrangerIsReadOnce(t *testing.T) {
 		p.suffer(answers(http.StatusOK, `{"keys":[`+strings.Repeat(`{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},`, 4094)+`{}]}`))
 		d := &directory{}
 		d.add(p.config())
-		v := newTenants(t, 10, d)
+		v := newDynamic(t, 10, d)
 		for range 1000 {
 			wantCode(t, v, p.Token(nil), verifier.CodeJWKSError)
 		}
@@ -201,7 +201,7 @@ func TestStrangerThatWasPushedOutLeavesNothing(t *testing.T) {
 		config.FetchTimeout = 2 * time.Minute
 		d := &directory{}
 		d.add(config)
-		v := newTenants(t, 10, d)
+		v := newDynamic(t, 10, d)
 		token := lasting(p.Issuer)
 		var wg sync.WaitGroup
 		wg.Go(func() { wantCode(t, v, token, "") })
@@ -220,7 +220,7 @@ func TestEvictedTenantsAreLookedUpAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		town := newTown(2)
-		v := newTenants(t, 1, town.directory)
+		v := newDynamic(t, 1, town.directory)
 		evicted, tenant := lasting(town.tenants[0].Issuer), lasting(town.tenants[1].Issuer)
 		wantCode(t, v, evicted, "")
 		wantCode(t, v, tenant, "")
@@ -235,7 +235,7 @@ func TestForgetEndsRememberedTokensAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		town := newTown(2)
-		v := newTenants(t, 10, town.directory)
+		v := newDynamic(t, 10, town.directory)
 		a, b := lasting(town.tenants[0].Issuer), lasting(town.tenants[1].Issuer)
 		for range 2 {
 			wantCode(t, v, a, "")

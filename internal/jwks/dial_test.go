@@ -58,7 +58,7 @@ func TestPublicAddresses(t *testing.T) {
 	}
 }
 
-// The address is judged whoever dials, and nothing is sent to it.
+// The address is judged with any dialer, and nothing is sent to it.
 func TestPrivateAddressesAreNotAsked(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64

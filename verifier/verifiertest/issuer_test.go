@@ -171,7 +171,7 @@ func TestFetchesCountsRequestsForKeys(t *testing.T) {
 	var counts []int
 	count := func() { counts = append(counts, issuer.Fetches()) }
 	count()
-	_ = issuer.JWKS() // asks nobody
+	_ = issuer.JWKS() // asks no one
 	count()
 	get(t, issuer, issuer.URL()+"/.well-known/openid-configuration")
 	count()

@@ -130,7 +130,7 @@ func TestEachTokenOptionDoesWhatItSays(t *testing.T) {
 		if got := code(token); got != "" {
 			t.Errorf("code = %q, want a good token", got)
 		}
-		// The signature is that of the key all the same.
+		// The key signs it all the same.
 		if got := code(issuer.Token(nil, verifiertest.WithHeader("alg", "none"))); got != verifier.CodeDisallowedAlg {
 			t.Errorf("code = %q for another alg, want %q", got, verifier.CodeDisallowedAlg)
 		}
@@ -221,7 +221,7 @@ func TestClaimsAreVerifiedForAnyIssuerAndAudience(t *testing.T) {
 		}
 	}
 	if got := verifiertest.Claims(nil).Subject(); got != "user" {
-		t.Errorf("subject = %q, want that of a token", got)
+		t.Errorf("subject = %q, want a token's", got)
 	}
 }
 

@@ -25,7 +25,7 @@ func newPatientAt(url string) *patient {
 	return p
 }
 
-func newIssuers(t testing.TB, configs ...verifier.Config) *verifier.Multi {
+func newMulti(t testing.TB, configs ...verifier.Config) *verifier.Multi {
 	t.Helper()
 	v, err := verifier.NewMulti(configs...)
 	if err != nil {
@@ -46,11 +46,11 @@ func wantCode(t testing.TB, v interceptor.TokenVerifier, token string, want veri
 	}
 }
 
-func TestIssuersJudgeATokenByTheIssuerItNames(t *testing.T) {
+func TestMultiJudgesATokenByTheIssuerItNames(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
-		v := newIssuers(t, a.config(), b.config())
+		v := newMulti(t, a.config(), b.config())
 		for _, p := range []*patient{a, b} {
 			claims, err := v.Verify(t.Context(), p.Token(nil))
 			if err != nil || claims.Issuer() != p.URL() {
@@ -70,10 +70,10 @@ func TestIssuersJudgeATokenByTheIssuerItNames(t *testing.T) {
 	})
 }
 
-func TestIssuersFetchNothingForUnknownIssuers(t *testing.T) {
+func TestMultiFetchesNothingForUnknownIssuers(t *testing.T) {
 	t.Parallel()
 	a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
-	v := newIssuers(t, a.config(), b.config())
+	v := newMulti(t, a.config(), b.config())
 	for _, test := range []struct {
 		name string
 		iss  any
@@ -131,7 +131,7 @@ func TestEachIssuerHasItsOwnConfiguration(t *testing.T) {
 	configB.Audiences = []string{"https://b-api.test"}
 	configB.Algorithms = []string{"EdDSA"}
 	configB.Require.Scopes = []string{"b"}
-	v := newIssuers(t, configA, configB)
+	v := newMulti(t, configA, configB)
 	wantCode(t, v, a.Token(nil), "")
 	wantCode(t, v, b.Token(nil), verifier.CodeDisallowedAlg)
 	edDSA := verifiertest.WithAlgorithm("EdDSA")
@@ -141,9 +141,9 @@ func TestEachIssuerHasItsOwnConfiguration(t *testing.T) {
 	wantCode(t, v, a.Token(map[string]any{"aud": "https://b-api.test"}), verifier.CodeInvalidAudience)
 }
 
-func TestIssuersRememberTokens(t *testing.T) {
+func TestMultiRemembersTokens(t *testing.T) {
 	a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
-	v := newIssuers(t, a.config(), b.config())
+	v := newMulti(t, a.config(), b.config())
 	for _, p := range []*patient{a, b} {
 		token := p.Token(nil)
 		wantCode(t, v, token, "")
@@ -158,7 +158,7 @@ func TestADeadIssuerDoesNotSlowAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead, well := newPatientAt("https://dead.test"), newPatientAt("https://well.test")
 		dead.suffer(hangs)
-		v := newIssuers(t, dead.config(), well.config())
+		v := newMulti(t, dead.config(), well.config())
 		go func() { _, _ = v.Verify(t.Context(), dead.Token(nil)) }()
 		synctest.Wait()
 		takesNoTime(t, func() { wantCode(t, v, well.Token(nil), "") })
@@ -171,11 +171,11 @@ func TestADeadIssuerDoesNotSlowAnother(t *testing.T) {
 	})
 }
 
-func TestIssuersAreReadyWhenOneIs(t *testing.T) {
+func TestMultiIsReadyWhenOneIssuerIs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
-		v := newIssuers(t, a.config(), b.config())
+		v := newMulti(t, a.config(), b.config())
 		a.suffer(hangs)
 		b.suffer(resets)
 		start := time.Now()
@@ -199,7 +199,7 @@ func TestIssuersAreReadyWhenOneIs(t *testing.T) {
 	})
 }
 
-func TestNewIssuersNamesTheIssuerThatIsWrong(t *testing.T) {
+func TestNewMultiNamesTheIssuerThatIsWrong(t *testing.T) {
 	t.Parallel()
 	good := func(url string) verifier.Config {
 		return verifier.Config{Issuer: url, Audiences: []string{"api"}}
@@ -218,7 +218,7 @@ func TestNewIssuersNamesTheIssuerThatIsWrong(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			v, err := verifier.NewMulti(test.configs...)
 			if err == nil || v != nil {
-				t.Fatalf("NewIssuers: %v, %v; want an error alone", v, err)
+				t.Fatalf("NewMulti: %v, %v; want an error alone", v, err)
 			}
 			for _, want := range append(test.want, "verifier: ") {
 				if !strings.Contains(err.Error(), want) {

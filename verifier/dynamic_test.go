@@ -76,7 +76,7 @@ func (d *directory) wantCalls(t testing.TB, want int) {
 	}
 }
 
-func newTenants(t testing.TB, capacity int, d *directory) *verifier.Dynamic {
+func newDynamic(t testing.TB, capacity int, d *directory) *verifier.Dynamic {
 	t.Helper()
 	v, err := verifier.NewDynamic(verifier.DynamicConfig{AllowPrivateAddresses: true, Capacity: capacity, Resolve: d.resolve})
 	if err != nil {
@@ -91,7 +91,7 @@ func oneTenant(t testing.TB, capacity int) (*patient, *directory, *verifier.Dyna
 	p := newPatient()
 	d := &directory{}
 	d.add(p.config())
-	v := newTenants(t, capacity, d)
+	v := newDynamic(t, capacity, d)
 	token := lasting(p.Issuer)
 	wantCode(t, v, token, "")
 	return p, d, v, token
@@ -105,7 +105,7 @@ func TestTenantsAreLookedUpOnceAndJudgedEachByItsOwn(t *testing.T) {
 		a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
 		d := &directory{delay: 10 * time.Millisecond}
 		d.add(a.config(), b.config())
-		v := newTenants(t, 10, d)
+		v := newDynamic(t, 10, d)
 		tokens := []string{lasting(a.Issuer), lasting(b.Issuer)}
 		var wg sync.WaitGroup
 		for i := range 1000 {
@@ -130,7 +130,7 @@ func TestACallerWhoGivesUpDoesNotEndALookUp(t *testing.T) {
 		p := newPatient()
 		d := &directory{delay: time.Second}
 		d.add(p.config())
-		v := newTenants(t, 10, d)
+		v := newDynamic(t, 10, d)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		var wg sync.WaitGroup
@@ -153,7 +153,7 @@ func TestUnknownIssuersAreRememberedBriefly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		d := &directory{}
-		v := newTenants(t, 10, d)
+		v := newDynamic(t, 10, d)
 		token := lasting(p.Issuer)
 		for start := time.Now(); time.Since(start) < 10*time.Second; time.Sleep(time.Second) {
 			wantCode(t, v, token, verifier.CodeInvalidIssuer)
@@ -171,7 +171,7 @@ func TestALookUpThatFailsIsNotTheTokensFault(t *testing.T) {
 		p := newPatient()
 		d := &directory{err: errDatabase}
 		d.add(p.config())
-		v := newTenants(t, 10, d)
+		v := newDynamic(t, 10, d)
 		token := lasting(p.Issuer)
 		start := time.Now()
 		for time.Since(start) < 5*time.Second {
@@ -199,7 +199,7 @@ func TestALookUpHasADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		d := &directory{delay: time.Hour}
-		v := newTenants(t, 10, d)
+		v := newDynamic(t, 10, d)
 		start := time.Now()
 		wantCode(t, v, p.Token(nil), verifier.CodeJWKSFetchFailed)
 		if waited := time.Since(start); waited != 3*time.Second {
@@ -251,7 +251,7 @@ func TestAPanicOfTheResolverIsAFailedLookUp(t *testing.T) {
 // A minute of made-up issuers, two hundred a second: the resolver is asked no more than
 // the bucket allows, the one tenant that there is room for keeps its place, and its
 // tokens do not wait.
-func TestMadeUpIssuersCostLittleAndEvictNobody(t *testing.T) {
+func TestMadeUpIssuersCostLittleAndEvictNoTenant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, d, v, token := oneTenant(t, 1)
@@ -272,7 +272,7 @@ func TestMadeUpIssuersCostLittleAndEvictNobody(t *testing.T) {
 
 // Tenants that exist are not held up: what they took from the bucket is given back.
 // Forged tokens may name issuers that there are, more of them than have a place.
-func TestForgedTokensOfRealIssuersCostLittleAndEvictNobody(t *testing.T) {
+func TestForgedTokensOfRealIssuersCostLittleAndEvictNoTenant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &directory{}
@@ -282,7 +282,7 @@ func TestForgedTokensOfRealIssuersCostLittleAndEvictNobody(t *testing.T) {
 			tenants = append(tenants, p)
 			d.add(p.config())
 		}
-		v := newTenants(t, 2, d)
+		v := newDynamic(t, 2, d)
 		good := lasting(tenants[0].Issuer)
 		wantCode(t, v, good, "")
 		for n := range 6000 {
@@ -298,7 +298,7 @@ func TestForgedTokensOfRealIssuersCostLittleAndEvictNobody(t *testing.T) {
 	})
 }
 
-func TestAResolverThatIsDeafHoldsNobodyUp(t *testing.T) {
+func TestResolverThatIgnoresItsContextHoldsNoCallUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		released := make(chan struct{})
@@ -323,7 +323,7 @@ func TestManyColdTenantsAreServedWithinAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()
 		d := &directory{delay: 10 * time.Millisecond}
-		v := newTenants(t, 1000, d)
+		v := newDynamic(t, 1000, d)
 		var wg sync.WaitGroup
 		start := time.Now()
 		for i := range 500 {
@@ -364,7 +364,7 @@ func TestTheTenantUsedLeastGivesWay(t *testing.T) {
 		a, b, c := newPatientAt("https://a.test"), newPatientAt("https://b.test"), newPatientAt("https://c.test")
 		d := &directory{}
 		d.add(a.config(), b.config(), c.config())
-		v := newTenants(t, 2, d)
+		v := newDynamic(t, 2, d)
 		for _, p := range []*patient{a, b, a, c, a} {
 			wantCode(t, v, p.Token(nil), "")
 		}
@@ -409,7 +409,7 @@ func TestATenantKeepsItsKeysUntilItsConfigurationChanges(t *testing.T) {
 		config.KeysTTL = 24 * time.Hour
 		config.OnFetch = func(verifier.FetchEvent) {}
 		d.add(config)
-		v := newTenants(t, 10, d)
+		v := newDynamic(t, 10, d)
 		token := lasting(p.Issuer)
 		for range 5 {
 			wantCode(t, v, token, "")
@@ -478,7 +478,7 @@ func TestAForgottenTenantIsLookedUpAgain(t *testing.T) {
 func TestALongIssuerIsNotLookedUp(t *testing.T) {
 	t.Parallel()
 	d := &directory{}
-	v := newTenants(t, 10, d)
+	v := newDynamic(t, 10, d)
 	p := newPatient()
 	wantCode(t, v, p.Token(map[string]any{"iss": "https://" + strings.Repeat("a", 2048)}), verifier.CodeInvalidIssuer)
 	d.wantCalls(t, 0)
