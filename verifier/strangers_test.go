@@ -130,6 +130,30 @@ func TestStrangersWithoutAValidTokenSpendTheirBudgets(t *testing.T) {
 	})
 }
 
+// Each of them has a budget of its own for made-up kids, and together they have another.
+func TestStrangersShareTheirFetchesOfKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		town := newTown(20)
+		v := newDynamic(t, 200, town.directory)
+		for i := range 5 {
+			for _, p := range town.tenants {
+				_, err := v.Verify(t.Context(), withKid(p.Token(nil), fmt.Sprint("made-up-", i)))
+				failure, ok := errors.AsType[*verifier.KeysError](err)
+				if verifier.CodeOf(err) != verifier.CodeKeyNotFound && (!ok || failure.RetryAfter > time.Second) {
+					t.Fatalf("Verify: %v, want %q or a refill of a second", err, verifier.CodeKeyNotFound)
+				}
+			}
+		}
+		if n := town.requests(); n != 64 {
+			t.Errorf("issuers were asked %d times, want 64", n)
+		}
+		town.wantCalls(t, 20)
+		// Known keys are used all the same, without another fetch.
+		takesNoTime(t, func() { wantCode(t, v, town.tenants[0].Token(nil), "") })
+	})
+}
+
 // A tenant in use costs strangers nothing, nor they it.
 func TestTenantsKeepTheirOwnBudgetsAmidStrangers(t *testing.T) {
 	t.Parallel()
