@@ -636,15 +636,15 @@ func TestEveryFailureToReadKeysSaysWhatToChange(t *testing.T) {
 			"Config.JWKSURL",
 		}, {
 			"a proxy that ends TLS and doesn't say so", url, metadataAnd(metadata(url, "http://issuer.test/jwks")),
-			"jwks_uri is not an https URL: a proxy before the issuer should tell it so, by X-Forwarded-Proto; " +
-				"else set Config.JWKSURL, or Config.AllowHTTP for http", "Config.JWKSURL",
+			`jwks_uri "http://issuer.test/jwks" is http: an issuer behind a proxy may not know that it's reached by https ` +
+				"(X-Forwarded-Proto); Config.JWKSURL can name it, and Config.AllowHTTP allows it", "X-Forwarded-Proto",
 		}, {
 			"keys on the issuer's own host", url, metadataAnd(metadata(url, "http://localhost:8080/jwks")),
 			"jwks_uri must be an https URL, unless the issuer is on this host, too; else set Config.JWKSURL", "Config.JWKSURL",
 		}, {
 			"a sign-in page", url, func(*http.Request) *http.Response { return redirect("https://login.test/start?from=secret") },
-			"GET https://issuer.test/.well-known/openid-configuration: redirected to https://login.test, which is another host or scheme",
-			"redirected to https://login.test",
+			"GET https://issuer.test/.well-known/openid-configuration: redirected to another host or scheme: https://login.test",
+			"https://login.test",
 		}, {
 			"a server that wants credentials", url, func(*http.Request) *http.Response { return response(http.StatusForbidden, "") },
 			"GET https://issuer.test/.well-known/openid-configuration: status 403", "status 403",

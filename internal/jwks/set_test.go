@@ -37,9 +37,13 @@ func document(entries ...string) []byte {
 	return []byte(`{"keys":[` + strings.Join(entries, ",") + `]}`)
 }
 
+const issuer = "https://issuer.test"
+
+func parse(entries ...string) (*Set, error) { return ParseSet(document(entries...), issuer) }
+
 func mustParseSet(t testing.TB, entries ...string) *Set {
 	t.Helper()
-	set, err := ParseSet(document(entries...))
+	set, err := parse(entries...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,13 +148,13 @@ func TestSearchForAUsableKeyIsGivenUp(t *testing.T) {
 		}
 		return all
 	}
-	if _, err := ParseSet(document(append(broken(63), entry("good", ed1))...)); err != nil {
+	if _, err := parse(append(broken(63), entry("good", ed1))...); err != nil {
 		t.Errorf("63 broken keys before a good one: %v", err)
 	}
-	if _, err := ParseSet(document(append(broken(64), entry("good", ed1))...)); err == nil || !strings.Contains(err.Error(), "can't be decoded") {
+	if _, err := parse(append(broken(64), entry("good", ed1))...); err == nil || !strings.Contains(err.Error(), "can't be decoded") {
 		t.Errorf("64 broken keys before a good one: %v, want an error", err)
 	}
-	if _, err := ParseSet(document(append([]string{entry("good", ed1)}, broken(4095)...)...)); err != nil {
+	if _, err := parse(append([]string{entry("good", ed1)}, broken(4095)...)...); err != nil {
 		t.Errorf("4095 broken keys after a good one: %v", err)
 	}
 	// Those that say themselves that they are no good cost nothing.
@@ -158,7 +162,7 @@ func TestSearchForAUsableKeyIsGivenUp(t *testing.T) {
 	for i := range 4095 {
 		unfit = append(unfit, entry(fmt.Sprint(i), encrypted))
 	}
-	if _, err := ParseSet(document(append(unfit, entry("good", ed1))...)); err != nil {
+	if _, err := parse(append(unfit, entry("good", ed1))...); err != nil {
 		t.Errorf("4095 keys for encryption before a good one: %v", err)
 	}
 }
@@ -169,7 +173,7 @@ func TestHostileSetCostsLittle(t *testing.T) {
 		text := document(entries...)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, _ = ParseSet(text)
+		_, _ = ParseSet(text, issuer)
 		runtime.ReadMemStats(&after)
 		return after.TotalAlloc - before.TotalAlloc
 	}
@@ -215,7 +219,7 @@ func TestSetThatSaysTheSameIsTheSame(t *testing.T) {
 
 func TestSetOfTooManyKeysIsRefused(t *testing.T) {
 	t.Parallel()
-	if _, err := ParseSet([]byte(`{"keys":[` + strings.Repeat("{},", 4096) + entry("a", ed1) + `]}`)); err == nil || !strings.Contains(err.Error(), "too many keys") {
+	if _, err := ParseSet([]byte(`{"keys":[`+strings.Repeat("{},", 4096)+entry("a", ed1)+`]}`), issuer); err == nil || !strings.Contains(err.Error(), "too many keys") {
 		t.Errorf("4097 keys: %v", err)
 	}
 }
