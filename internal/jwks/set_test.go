@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -114,6 +115,34 @@ func TestSetHoldsOnlyTheKeyThatItReturned(t *testing.T) {
 	}
 	if set.Holds(ByKid("b"), key) || set.Holds(ByThumbprint("a"), key) || set.Holds(ByAlgorithm("EdDSA"), key) || set.Holds(ByKid("a"), same) {
 		t.Error("a key is held under a name that it wasn't found by")
+	}
+}
+
+// WSO2 writes n with a leading zero, and other issuers e in four bytes.
+func TestPublishedPrivateKeyIsKnownHoweverItIsSpelled(t *testing.T) {
+	t.Parallel()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	spell := func(n []byte, e string) string {
+		return fmt.Sprintf(`"kty":"RSA","n":%q,"e":%q`, encode(n), e)
+	}
+	plain, zero := spell(key.N.Bytes(), "AQAB"), spell(append([]byte{0}, key.N.Bytes()...), "AQAB")
+	for name, spelled := range map[string][2]string{
+		"alike":                 {plain, plain},
+		"a zero in the private": {plain, zero},
+		"a zero in the public":  {zero, plain},
+		"e in four bytes":       {plain, spell(key.N.Bytes(), "AAEAAQ")},
+	} {
+		set := mustParseSet(t, entry("public", spelled[0]), entry("private", spelled[1]+`,"d":"AA"`), entry("good", ed1))
+		if set.Key(ByKid("public"), "RS256") != nil {
+			t.Errorf("%s: the public twin verifies", name)
+		}
+	}
+	if mustParseSet(t, entry("public", zero)).Key(ByKid("public"), "RS256") == nil {
+		t.Error("a key with a leading zero doesn't verify")
 	}
 }
 

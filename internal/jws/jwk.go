@@ -1,6 +1,8 @@
 package jws
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -163,14 +165,25 @@ func MarkPublished(keys []JWK) {
 	published := make(map[public]bool)
 	for i := range keys {
 		if keys[i].isPrivate {
-			published[keys[i].public] = true
+			published[keys[i].canonical()] = true
 		}
 	}
 	for i := range keys {
-		if published[keys[i].public] {
+		if len(published) > 0 && published[keys[i].canonical()] {
 			keys[i].problem = publishedKey
 		}
 	}
+}
+
+// canonical returns the key as any other spelling of it does: some issuers write numbers with
+// leading zeros.
+func (p public) canonical() public {
+	for _, number := range []*string{&p.N, &p.E, &p.X, &p.Y, &p.Pub} {
+		if data, err := base64.RawURLEncoding.DecodeString(*number); err == nil {
+			*number = string(bytes.TrimLeft(data, "\x00"))
+		}
+	}
+	return p
 }
 
 // IsDecodable reports whether nothing but its decoding can show that the key is no good.
