@@ -177,6 +177,42 @@ func TestWaitingCallsEndWithTheirOwnDeadline(t *testing.T) {
 	})
 }
 
+// Where a caller's deadline is short, its log shows nothing else about the issuer.
+func TestWaitingCallsSayForWhichURLTheyWaited(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*verifier.Config)
+		want   string
+	}{
+		"keys":      {func(*verifier.Config) {}, "https://issuer.test/jwks"},
+		"a query":   {func(c *verifier.Config) { c.JWKSURL += "?secret" }, "https://issuer.test/jwks"},
+		"discovery": {func(c *verifier.Config) { c.JWKSURL = "" }, "https://issuer.test/.well-known/openid-configuration"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPatient()
+				p.suffer(hangs)
+				config := p.config()
+				test.change(&config)
+				v := newVerifier(t, config)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				_, err := v.Verify(ctx, p.Token(nil))
+				if want := "context deadline exceeded while waiting for " + test.want; !errors.Is(err, context.DeadlineExceeded) || err.Error() != want {
+					t.Errorf("Verify: %v, want %s", err, want)
+				}
+				ctx, cancel = context.WithCancel(t.Context())
+				time.AfterFunc(time.Second, cancel)
+				err = v.Ready(ctx)
+				if want := "context canceled while waiting for " + test.want; !errors.Is(err, context.Canceled) || err.Error() != want {
+					t.Errorf("Ready: %v, want %s", err, want)
+				}
+				time.Sleep(3 * time.Second)
+			})
+		})
+	}
+}
+
 func TestReadyFetchesTheKeysAndSaysWhetherTheyAreThere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

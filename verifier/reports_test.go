@@ -57,6 +57,15 @@ var reports = []scene{
 		},
 	},
 
+	{
+		name: "a key that everyone can download: oidc-provider 9.13, cognito-local 5.3, the Auth0 simulator",
+		keys: beside(leaked), config: allow("RS256"), token: signedRS256("leaked"),
+		code: verifier.CodeKeyNotFound,
+	}, {
+		name: "the same key, of an issuer on this host", url: "http://localhost:3000", // nothing but the signature is wrong
+		keys: beside(leaked), config: allow("RS256"), token: signedRS256("leaked"), code: verifier.CodeInvalidToken,
+	},
+
 	// Tokens that don't say which key is theirs.
 	{name: "no kid, and one key: Hydra 2.3", header: without("kid")},
 	{
@@ -243,6 +252,24 @@ func ed25519Key(members map[string]any) func(*testing.T, *verifiertest.Issuer) [
 
 func signedEd25519(alg string) func(*verifiertest.Issuer) string {
 	return func(*verifiertest.Issuer) string { return tokenBy(edKey(), alg, "ed") }
+}
+
+// leaked is a key whose private half stands in a package.
+func leaked(t *testing.T, _ *verifiertest.Issuer) []any {
+	for _, key := range leakedKeys(t) {
+		if key["kty"] == "RSA" {
+			key["kid"] = "leaked"
+			return []any{key}
+		}
+	}
+	return nil
+}
+
+func signedRS256(kid string) func(*verifiertest.Issuer) string {
+	return func(i *verifiertest.Issuer) string {
+		return everyAlgorithm().Token(map[string]any{"iss": i.URL()}, verifiertest.WithAlgorithm("RS256"),
+			verifiertest.WithKey(rsaKey()), verifiertest.WithHeader("kid", kid))
+	}
 }
 
 // strictAbout answers 406 to a request that doesn't accept what stands at its path.
