@@ -52,7 +52,7 @@ func outcomes(tokens *judge) []outcome {
 			"FORBIDDEN_HEADER", "the token header has a forbidden parameter"),
 		invalidToken("an algorithm that is not allowed", bearer(tokens.issuer.Token(rights(nil), verifiertest.WithHeader("alg", "none"))),
 			"DISALLOWED_ALG", "the signature algorithm is not allowed"),
-		invalidToken("no kid", bearer(tokens.issuer.Token(rights(nil), verifiertest.WithHeader("kid", nil))),
+		invalidToken("an empty kid", bearer(tokens.issuer.Token(rights(nil), verifiertest.WithHeader("kid", ""))),
 			"MISSING_KID", "the token header has no valid kid"),
 		invalidToken("a missing claim", bearer(rightsWith("exp", nil)), "MISSING_CLAIM", "the token has no exp"),
 		invalidToken("another issuer", bearer(rightsWith("iss", "https://other.test")),
