@@ -34,7 +34,7 @@ var tokenRules = []mutant{
 	{"a key's own algorithm is ignored", keyed, "Key.Fits", always(`k.alg == "" || k.alg == Canonical(alg)`)},
 	{"a key's use is ignored", keyed, "ReadJWK", never(`use != "sig"`)},
 	{"published private keys are used", keyed, "ReadJWK", never(`k.isPrivate`)},
-	{"a published private key's public twin is used", keyed, "MarkPublished", never(`published[keys[i].public]`)},
+	{"the public twin of a published private key is used", keyed, "MarkPublished", never(`published[keys[i].canonical()]`)},
 	{"small RSA keys are used", keyed, "checkStrength", never(`bits < minRSABits`)},
 
 	// The signature.
