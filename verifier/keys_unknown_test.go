@@ -298,3 +298,26 @@ func TestFirstTokenFetchesKeysThoughItIsNoGood(t *testing.T) {
 		unavailable(t, v, p.Token(map[string]any{"aud": "https://other.test"}), verifier.CodeJWKSFetchFailed)
 	})
 }
+
+// Some issuers sign with a key before they publish it. Its first tokens are refused, and then
+// looked for as often as any unknown kid's, not once a minute like a withdrawn key's.
+func TestKeyThatIsPublishedLateIsFoundWithinOneRefill(t *testing.T) {
+	t.Parallel()
+	for _, late := range []time.Duration{5 * time.Second, 25 * time.Second, 45 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			p, v, _ := warm(t)
+			before := string(p.JWKS())
+			p.Rotate()
+			p.suffer(answers(http.StatusOK, before))
+			token := lasting(p.Issuer)
+			time.AfterFunc(late, p.recover)
+			start := time.Now()
+			for verdict(t, v, token) != "" && time.Since(start) < time.Hour {
+				time.Sleep(100 * time.Millisecond)
+			}
+			if took := time.Since(start); took > late+10*time.Second {
+				t.Errorf("published %v late, the key was found after %v, want one refill more at most", late, took)
+			}
+		})
+	}
+}
