@@ -12,29 +12,27 @@ import (
 )
 
 const (
-	averageTokenBytes = 4 << 10 // what a token may take on average
-	tokenOverhead     = 768     // what it takes beside its texts
+	averageTokenBytes = 4 << 10 // limit for the average token
+	tokenOverhead     = 768     // bytes per token besides its texts
 	tokenShards       = 16
 	minShardedTokens  = 1024
 )
 
-// A remembered token was verified in full. What can have become wrong since is checked at
-// every use.
+// A remembered token has passed verification. Whatever can change later is checked on every use.
 type remembered struct {
 	token  string
 	name   jwks.Name // of the key
 	key    *jws.Key
 	claims *Claims
-	data   *claims // what claims say, whatever was assigned to them since
+	data   *claims // what claims said then, even if overwritten since
 }
 
-// A tokenCache holds the tokens that were used last. Only verified tokens get into it, so
-// that no forged one can push another out. A token is found by all of its bytes: no other
-// one is taken for it. The cache is split, so that cores seldom wait for each other; one
-// without shards holds nothing.
+// A tokenCache holds the most recently used tokens. It accepts only verified tokens, so forged
+// ones can't evict any, and lookups compare the whole token. The cache is sharded, so cores
+// seldom wait for each other. A nil tokenCache holds nothing.
 type tokenCache []tokenShard
 
-// newTokenCache returns a cache for that many tokens, or for fewer if they are large.
+// newTokenCache returns a cache for size tokens, or for fewer if they are large.
 func newTokenCache(size int) tokenCache {
 	if size <= 0 {
 		return nil
@@ -52,7 +50,7 @@ func newTokenCache(size int) tokenCache {
 
 func (c tokenCache) get(token string) *remembered {
 	if len(token) > maxTokenBytes {
-		return nil // not worth a hash
+		return nil // too long to be in the cache
 	}
 	if shard := c.shard(token); shard != nil {
 		return shard.get(token)
@@ -62,7 +60,7 @@ func (c tokenCache) get(token string) *remembered {
 
 func (c tokenCache) add(r *remembered) {
 	if shard := c.shard(r.token); shard != nil {
-		r.token = strings.Clone(r.token) // it may be part of something large, as may the name
+		r.token = strings.Clone(r.token) // this or the name may be part of something large
 		r.name = r.name.Clone()
 		shard.add(r)
 	}
@@ -70,7 +68,7 @@ func (c tokenCache) add(r *remembered) {
 
 func (c tokenCache) remove(r *remembered) { c.shard(r.token).remove(r.token) }
 
-// shard chooses by the end of the signature, which is as good as random.
+// shard picks a shard by the signature's last bytes, which are close to random.
 func (c tokenCache) shard(token string) *tokenShard {
 	if len(c) == 0 {
 		return nil
@@ -83,7 +81,7 @@ func (c tokenCache) shard(token string) *tokenShard {
 }
 
 type tokenShard struct {
-	latest atomic.Pointer[remembered] // the one used last, which needs no lock
+	latest atomic.Pointer[remembered] // most recently used; read without the lock
 
 	mu       sync.Mutex
 	tokens   *simplelru.LRU[string, *remembered]
@@ -93,7 +91,7 @@ type tokenShard struct {
 
 func (s *tokenShard) start(size int) {
 	s.maxBytes = int64(size) * averageTokenBytes
-	s.tokens, _ = simplelru.NewLRU(size, func(_ string, r *remembered) { // it fails without a size only
+	s.tokens, _ = simplelru.NewLRU(size, func(_ string, r *remembered) { // it fails only without a size
 		s.bytes -= r.size()
 	})
 }
@@ -130,8 +128,8 @@ func (s *tokenShard) remove(token string) {
 	s.latest.Store(nil)
 }
 
-// size estimates the memory that r takes: the texts of the token, encoded and decoded, the
-// lists in its claims, and the rest.
+// size estimates the memory r uses: the encoded and decoded token, the lists in its claims, and
+// the rest.
 func (r *remembered) size() int64 {
 	const wordBytes = 16
 	c := r.data

@@ -10,18 +10,18 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
 )
 
-// A cause says to the operator what was found, what was expected, and which field to change.
-// It quotes our own configuration and the documents we fetched. Before its signature is
-// verified it quotes nothing of a token but the names of algorithms, and afterwards only iss
-// and aud. Everything foreign is bounded and quoted.
-
 // because returns e with a cause.
+//
+// A cause tells the operator what was found, what was expected, and which field to change. It may
+// quote our configuration and the documents we fetched. Before the signature is verified, a cause
+// quotes nothing from a token except algorithm names, and afterwards only iss and aud. Untrusted
+// text is always quoted and shortened.
 func (e *AuthError) because(format string, args ...any) *AuthError {
 	e.Err = fmt.Errorf(format, args...)
 	return e
 }
 
-// notCompact refuses a token whose parts are not a compact JWS.
+// notCompact refuses a token that isn't a compact JWS.
 func notCompact(raw string) *AuthError {
 	cause := errParts
 	switch strings.Count(raw, ".") {
@@ -40,7 +40,7 @@ func notCompact(raw string) *AuthError {
 	return refusal
 }
 
-// What is wrong with the form of a token.
+// Causes for a malformed token.
 var (
 	errParts     = errors.New("a compact JWS has three parts, separated by dots, and none of them is empty")
 	errOpaque    = errors.New("it has no dot, so it's an opaque token: have the issuer issue JWTs for this service")
@@ -50,7 +50,7 @@ var (
 	errUnsigned  = errors.New("its signature is empty: the issuer did not sign it")
 )
 
-// notObject refuses a part that every parser would not read alike.
+// notObject refuses a header or payload that parsers could read differently.
 func notObject(part string) *AuthError {
 	return refuse(CodeMalformedToken, "the token "+part+" is not a valid JSON object").because(
 		"its %s is not JSON in UTF-8, holds a name twice, or is nested too deep", part)
@@ -64,7 +64,7 @@ func notAccessToken(cause string) *AuthError {
 	return refuse(CodeInvalidToken, "the token is not an access token").because("%s", cause)
 }
 
-// noKey refuses a token for which the issuer has no key.
+// noKey refuses a token whose key the issuer doesn't have.
 func noKey(cause error) *AuthError {
 	refusal := refuse(CodeKeyNotFound, "the issuer has no key for this token")
 	refusal.Err = cause
@@ -78,7 +78,7 @@ func noKey(cause error) *AuthError {
 	return refusal
 }
 
-// describeUnchecked says why a token was refused that no key could make good.
+// describeUnchecked explains a refusal for a token that no key could make good.
 func describeUnchecked(code Code) string {
 	const unchecked = "it says so itself, and its signature was not checked, since its key is not at hand"
 	switch code {
@@ -93,7 +93,7 @@ func describeUnchecked(code Code) string {
 	}
 }
 
-// describeShape says what a claim should have been that decides about a token.
+// describeShape says which type a decisive claim should have.
 func describeShape(claim string) string {
 	switch claim {
 	case "exp", "nbf":
@@ -105,7 +105,7 @@ func describeShape(claim string) string {
 	}
 }
 
-// joseNames are the algorithms that a cause may name, as a token names them.
+// joseNames lists the algorithm names a cause may quote from a token.
 var joseNames = []string{
 	"none", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
 	"ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87",
@@ -167,7 +167,7 @@ func describeAudience(found, expected []string) string {
 	}
 }
 
-// describeGrants says why scopes or permissions may be missing.
+// describeGrants explains why a scope or permission may be missing.
 func describeGrants(what, field, claim, needed string, isPresent, hasSCP bool) string {
 	switch {
 	case isPresent:

@@ -7,19 +7,19 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/field"
 )
 
-// A Challenge is one challenge of a WWW-Authenticate field (RFC 9110, section
-// 11.6.1): a scheme followed by a token68 or by parameters.
+// A Challenge is one challenge from a WWW-Authenticate field (RFC 9110, section 11.6.1): a scheme
+// followed by a token68 or by parameters.
 type Challenge struct {
 	Scheme  string
-	Token68 string  // excludes Params
-	Params  []Param // in the order in which they stand
+	Token68 string  // if set, Params is empty
+	Params  []Param // in the order they appear
 }
 
-// A Param is one parameter of a [Challenge]: a name and its unquoted value.
+// A Param is one parameter of a [Challenge], with its value unquoted.
 type Param struct{ Name, Value string }
 
-// Value returns the value of the first parameter with that name, in any case, or "" when
-// there is none.
+// Value returns the first parameter's value with this name, ignoring case, or "" if there is
+// none.
 func (c Challenge) Value(name string) string {
 	for _, p := range c.Params {
 		if strings.EqualFold(p.Name, name) {
@@ -29,10 +29,9 @@ func (c Challenge) Value(name string) string {
 	return ""
 }
 
-// String returns the challenge as it stands in the field. Values are written as
-// quoted-strings. What a field or a gRPC trailer cannot carry (control and
-// non-ASCII characters) is replaced, by question marks in values and by underscores
-// elsewhere, whatever c holds.
+// String formats the challenge for a WWW-Authenticate field, with values as quoted-strings.
+// Characters that a field or gRPC trailer can't carry (control and non-ASCII) are replaced: with
+// question marks in values, and with underscores elsewhere.
 func (c Challenge) String() string {
 	var b strings.Builder
 	b.WriteString(strings.Map(tokenRune, c.Scheme))
@@ -75,10 +74,9 @@ func token68Rune(r rune) rune {
 	return '_'
 }
 
-// ParseChallenges reads the values of WWW-Authenticate fields, as a client
-// receives them in headers or trailers. Each value may hold several challenges,
-// with token or quoted-string parameters and empty list elements (RFC 9110,
-// sections 5.6.1 and 11.6.1). A value that is no list of challenges is an error.
+// ParseChallenges parses the values of WWW-Authenticate fields, from headers or trailers. One
+// value may hold several challenges, with token or quoted-string parameters and empty list
+// elements (RFC 9110, sections 5.6.1 and 11.6.1). It returns an error for anything else.
 func ParseChallenges(values []string) ([]Challenge, error) {
 	var challenges []Challenge
 	for _, value := range values {
@@ -96,7 +94,7 @@ func ParseChallenges(values []string) ([]Challenge, error) {
 
 type challengeParser struct{ rest string }
 
-// next skips list separators and reports whether another element follows.
+// next skips separators and reports whether another element follows.
 func (p *challengeParser) next() bool {
 	p.rest = strings.TrimLeft(p.rest, ", \t")
 	return p.rest != ""
@@ -115,7 +113,7 @@ func (p *challengeParser) challenge() (Challenge, bool) {
 		c.Token68 = token68
 		return c, true
 	}
-	separated := p.endOfElement() // by a comma, so that another challenge may follow
+	separated := p.endOfElement() // by a comma, so another challenge may follow
 	for p.next() {
 		param, found, ok := p.param()
 		if !ok {
@@ -133,8 +131,7 @@ func (p *challengeParser) challenge() (Challenge, bool) {
 	return c, true
 }
 
-// token68 takes a token68 that is all there is up to the end of its element:
-// anything else is a parameter.
+// token68 reads a token68, which must extend to the end of its element.
 func (p *challengeParser) token68() (string, bool) {
 	ahead := *p
 	value := ahead.take(field.IsToken68Char)
@@ -149,7 +146,7 @@ func (p *challengeParser) token68() (string, bool) {
 	return value, true
 }
 
-// param takes a parameter; it is not found when what follows is a scheme.
+// param reads a parameter, with found = false if a scheme follows instead.
 func (p *challengeParser) param() (param Param, found, ok bool) {
 	ahead := *p
 	param.Name = ahead.take(field.IsTokenChar)
@@ -204,8 +201,7 @@ func (p *challengeParser) take(accept func(byte) bool) string {
 
 func (p *challengeParser) skipSpace() { p.rest = strings.TrimLeft(p.rest, " \t") }
 
-// endOfElement reports whether nothing but white space stands before the next
-// comma or the end.
+// endOfElement reports whether only white space precedes the next comma or the end.
 func (p *challengeParser) endOfElement() bool {
 	rest := strings.TrimLeft(p.rest, " \t")
 	return rest == "" || rest[0] == ','

@@ -14,42 +14,44 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
-// Claims are what a verified token says. They can't be changed, and are safe for concurrent
-// use: lists are returned as copies, and claims may be kept and shared, by their pointer. A
-// claim that the token doesn't have is zero, and so is every claim of a nil or zero Claims
-// and of a copy.
+// Claims are a verified token's contents. They are immutable and safe for concurrent use, and
+// lists are returned as copies. Keep and share Claims by pointer, because a copied value is
+// empty.
+//
+// An absent claim reads as its zero value, and so does every claim of a nil, zero or copied
+// Claims.
 type Claims struct{ data *claims }
 
 type claims struct {
-	self *Claims // so that no other Claims can take this one's place
+	self *Claims // detects a copied or overwritten Claims
 
 	issuer, subject, id, acr    string
 	clientID, authorizedParty   string
-	audience                    []string // nil when there is no aud
+	audience                    []string // nil if there is no aud
 	expiry, notBefore, issuedAt time.Time
 	authTime                    time.Time
 	scopes, permissions         []string
 	senderConstrained           bool
 	isIDToken                   bool
-	hasScopes, hasPermissions   bool // whether there is a claim that could grant them
+	hasScopes, hasPermissions   bool // whether the claim that grants them is present
 	hasSCP                      bool
 	rules                       *claimRules
 	payload                     string
 }
 
-// claimRules are what a verifier reads claims by. They're part of nothing larger, which
-// claims that are kept would keep alive.
+// claimRules say how a verifier reads claims. They contain nothing large, because claims keep
+// them alive.
 type claimRules struct {
 	scopeClaim, permissionsClaim string
 	scopes, permissions          claimPath
 	leeway                       time.Duration
 	recheck                      time.Duration
-	baseline                     Requirement // asked of every token
+	baseline                     Requirement // required from every token
 }
 
-// newClaims returns claims to be filled in.
+// newClaims returns Claims to fill in.
 func newClaims() *Claims {
-	var c struct { // one allocation
+	var c struct { // a single allocation
 		Claims
 		claims
 	}
@@ -59,8 +61,8 @@ func newClaims() *Claims {
 
 var noClaims = claims{rules: &claimRules{}}
 
-// get returns what c says. Claims are shared between calls, so what was assigned to *c must
-// not count: it would be another caller's.
+// get returns what c holds. Calls share Claims, so assigning to *c must have no effect: it would
+// replace another caller's.
 func (c *Claims) get() *claims {
 	if c == nil || c.data == nil || c.data.self != c {
 		return &noClaims
@@ -68,28 +70,28 @@ func (c *Claims) get() *claims {
 	return c.data
 }
 
-// IsZero reports whether c says nothing: it's nil, zero, or a copy.
+// IsZero reports whether c is empty: nil, zero, or a copy.
 func (c *Claims) IsZero() bool { return c.get() == &noClaims }
 
-// Issuer returns iss, the configured issuer.
+// Issuer returns iss, which always equals a [Config].Issuer.
 func (c *Claims) Issuer() string { return c.get().issuer }
 
-// Subject returns sub, whose meaning is the issuer's: callers from two issuers may share
-// one. In a delegated token it's the one acted for; act is not interpreted (RFC 8693,
-// section 4.1).
+// Subject returns sub, which is unique only within its issuer: two issuers may use the same value
+// for different callers. In a delegated token sub is the party acted for, and act is not
+// interpreted (RFC 8693, section 4.1).
 func (c *Claims) Subject() string { return c.get().subject }
 
-// ClientID returns the OAuth client that the token was issued to: client_id (RFC 9068,
-// section 2.2), or azp where there is none.
+// ClientID returns the OAuth client the token was issued to, which is client_id (RFC 9068,
+// section 2.2), or azp if client_id is absent.
 func (c *Claims) ClientID() string { return cmp.Or(c.get().clientID, c.get().authorizedParty) }
 
 // ID returns jti.
 func (c *Claims) ID() string { return c.get().id }
 
-// Audience returns all members of aud.
+// Audience returns aud as a list, even if the token holds a single string.
 func (c *Claims) Audience() []string { return slices.Clone(c.get().audience) }
 
-// Expiry returns exp, in whole seconds.
+// Expiry returns exp, truncated to whole seconds.
 func (c *Claims) Expiry() time.Time { return c.get().expiry }
 
 // NotBefore returns nbf, or the zero time.
@@ -98,46 +100,48 @@ func (c *Claims) NotBefore() time.Time { return c.get().notBefore }
 // IssuedAt returns iat, or the zero time.
 func (c *Claims) IssuedAt() time.Time { return c.get().issuedAt }
 
-// ACR returns acr, the class of the user's authentication. What its values mean is
-// between the issuer and the service.
+// ACR returns acr, the user's authentication context class. The issuer and the service agree on
+// what its values mean.
 func (c *Claims) ACR() string { return c.get().acr }
 
 // AuthTime returns auth_time, when the user authenticated, or the zero time.
 func (c *Claims) AuthTime() time.Time { return c.get().authTime }
 
-// ValidUntil returns the first instant at which the verifier refuses the token: its
-// expiry plus the verifier's leeway.
+// ValidUntil returns the first instant at which the verifier refuses the token: exp plus
+// [Config].Leeway.
 func (c *Claims) ValidUntil() time.Time { return c.get().expiry.Add(c.get().rules.leeway) }
 
-// Recheck returns how long a call may go on before its token should be verified again: its
-// key may be withdrawn meanwhile. It's [Config].KeysTTL, and 0 means never. It's for adapters.
+// Recheck returns how long a call may run before its token should be verified again, because the
+// key may have been withdrawn. It equals [Config].KeysTTL, 0 means never, and only adapters need
+// it.
 func (c *Claims) Recheck() time.Duration { return c.get().rules.recheck }
 
-// Scopes returns what the claim named by [Config].ScopeClaim grants.
+// Scopes returns the scopes granted by the claim [Config].ScopeClaim names.
 func (c *Claims) Scopes() []string { return slices.Clone(c.get().scopes) }
 
-// Permissions returns what the claim named by [Config].PermissionsClaim grants.
+// Permissions returns the permissions granted by the claim [Config].PermissionsClaim names.
 func (c *Claims) Permissions() []string { return slices.Clone(c.get().permissions) }
 
-// HasScope reports whether the token grants exactly this scope, in this case.
+// HasScope reports whether the token grants exactly this scope, compared case-sensitively.
 func (c *Claims) HasScope(scope string) bool { return slices.Contains(c.get().scopes, scope) }
 
-// HasPermission reports whether the token grants exactly this permission, in this case.
+// HasPermission reports whether the token grants exactly this permission, compared
+// case-sensitively.
 func (c *Claims) HasPermission(permission string) bool {
 	return slices.Contains(c.get().permissions, permission)
 }
 
-// String returns only the token's ID and issuer, so that logging claims reveals nothing
-// about the user.
+// String returns only the token's ID and issuer, so logging claims reveals nothing about the
+// user.
 func (c *Claims) String() string {
 	return fmt.Sprintf("token %q of %s", field.Printable(c.get().id), c.get().issuer)
 }
 
-// Decode stores all of the token's claims in dst, a pointer to a struct or map. Names are
-// matched in their exact case. Errors may quote claim values: they are not for callers.
+// Decode unmarshals all of the token's claims into dst, a pointer to a struct or map. Names are
+// case-sensitive. Errors may quote claim values, so don't send them to callers.
 func (c *Claims) Decode(dst any) error { return json.Unmarshal([]byte(c.get().payload), dst) }
 
-// compile reads the paths to the claims that grant something.
+// compile parses the paths to the scopes and permissions.
 func (r *claimRules) compile() (err error) {
 	if r.scopes, err = parseClaimPath(r.scopeClaim); err != nil {
 		return fmt.Errorf("Config.ScopeClaim: %w", err)
@@ -148,7 +152,7 @@ func (r *claimRules) compile() (err error) {
 	return nil
 }
 
-// read reads a payload. What it says is not to be believed before its signature is verified.
+// read parses a payload. The result can't be trusted until the signature is verified.
 func (r *claimRules) read(payload string) (*Claims, *AuthError) {
 	all := newClaims()
 	c := all.data
@@ -177,9 +181,9 @@ func (r *claimRules) read(payload string) (*Claims, *AuthError) {
 	return all, nil
 }
 
-// set reads one member of the payload. It isn't ok if a member that decides about the token
-// has the wrong type. Other members with a wrong type read as absent, and whatever needs
-// them then fails: AD FS writes auth_time as a date (RFC 7519, section 4).
+// set reads one member. It returns false if a claim that decides about the token has the wrong
+// type. Any other claim with a wrong type reads as absent, and whatever needs it then fails. AD
+// FS, for example, writes auth_time as a date (RFC 7519, section 4).
 func (c *claims) set(name, value string) (ok bool) {
 	ok = true
 	switch name {
@@ -219,14 +223,14 @@ func (c *claims) set(name, value string) (ok bool) {
 	return ok
 }
 
-// isDecimal reports whether a value is a whole number, as some issuers write sub.
+// isDecimal reports whether value is a whole number. Some issuers write sub that way.
 func isDecimal(value string) bool {
 	digits := strings.TrimPrefix(value, "-")
 	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
-// isHalfHash reports whether a value is the left half of a hash, as only ID tokens have one
-// in at_hash and c_hash (OpenID Connect Core 1.0, sections 3.1.3.6 and 3.3.2.11).
+// isHalfHash reports whether value is the left half of a hash, as at_hash and c_hash are in ID
+// tokens (OpenID Connect Core 1.0, sections 3.1.3.6 and 3.3.2.11).
 func isHalfHash(value string) bool {
 	text, _ := strictjson.Text(value)
 	half, err := segmentEncoding.DecodeString(text)
@@ -240,8 +244,8 @@ func audience(value string) ([]string, bool) {
 	return strictjson.Texts(value)
 }
 
-// words reads a space-delimited string, an array of strings, or the names of roles.
-// Any other shape grants nothing.
+// words reads a space-delimited string, an array of strings, or an object of roles; any other
+// shape grants nothing.
 func words(value string) []string {
 	if s, ok := strictjson.Text(value); ok {
 		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' })
@@ -253,8 +257,8 @@ func words(value string) []string {
 	return list
 }
 
-// roles reads ZITADEL's {"role": {"orgID": ...}}. A role without an organization means the
-// object is something else and grants nothing.
+// roles reads ZITADEL's {"role": {"orgID": ...}}. If any role lacks an organization, the object
+// means something else and grants nothing.
 func roles(object string) []string {
 	var list []string
 	granted := true
@@ -280,11 +284,10 @@ func numericDate(value string) (time.Time, bool) {
 	return time.Unix(int64(whole), int64(fraction*1e9)), true
 }
 
-// A claimPath says where a claim stands: the names to follow from the payload downwards.
+// A claimPath locates a claim, as the names to follow from the payload down.
 type claimPath []string
 
-// parseClaimPath reads a claim's name, or a JSON Pointer (RFC 6901) when it starts
-// with a slash.
+// parseClaimPath parses a claim name, or a JSON Pointer (RFC 6901) if it starts with a slash.
 func parseClaimPath(s string) (claimPath, error) {
 	if !strings.HasPrefix(s, "/") {
 		return claimPath{s}, nil
@@ -302,8 +305,9 @@ func parseClaimPath(s string) (claimPath, error) {
 
 func (p claimPath) startsWith(name string) bool { return name == p[0] }
 
-// in follows the path from the value of its first name. It returns "" where it leads
-// nowhere. Only objects are descended into: issuers keep no grants in arrays of objects.
+// in follows the path, starting with the value found under its first name. It returns "" if the
+// path leads nowhere. Only objects are followed, since no issuer keeps grants in arrays of
+// objects.
 func (p claimPath) in(value string) string {
 	for _, name := range p[1:] {
 		var found string

@@ -25,120 +25,120 @@ const (
 	defaultTokenCacheSize = 10_000
 )
 
-// A Config says which tokens a [Verifier] accepts. Issuer and Audiences are all that most
-// services set.
+// A Config says which tokens a [Verifier] accepts. Most services set only Issuer and Audiences.
 //
-// Wherever none makes sense, a negative number means none. It's an error elsewhere.
+// The zero value of every other field is a safe default. A negative Leeway, KeysMaxStale or
+// TokenCacheSize means none, and any other negative number is an error.
 type Config struct {
-	// Issuer is required: what a token's iss must be, byte for byte, and where discovery
-	// starts. It's an https URL. With JWKSURL or JWKS it's only a name and may have any
-	// form: AD FS calls itself http, a Kubernetes cluster whatever it was told.
+	// Issuer is the issuer's identifier, and required. A token's iss must equal it byte for byte,
+	// and discovery starts from it. It must be an https URL without a query, or http on this
+	// host. If JWKSURL or JWKS is set, Issuer is only a name and may have any form: AD FS uses an
+	// http URL, and a Kubernetes cluster uses whatever it was configured with.
 	Issuer string
 
-	// Audiences are the names of this service. A token's aud must hold at least one of
-	// them, exactly. Required unless ClientIDs is set.
+	// Audiences lists the names of this service. A token's aud must contain at least one,
+	// exactly. Required unless ClientIDs is set.
 	Audiences []string
 
-	// ClientIDs admits tokens that have no aud at all, as Amazon Cognito issues them, when
-	// their client_id (or azp) is one of these. A token with an aud is never judged by it.
+	// ClientIDs admits tokens that have no aud, such as Amazon Cognito's access tokens, if their
+	// client_id (or azp) is listed. It never applies to a token with an aud.
 	ClientIDs []string
 
-	// JWKSURL is where the issuer's keys are. The default is the jwks_uri in its metadata
-	// (OpenID Connect Discovery 1.0, or RFC 8414), which must name Issuer.
+	// JWKSURL is the URL of the issuer's keys. By default it is the jwks_uri in the issuer's
+	// metadata (OpenID Connect Discovery 1.0, or RFC 8414), which must name Issuer.
 	JWKSURL string
 
-	// JWKS is a fixed JWK Set (RFC 7517, section 5), for a service that fetches nothing.
-	// It excludes JWKSURL.
+	// JWKS is a fixed JWK Set (RFC 7517, section 5), for a service that fetches nothing. It can't
+	// be combined with JWKSURL.
 	JWKS []byte
 
-	// Algorithms lists the signature algorithms to accept, by their JWS names: RS, PS and
-	// ES with 256, 384 or 512, EdDSA and Ed25519, which are one (RFC 9864), and from Go 1.27
-	// on ML-DSA-44, -65 and -87 (RFC 9964). Nil means RS256. An empty list is an error, as
-	// are "none" and the HMAC algorithms.
+	// Algorithms lists the accepted signature algorithms by JWS name: RS, PS and ES with 256, 384
+	// or 512, EdDSA and Ed25519, which are the same (RFC 9864), and from Go 1.27 on ML-DSA-44,
+	// -65 and -87 (RFC 9964). Nil means RS256. An empty list is an error, and so are "none" and
+	// the HMAC algorithms.
 	Algorithms []string
 
-	// Leeway forgives clocks that differ: a token lives that much longer than its exp, and
-	// that much earlier than its nbf. The default is 30 seconds, the maximum 5 minutes.
-	// Negative means none.
+	// Leeway allows for clock differences: a token is accepted this long after its exp and this
+	// long before its nbf. The default is 30 seconds, the maximum 5 minutes, and a negative value
+	// means none.
 	Leeway time.Duration
 
-	// MaxTokenBytes is how long a token may be: 16 KiB by default, 64 KiB at most. A longer
-	// one is refused unread.
+	// MaxTokenBytes limits a token's length, and a longer token is refused unread. The default is
+	// 16 KiB and the maximum 64 KiB.
 	MaxTokenBytes int
 
-	// IgnoreHeaders lists header parameters that a token may have although they could name
-	// another key or another kind of content: jku, x5u, jwk, x5c and cty. They're read
-	// over, never followed or parsed. UAA and SAP XSUAA write jku into every token. By
-	// default a token that has one is refused.
+	// IgnoreHeaders lists header parameters to ignore: jku, x5u, jwk, x5c and cty. They could
+	// name another key or another kind of content, so by default a token with one is refused. An
+	// ignored parameter is never followed or parsed. UAA and SAP XSUAA put jku into every token.
 	IgnoreHeaders []string
 
-	// AcceptIDTokens accepts ID tokens, where an identity token is the credential, as with
-	// Google or Dex. They're refused by default, as far as they can be told: by at_hash and
-	// c_hash, which no access token has (OpenID Connect Core 1.0, section 3.3.2.11). An ID
-	// token is meant for a client: accept it only if that client is one of Audiences on
-	// purpose.
+	// AcceptIDTokens accepts ID tokens, for issuers such as Google or Dex where an identity token
+	// is the credential. By default they are refused if recognized: access tokens have no at_hash
+	// or c_hash (OpenID Connect Core 1.0, section 3.3.2.11). An ID token is meant for a client,
+	// so accept it only if you list that client in Audiences on purpose.
 	AcceptIDTokens bool
 
-	// RFC9068 accepts only the JWT access tokens of RFC 9068: typ at+jwt, and iss, exp,
-	// aud, sub, client_id, iat and jti all present. Set it when the issuer follows that
-	// profile; ID tokens are then refused by their type.
+	// RFC9068 accepts only JWT access tokens as RFC 9068 defines them: typ at+jwt, with iss, exp,
+	// aud, sub, client_id, iat and jti all present. Set it if the issuer follows this profile. ID
+	// tokens are then refused by their type.
 	RFC9068 bool
 
-	// Require is what every token must grant, on top of what a policy asks.
+	// Require says what every token must grant, in addition to any policy.
 	Require Requirement
 
-	// ScopeClaim and PermissionsClaim name the claims that grant scopes and permissions,
-	// "scope" and "permissions" by default. A value that starts with a slash is a JSON
-	// Pointer (RFC 6901): "/realm_access/roles". The claim is a space-delimited string, an
-	// array of strings, or an object of objects, whose names count, as ZITADEL writes its
-	// roles; any other shape grants nothing.
+	// ScopeClaim and PermissionsClaim name the claims that grant scopes and permissions. The
+	// defaults are "scope" and "permissions". A value with a leading slash is a JSON Pointer (RFC
+	// 6901), such as "/realm_access/roles". The claim can be a space-delimited string, an array
+	// of strings, or ZITADEL's object of roles, whose names count; any other shape grants
+	// nothing.
 	ScopeClaim       string
 	PermissionsClaim string
 
-	// HTTPClient fetches metadata and keys. The default uses [http.DefaultTransport]. It's
-	// copied, and our limits hold all the same: redirects stay on their host and scheme, a
-	// response is read up to 1 MiB, and FetchTimeout bounds the whole. The keys of a Kubernetes cluster may need a
-	// client that trusts the cluster's authority and sends the pod's own token.
+	// HTTPClient fetches metadata and keys. The default uses [http.DefaultTransport]. The client
+	// is copied, and some limits always apply: redirects must stay on the same host and scheme,
+	// at most 3 are followed, a response may have 1 MiB, and FetchTimeout covers everything. Its
+	// own CheckRedirect is not called. A Kubernetes cluster's keys may need a client that trusts
+	// the cluster's certificate authority and sends the pod's token.
 	HTTPClient *http.Client
 
-	// FetchTimeout bounds one refresh of the keys, discovery included. The default is 3
-	// seconds.
+	// FetchTimeout limits one fetch of keys, including discovery, to 3 seconds by default.
 	FetchTimeout time.Duration
 
-	// KeysTTL is how long fetched keys are used, and so how long a withdrawn key lives on
-	// while the issuer answers: 5 minutes by default, between a second and 24 hours. The
-	// max-age of the issuer's response can shorten it, to no less than a minute. A service
-	// in use refreshes its keys in the background before they reach that age.
+	// KeysTTL is how long fetched keys are used, and so how long a withdrawn key is still
+	// accepted while the issuer is reachable. The default is 5 minutes, the minimum a second and
+	// the maximum 24 hours. The response's max-age can shorten it, but not below a minute. A
+	// service in use refreshes its keys earlier, in the background.
 	KeysTTL time.Duration
 
-	// KeysMaxStale is how long keys are used past KeysTTL while the issuer can't be
-	// reached or answers nonsense: an hour by default, 24 at most. Negative means not at
-	// all. The last good jwks_uri outlives bad metadata for as long as the two together.
+	// KeysMaxStale is how long keys are used after KeysTTL while the issuer is unreachable or its
+	// answers are unusable. The default is an hour, the maximum 24 hours, and a negative value
+	// means none. The last good jwks_uri is kept for KeysTTL and KeysMaxStale together.
 	KeysMaxStale time.Duration
 
-	// TokenCacheSize is how many verified tokens are remembered, so that they need not be
-	// verified again: 10 000 by default, none if negative, 10 million at most. A token is
-	// forgotten when it expires, when its key leaves the issuer's set or can't be used for
-	// now, and when others were used since. What a call must be granted is checked every
-	// time. Tokens take at most 4 KiB each on average: 40 MB by default.
+	// TokenCacheSize is how many verified tokens are remembered, so a repeated token isn't
+	// verified again. The default is 10,000, the maximum 10 million, and a negative value means
+	// none. Remembered tokens take at most 4 KiB each on average, which is 40 MB by default.
+	//
+	// A token is forgotten when it expires, when its key leaves the issuer's set or becomes
+	// unusable, and when the cache is full of tokens used more recently. What a call requires is
+	// checked every time.
 	TokenCacheSize int
 
-	// OnFetch, if set, is told about every fetch of metadata and keys when it's over.
-	// Calls don't wait for it, yet it should return soon and must not panic. It may be
-	// called concurrently.
+	// OnFetch, if set, is called after every fetch of metadata and keys, sometimes concurrently.
+	// Calls don't wait for it, but it should return soon and must not panic.
 	OnFetch func(FetchEvent)
 
-	// Logger, if set, gets one line whenever the issuer is lost or back, and whenever its
-	// keys change, from none at first. Nil logs nothing.
+	// Logger, if set, gets a line when the issuer becomes unreachable or comes back, and when its
+	// keys change, including the first time. For a [Dynamic], that begins with the issuer's first
+	// valid token.
 	Logger *slog.Logger
 
-	// AllowHTTP lets metadata and keys be fetched over plain http from other hosts than
-	// this one. An attacker on the path then decides which tokens are good.
+	// AllowHTTP permits plain http to hosts other than this one for metadata and keys. An
+	// attacker on the network path can then decide which tokens are good.
 	AllowHTTP bool
 }
 
-// withDefaults returns a copy that shares no slice with c and has no zero defaults left to
-// interpret.
+// withDefaults returns a copy with defaults filled in, which shares no slice with c.
 func (c Config) withDefaults() Config {
 	c.JWKS = bytes.Clone(c.JWKS)
 	c.Audiences = slices.Clone(c.Audiences)
@@ -183,7 +183,7 @@ const (
 	maxTokenCacheSize = 10_000_000
 )
 
-// validate expects a Config with its defaults in place.
+// validate expects a Config with its defaults filled in.
 func (c Config) validate() error {
 	if err := c.validateIssuer(); err != nil {
 		return err
@@ -231,8 +231,8 @@ func (c Config) validateIssuer() error {
 			return fmt.Errorf("Config.JWKSURL %w", err)
 		}
 	}
-	// Nothing is fetched from an issuer whose keys are known otherwise, so it may have any
-	// name: AD FS calls itself http.
+	// Nothing is fetched from an issuer whose keys are configured, so it may have any name. AD FS
+	// uses an http URL.
 	if c.JWKS != nil || c.JWKSURL != "" {
 		return nil
 	}
@@ -294,7 +294,7 @@ func (c Config) validateNumbers() error {
 	return nil
 }
 
-// claimRules expects a Config with its defaults in place.
+// claimRules expects a Config with its defaults filled in.
 func (c Config) claimRules() (*claimRules, error) {
 	r := &claimRules{
 		scopeClaim:       c.ScopeClaim,
@@ -306,7 +306,8 @@ func (c Config) claimRules() (*claimRules, error) {
 	return r, r.compile()
 }
 
-// equal compares all but functions. Clients and loggers are equal if they are the same.
+// equal compares everything except OnFetch. Clients and loggers are equal if they are the same
+// pointer.
 func (c Config) equal(other Config) bool {
 	if c.HTTPClient != other.HTTPClient || c.Logger != other.Logger {
 		return false

@@ -15,41 +15,44 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
 )
 
-// ErrUnknownIssuer is what a [Resolver] returns for an unknown issuer.
+// ErrUnknownIssuer is what a [Resolver] returns for an unknown issuer, possibly wrapped.
 var ErrUnknownIssuer = errors.New("unknown issuer")
 
-// A Resolver returns the configuration of the tenant that an issuer belongs to. It is the
-// allow list: the issuer stands in a token that may be made up, so look it up as it is and
-// never fetch from it. A Resolver must end with ctx, and be safe for concurrent use.
+// A Resolver returns the [Config] for a tenant's issuer. It is the allow list. The issuer comes
+// from an unverified token, so compare it with the issuers you know and never fetch from it. A
+// Resolver must return when ctx ends, after 3 seconds at the latest, and be safe for concurrent
+// use.
 //
-// An [ErrUnknownIssuer] refuses the token with [CodeInvalidIssuer]. Any other error says
-// that the tenant can't be looked up now, and becomes a [*KeysError]. So does a
-// configuration that is not valid, or belongs to another issuer.
+// [ErrUnknownIssuer] refuses the token with [CodeInvalidIssuer]. Any other error means the tenant
+// can't be looked up now, and becomes a [*KeysError]. So does a Config that is invalid or names
+// another issuer.
 type Resolver func(ctx context.Context, issuer string) (Config, error)
 
-// A DynamicConfig says how a [Dynamic] looks up its tenants.
+// A DynamicConfig configures a [Dynamic].
 type DynamicConfig struct {
-	// Resolve is required.
+	// Resolve looks up an issuer's configuration. It is required.
 	Resolve Resolver
 
-	// Capacity is how many tenants are kept, the ones used last: 1000 by default, a
-	// million at most. Each has a [Verifier] of its own, whose memory its [Config] bounds:
-	// above all its remembered tokens, by TokenCacheSize.
+	// Capacity is how many tenants are kept. The default is 1000 and the maximum a million. If
+	// there are more, the least recently used are dropped and looked up again when needed. Each
+	// tenant has its own [Verifier], whose memory is mostly remembered tokens: see
+	// [Config].TokenCacheSize.
 	Capacity int
 
-	// AllowPrivateAddresses lets metadata and keys be fetched from loopback, link-local and
-	// private addresses, as a metadata service has them, too. By default they aren't, since
-	// a tenant's issuer may be a customer's: every address is judged when it's dialed, no
-	// proxy is used, and an HTTPClient whose transport isn't net/http's own is refused.
+	// AllowPrivateAddresses permits fetching metadata and keys from loopback, link-local and
+	// private addresses, including cloud metadata services. They are blocked by default, because
+	// a customer may choose a tenant's issuer. Each address is then checked when it is dialed, no
+	// proxy is used, and fetches through an HTTPClient fail if its transport is not an
+	// [*http.Transport].
 	AllowPrivateAddresses bool
 }
 
-// How long a Resolver's answer is believed, and what strangers can make us do.
+// How long a Resolver's answer is kept, and what issuers without a valid token can make us do.
 const (
 	tenantTTL      = 5 * time.Minute
-	tenantMaxStale = time.Hour // past tenantTTL, while the Resolver returns errors
+	tenantMaxStale = time.Hour // after tenantTTL, while the Resolver returns errors
 	resolveTimeout = 3 * time.Second
-	unknownTTL     = 10 * time.Second // of an unknown issuer
+	unknownTTL     = 10 * time.Second // for an unknown issuer
 
 	defaultCapacity = 1000
 	maxCapacity     = 1_000_000
@@ -61,34 +64,35 @@ const (
 	strangerKeysRefills = time.Second
 )
 
-// A Dynamic accepts the tokens of issuers that are looked up when a token first names them.
-// Make one with [NewDynamic]. It's safe for concurrent use.
+// A Dynamic verifies tokens from issuers it looks up when a token first names them. Make one with
+// [NewDynamic]. It is safe for concurrent use, and the zero Dynamic refuses every token.
 //
-// A tenant in use is looked up again within 5 minutes, so a removed one lives on for that
-// long: [Dynamic.Forget] is quicker. While the Resolver returns errors, tenants live on for
-// an hour more. A tenant keeps its keys if its configuration is still the same, OnFetch
-// aside, which can't be compared: a Resolver should return the same HTTPClient and Logger.
+// A tenant in use is looked up again within 5 minutes, so a removed tenant is accepted for up to
+// 5 minutes unless you call [Dynamic.Forget]. While the Resolver returns errors, tenants are kept
+// for another hour. A tenant keeps its keys if its new configuration equals the old one. OnFetch
+// is not compared, and HTTPClient and Logger must be the same pointers, so a Resolver should
+// reuse them.
 //
-// Made-up tokens can't evict a tenant: an issuer becomes one with its first valid token.
-// Until then it's a stranger. Strangers share 64 look-ups, refilled with 10 a second, and
-// 64 fetches of keys, refilled with one a second; what exceeds them gets a [*KeysError].
-// That an issuer is unknown is remembered for 10 seconds.
+// Made-up tokens can't evict a tenant: an issuer becomes a tenant with its first valid token. All
+// other issuers share a budget of 64 look-ups, refilled with 10 a second, and 64 key fetches,
+// refilled with one a second. Beyond it, their tokens get a [*KeysError]. An unknown issuer is
+// remembered for 10 seconds.
 //
-// Subjects belong to their issuer: see [Multi].
+// Subjects are unique only within their issuer: see [Multi].
 type Dynamic struct {
 	resolve    Resolver
 	publicOnly bool
 
 	mu        sync.Mutex                      // never held during a look-up
-	tenants   *simplelru.LRU[string, *tenant] // those that have shown a valid token
-	strangers *simplelru.LRU[string, *tenant] // all others
+	tenants   *simplelru.LRU[string, *tenant] // issuers with a valid token so far
+	strangers *simplelru.LRU[string, *tenant] // all other issuers
 
-	lookUps, fetches *refresh.Budget // of strangers
+	lookUps, fetches *refresh.Budget // shared by all strangers
 	hints            *hints[tenant]
 }
 
-// NewDynamic returns the verifier of the tenants that config.Resolve knows, or an error
-// that names the invalid field.
+// NewDynamic returns a Dynamic, or an error that names the invalid field. It calls no Resolver
+// and starts no goroutine.
 func NewDynamic(config DynamicConfig) (*Dynamic, error) {
 	if config.Resolve == nil {
 		return nil, errors.New("verifier: DynamicConfig.Resolve is required")
@@ -115,8 +119,8 @@ func NewDynamic(config DynamicConfig) (*Dynamic, error) {
 	return d, nil
 }
 
-// Verify returns the claims of an access token from one of the tenants, as
-// [Verifier.Verify] does for one issuer.
+// Verify checks an access token from any tenant and returns its claims. The errors are as for
+// [Verifier.Verify]. A token from an unknown issuer is refused with [CodeInvalidIssuer].
 func (d *Dynamic) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -146,20 +150,21 @@ func (d *Dynamic) Verify(ctx context.Context, token string) (*Claims, error) {
 	return claims, err
 }
 
-// A tenant is an issuer that a token has named.
+// A tenant is an issuer named by a token. It's called a stranger until one of its tokens is
+// valid.
 type tenant struct {
 	issuer string
 	source *refresh.Source[resolution]
-	isGone atomic.Bool // from its Dynamic
+	isGone atomic.Bool // dropped from its Dynamic
 }
 
-// A resolution is what the Resolver said about an issuer.
+// A resolution is the Resolver's answer for an issuer.
 type resolution struct {
-	verifier *Verifier // nil: the issuer is unknown
+	verifier *Verifier // nil if the issuer is unknown
 	config   Config
 }
 
-// current returns the tenant's verifier if it may be used now.
+// current returns the tenant's verifier if it may be used now, or nil.
 func (t *tenant) current() *Verifier {
 	if v := t.source.Current(); v != nil && !t.isGone.Load() {
 		return v.Value.verifier
@@ -167,8 +172,8 @@ func (t *tenant) current() *Verifier {
 	return nil
 }
 
-// find returns the tenant that an issuer belongs to, and its verifier. The error is an
-// *AuthError, a *KeysError or ctx.Err().
+// find returns the tenant for an issuer, and its verifier. The error is an *AuthError, a
+// *KeysError or ctx.Err().
 func (d *Dynamic) find(ctx context.Context, issuer string) (*tenant, *Verifier, error) {
 	for {
 		t, err := d.tenant(issuer)
@@ -189,8 +194,8 @@ func (d *Dynamic) find(ctx context.Context, issuer string) (*tenant, *Verifier, 
 	}
 }
 
-// tenant returns the tenant of an issuer, which may be a stranger. A new stranger pays for
-// its look-up first, so that a flood can't push out those whose look-up is under way.
+// tenant returns the tenant for an issuer, which may be a stranger. A new stranger pays for its
+// look-up first, so a flood can't evict strangers whose look-up is in progress.
 func (d *Dynamic) tenant(issuer string) (*tenant, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -215,8 +220,7 @@ func (d *Dynamic) tenant(issuer string) (*tenant, error) {
 	return t, nil
 }
 
-// lookUp asks the Resolver. No error quotes the issuer that a token claims, unless a
-// configuration has it, too.
+// lookUp calls the Resolver. Its errors quote an issuer only if a Config names it too.
 func (d *Dynamic) lookUp(
 	ctx context.Context, t *tenant, last *refresh.Version[resolution],
 ) (r resolution, life refresh.Life, err error) {
@@ -253,9 +257,8 @@ func (d *Dynamic) isTenant(t *tenant) bool {
 	return ok && held == t
 }
 
-// admit makes a tenant of a stranger who has shown a valid token, and gives back what it
-// has cost. It reports whether t is a tenant now: it isn't if it was pushed out or forgotten
-// meanwhile.
+// admit turns a stranger with a valid token into a tenant, and refunds what it cost. It reports
+// whether t is a tenant now, which it isn't if it was evicted or forgotten meanwhile.
 func (d *Dynamic) admit(t *tenant, v *Verifier) bool {
 	if v.keys.isMuted.CompareAndSwap(true, false) {
 		v.keys.source.Unlimit()
@@ -272,18 +275,18 @@ func (d *Dynamic) admit(t *tenant, v *Verifier) bool {
 	return ok && held == t
 }
 
-// drop is told about each tenant that leaves.
+// drop is called for each tenant that leaves d.tenants.
 func (d *Dynamic) drop(_ string, t *tenant) {
 	t.isGone.Store(true)
 	d.hints.drop(t)
 }
 
-// MaxTokenBytes returns how long a credential may be, in the view of an Authenticator: 64
-// KiB, since each tenant has its own [Config].MaxTokenBytes.
+// MaxTokenBytes returns 64 KiB, because each tenant has its own [Config].MaxTokenBytes. An
+// interceptor.Authenticator uses it to limit credentials.
 func (d *Dynamic) MaxTokenBytes() int { return maxTokenBytes }
 
-// Forget drops a tenant, so that the next token from its issuer looks it up. It's for a
-// service that knows when a tenant was removed or changed.
+// Forget drops a tenant, so its next token causes a new look-up. Call it when a tenant was
+// removed or changed, or when one was added that may have been looked up before.
 func (d *Dynamic) Forget(issuer string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -297,13 +300,13 @@ func (d *Dynamic) Forget(issuer string) {
 	}
 }
 
-// Ready returns nil when no tenant is held yet, or when at least one that is held has keys
-// that may be used. Otherwise it joins the errors that [Verifier.Ready] returned. It looks
-// up no tenant.
+// Ready returns nil if any loaded tenant's keys are available, fetching them if necessary, or if
+// no tenant is loaded yet. Otherwise it joins the errors from [Verifier.Ready]. It looks up no
+// tenant.
 func (d *Dynamic) Ready(ctx context.Context) error { return anyReady(ctx, d.held()) }
 
-// Status returns the state of the keys of all tenants that are held, by issuer. It looks
-// up no tenant.
+// Status returns the state of each loaded tenant's keys, sorted by issuer. It looks up no tenant
+// and fetches nothing.
 func (d *Dynamic) Status() []Status {
 	var all []Status
 	for _, v := range d.held() {
@@ -313,7 +316,7 @@ func (d *Dynamic) Status() []Status {
 	return all
 }
 
-// held returns the verifiers of all issuers that were looked up and are not unknown.
+// held returns the verifiers for all issuers that were looked up and aren't unknown.
 func (d *Dynamic) held() (verifiers []*Verifier) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -9,68 +9,67 @@ import (
 	"time"
 )
 
-// A Code names why a token was refused or could not be judged. The strings are stable:
-// they may be compared, logged, counted and sent to callers.
+// A Code says why a token was refused or could not be judged. The strings are stable, so you can
+// compare, log and count them, and send them to callers.
 type Code string
 
-// The codes of an [AuthError] that ask for another token (HTTP status 401).
+// Codes for an [AuthError] that asks for another token (HTTP status 401).
 const (
-	CodeMissingToken     Code = "missing_token"       // no credentials, or another scheme than Bearer
+	CodeMissingToken     Code = "missing_token"       // no credentials, or a scheme other than Bearer
 	CodeInvalidRequest   Code = "invalid_request"     // not exactly one well-formed Bearer credential
-	CodeMalformedToken   Code = "malformed_token"     // not a compact JWS, or not the JSON it should hold
+	CodeMalformedToken   Code = "malformed_token"     // not a compact JWS with valid JSON inside
 	CodeForbiddenHeader  Code = "forbidden_header"    // a header parameter that could redirect trust
-	CodeDisallowedAlg    Code = "disallowed_alg"      // an algorithm outside Config.Algorithms
-	CodeMissingKid       Code = "missing_kid"         // no key ID, or an empty one
-	CodeKeyNotFound      Code = "key_not_found"       // the issuer publishes no key that fits
-	CodeInvalidToken     Code = "invalid_token"       // a bad signature, or a token of another kind
+	CodeDisallowedAlg    Code = "disallowed_alg"      // an algorithm not in Config.Algorithms
+	CodeMissingKid       Code = "missing_kid"         // an empty key ID, or none where several keys fit
+	CodeKeyNotFound      Code = "key_not_found"       // the issuer publishes no suitable key
+	CodeInvalidToken     Code = "invalid_token"       // a bad signature, or another kind of token
 	CodeMissingClaim     Code = "missing_claim"       // a required claim is absent
-	CodeInvalidIssuer    Code = "invalid_issuer"      // another issuer
-	CodeInvalidAudience  Code = "invalid_audience"    // meant for another service
+	CodeInvalidIssuer    Code = "invalid_issuer"      // from another issuer
+	CodeInvalidAudience  Code = "invalid_audience"    // for another service
 	CodeTokenExpired     Code = "token_expired"       // exp has passed
-	CodeTokenNotYetValid Code = "token_not_yet_valid" // nbf is still to come
+	CodeTokenNotYetValid Code = "token_not_yet_valid" // nbf is in the future
 )
 
-// CodeInsufficientUserAuthentication also asks for another token (HTTP status 401): one for
-// which the user authenticates in another way, or again (RFC 9470, section 3).
+// CodeInsufficientUserAuthentication also asks for another token (HTTP status 401), for which the
+// user must authenticate in another way, or again (RFC 9470, section 3).
 const CodeInsufficientUserAuthentication Code = "insufficient_user_authentication"
 
-// The codes of an [AuthError] that another token with the same rights would not change
-// (HTTP status 403).
+// Codes for an [AuthError] that another token with the same rights wouldn't change (HTTP status
+// 403).
 const (
 	CodeInsufficientScope       Code = "insufficient_scope"
 	CodeInsufficientPermissions Code = "insufficient_permissions"
 )
 
-// The codes of a [KeysError].
+// Codes for a [KeysError].
 const (
-	CodeJWKSFetchFailed Code = "jwks_fetch_failed" // the issuer did not answer, or may not be asked just now
-	CodeJWKSError       Code = "jwks_error"        // the issuer answered something unusable
+	CodeJWKSFetchFailed Code = "jwks_fetch_failed" // the issuer didn't answer, or may not be asked yet
+	CodeJWKSError       Code = "jwks_error"        // the issuer's answer was unusable
 )
 
-// An AuthError refuses a caller: its token is absent, bad, or not enough.
+// An AuthError refuses a caller whose token is absent, bad, or not enough.
 //
-// Code and Message are safe to send to the caller. They never hold any part of the token,
-// nor a claim's value. Err may: keep it in your logs.
+// Code and Message are safe to send to the caller. They contain no part of the token and no claim
+// value. Err may: keep it in your logs.
 type AuthError struct {
 	Code    Code
 	Message string
 
-	// Scopes and Permissions are all that the call needs, not only what the token lacks.
-	// They are set with [CodeInsufficientScope], [CodeInsufficientPermissions] and
+	// Scopes and Permissions list everything the call needs, not only what the token lacks. They
+	// are set with [CodeInsufficientScope], [CodeInsufficientPermissions] and
 	// [CodeInsufficientUserAuthentication].
 	Scopes      []string
 	Permissions []string
 
-	// ACRValues and MaxAge are how the user must have authenticated: see
-	// [Requirement]. They are set with the same codes.
+	// ACRValues and MaxAge say how the user must have authenticated: see [Requirement]. They are
+	// set with the same codes.
 	ACRValues []string
 	MaxAge    time.Duration
 
-	Err error // the cause, if there is one
+	Err error // the cause, or nil
 }
 
-// Error returns the code, the message and the cause. It's a line for your log: callers are
-// sent Message.
+// Error returns the code, the message and the cause, for your log. Send callers only Message.
 func (e *AuthError) Error() string {
 	text := string(e.Code) + ": " + e.Message
 	if e.Err != nil {
@@ -79,7 +78,7 @@ func (e *AuthError) Error() string {
 	return text
 }
 
-// Unwrap returns the cause, which may be nil, as may e.
+// Unwrap returns the cause, which may be nil, and is safe to call on a nil *AuthError.
 func (e *AuthError) Unwrap() error {
 	if e == nil {
 		return nil
@@ -87,7 +86,7 @@ func (e *AuthError) Unwrap() error {
 	return e.Err
 }
 
-// StatusCode returns the HTTP status to answer with: 403 for [CodeInsufficientScope] and
+// StatusCode returns the HTTP status for the response: 403 for [CodeInsufficientScope] and
 // [CodeInsufficientPermissions], and 401 for every other code, known or not.
 func (e *AuthError) StatusCode() int {
 	switch e.Code {
@@ -98,16 +97,16 @@ func (e *AuthError) StatusCode() int {
 	}
 }
 
-// Challenge returns what a WWW-Authenticate field should say (RFC 6750, section 3; RFC
-// 9470, section 3). An empty realm becomes "api", since at least one parameter has to
-// follow the scheme.
+// Challenge returns the challenge for the WWW-Authenticate field (RFC 6750, section 3; RFC 9470,
+// section 3). An empty realm becomes "api", because at least one parameter must follow the
+// scheme.
 //
-// A caller who sent no credentials is told no error code (section 3.1). Neither
-// permissions nor the cause are named: the standard has no parameter for them.
+// A caller who sent no credentials gets no error code (RFC 6750, section 3.1). Permissions are
+// left out, because the standard has no parameter for them, and so is the cause.
 func (e *AuthError) Challenge(realm string) Challenge {
 	challenge := Challenge{Scheme: "Bearer", Params: []Param{{"realm", cmp.Or(realm, defaultRealm)}}}
 	add := func(name, value string) {
-		if value != "" { // RFC 6749, appendix A.7 and A.8: one character at least
+		if value != "" { // at least one character (RFC 6749, appendices A.7 and A.8)
 			challenge.Params = append(challenge.Params, Param{name, unquoted(value)})
 		}
 	}
@@ -137,11 +136,11 @@ func (e *AuthError) Challenge(realm string) Challenge {
 	return challenge
 }
 
-// defaultRealm is the realm of a challenge when none is configured.
+// defaultRealm is a challenge's realm if none is configured.
 const defaultRealm = "api"
 
-// unquoted replaces what RFC 6750, section 3, keeps out of scope, error and
-// error_description: they are not quoted-strings with escapes.
+// unquoted replaces the characters RFC 6750, section 3, excludes from scope, error and
+// error_description, which have no escapes.
 func unquoted(value string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7E || r == '"' || r == '\\' {
@@ -151,12 +150,12 @@ func unquoted(value string) string {
 	}, value)
 }
 
-// A KeysError says that the issuer's keys are unavailable, so that no token was judged. The
-// caller should keep its token and try again.
+// A KeysError means that the issuer's keys are unavailable, so no token was judged. The caller
+// should keep its token and try again.
 type KeysError struct {
 	Code       Code          // CodeJWKSFetchFailed or CodeJWKSError
-	RetryAfter time.Duration // when the next attempt can succeed; always positive
-	Err        error         // the cause: keep it in your logs
+	RetryAfter time.Duration // how long until an attempt can succeed; always positive
+	Err        error         // the cause, for your logs only
 }
 
 // Error returns the code and the cause.
@@ -167,9 +166,9 @@ func (e *KeysError) Error() string {
 	return string(e.Code) + ": " + e.Err.Error()
 }
 
-// Unwrap returns the cause, which may be nil, as may e. It's nil for a cause with an
-// [AuthError] in it, as when an HTTPClient's own token was refused: that one is not about
-// the caller.
+// Unwrap returns the cause, which may be nil. It is safe to call on a nil *KeysError. If the
+// cause contains an [AuthError], Unwrap returns nil: an HTTPClient's own token was refused, which
+// says nothing about the caller.
 func (e *KeysError) Unwrap() error {
 	if e == nil {
 		return nil
@@ -184,8 +183,8 @@ func refuse(code Code, message string) *AuthError {
 	return &AuthError{Code: code, Message: message}
 }
 
-// CodeOf returns the code of the first [AuthError] or [KeysError] in err's tree,
-// and "" when there is none.
+// CodeOf returns the code from the first [AuthError] in err's tree, or otherwise from the first
+// [KeysError], or otherwise "".
 func CodeOf(err error) Code {
 	if authErr, ok := errors.AsType[*AuthError](err); ok && authErr != nil {
 		return authErr.Code

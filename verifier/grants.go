@@ -7,11 +7,11 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/field"
 )
 
-// Check returns nil when claims satisfy r, and what their verifier asks of every token by
-// [Config].Require. Otherwise it returns an [*AuthError] that names the needs of both:
-// first for how the user authenticated ([CodeInsufficientUserAuthentication]), and then
-// for what the token grants ([CodeInsufficientScope], [CodeInsufficientPermissions]). Zero
-// claims are refused whatever r holds.
+// Check returns nil if claims satisfy r and their verifier's [Config].Require. Otherwise it
+// returns an [*AuthError] that lists what both need. How the user authenticated comes first
+// ([CodeInsufficientUserAuthentication]), then what the token grants ([CodeInsufficientScope],
+// [CodeInsufficientPermissions]). Nil or zero claims are always refused with [CodeMissingToken],
+// even by the zero Requirement.
 func (r Requirement) Check(claims *Claims) error {
 	if claims.IsZero() {
 		return refuse(CodeMissingToken, "the call carries no access token")
@@ -67,9 +67,9 @@ func (c *claims) authenticatedWithin(maxAge time.Duration) bool {
 	return !c.authTime.IsZero() && !time.Now().After(c.authTime.Add(maxAge).Add(c.rules.leeway))
 }
 
-// With returns a copy of e that also lists what r requires, so that a caller who needs
-// another token has to ask for it only once. It names the first of alternative scopes. An
-// error whose code doesn't say that the token falls short is returned as it is.
+// With returns a copy of e that also lists what r requires, so a caller who needs another token
+// has to ask only once. From r.AnyScopes it lists the first, unless one is listed already. An
+// error that doesn't ask for more rights or another authentication is returned unchanged.
 func (e *AuthError) With(r Requirement) *AuthError {
 	switch e.Code {
 	case CodeInsufficientScope, CodeInsufficientPermissions, CodeInsufficientUserAuthentication:
@@ -99,7 +99,7 @@ func union(a, b []string) (all []string) {
 	return all
 }
 
-// common returns the alternatives in a that b admits. An empty list admits all.
+// common returns the alternatives in a that are also in b. An empty list means any.
 func common(a, b []string) []string {
 	if len(a) == 0 {
 		return slices.Clone(b)

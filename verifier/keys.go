@@ -14,28 +14,29 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
 )
 
-// What tokens with unknown key IDs can make us fetch: a burst, then one fetch per refill.
-// It's also how long they can hide a rotation.
+// The budget for unknown key IDs: a burst of fetches, then one per refill. The refill is also how
+// long such tokens can hide a key rotation.
 const (
 	unknownKidBurst  = 4
 	unknownKidRefill = 10 * time.Second
 )
 
-// badSignatureRefill is how often a bad signature can make us fetch.
+// badSignatureRefill is how often a bad signature can cause a fetch.
 const badSignatureRefill = 30 * time.Second
 
-// keys are the keys of one issuer. They're fetched by the life of the set at hand, and when
-// a token names a key that isn't in it. Nothing else about a token can cause a fetch.
+// keys holds one issuer's keys. They are fetched when there are none, when they are due, and when
+// a token names a missing key or has a bad signature. Nothing else about a token can cause a
+// fetch.
 type keys struct {
 	issuer  string
-	from    string // where they're read
+	from    string // the URL asked first, for errors
 	source  *refresh.Source[*jwks.Document]
-	unknown *refresh.Budget // nil: the keys are fixed
+	unknown *refresh.Budget // nil if the keys are fixed
 	absent  absentKeys
 
 	badSignatures *refresh.Budget
 
-	isMuted atomic.Bool // no line is logged
+	isMuted atomic.Bool // nothing is logged
 }
 
 func newKeys(config Config, publicOnly bool) (*keys, error) {
@@ -77,8 +78,7 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 			if previous != nil {
 				last = previous.Value
 			}
-			// When a token says that the keys have changed, the answer should not depend on
-			// whether a cache knows it.
+			// If a token suggests new keys, an HTTP cache must not answer for the issuer.
 			document, ttl, err := issuer.Read(ctx, last, reason == refresh.Refresh)
 			return document, refresh.Life{TTL: ttl, MaxStale: max(config.KeysMaxStale, 0)}, err
 		},
@@ -89,8 +89,8 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 
 type keysVersion = refresh.Version[*jwks.Document]
 
-// current returns the key set that may be used now, or nil. It never waits. Each use may
-// start a refresh in the background.
+// current returns the key set to use now, or nil. It never waits, and may start a background
+// refresh.
 func (k *keys) current() *jwks.Document {
 	if v := k.source.Current(); v != nil {
 		return v.Value
@@ -98,9 +98,9 @@ func (k *keys) current() *jwks.Document {
 	return nil
 }
 
-// lookFor returns a key set that can decide whether a key with this name exists: one that
-// lists it, or one that was asked for after the call began. If the name has been shown to
-// be absent, its tokens aren't always worth another fetch: see [absentKeys].
+// lookFor returns a key set that can decide whether this key exists. Either the set lists the
+// key, or it was requested after the call began. A key known to be absent isn't always worth
+// another fetch: see [absentKeys].
 func (k *keys) lookFor(ctx context.Context, name jwks.Name, issuedAt time.Time) (*jwks.Document, error) {
 	v, err := k.source.Find(ctx, refresh.Demand[*jwks.Document]{
 		Enough: func(v *keysVersion) bool {
@@ -118,12 +118,12 @@ func (k *keys) lookFor(ctx context.Context, name jwks.Name, issuedAt time.Time) 
 	return v.Value, nil
 }
 
-// lookAgain returns the key that has taken the place of an old one under its name, or nil:
-// some issuers keep the kid when they change the key. It has a budget of its own, so that
-// forged signatures can't spend what a rotation needs. The error is ctx.Err().
+// lookAgain returns the key that replaced old under the same name, or nil, since some issuers
+// change a key and keep its kid. It has a separate budget, so forged signatures can't spend what
+// a rotation needs. The error is ctx.Err().
 func (k *keys) lookAgain(ctx context.Context, name jwks.Name, alg string, old *jws.Key) (*jws.Key, error) {
 	if k.isFixed() {
-		return nil, nil //nolint:nilnil // there is no other
+		return nil, nil //nolint:nilnil // there is no other key
 	}
 	another := func(v *keysVersion) *jws.Key {
 		if key := v.Value.Key(name, alg); key != old {
@@ -137,13 +137,13 @@ func (k *keys) lookAgain(ctx context.Context, name jwks.Name, alg string, old *j
 		Reason: refresh.Reason(FetchBadSignature),
 	})
 	if err != nil {
-		return nil, ctx.Err() // an outage or a spent budget leave the signature bad
+		return nil, ctx.Err() // in an outage or without budget, the signature stays bad
 	}
 	return another(v), nil
 }
 
-// holds reports whether key still stands under its name, as the same object, in a set that
-// may be used now. It counts as a use of the keys, so it may start a refresh. It never waits.
+// holds reports whether key is still listed under this name, as the same object, in a usable set.
+// It never waits. It counts as a use of the keys, so it may start a background refresh.
 func (k *keys) holds(name jwks.Name, key *jws.Key) bool {
 	set := k.current()
 	return set != nil && set.Holds(name, key)
@@ -151,7 +151,7 @@ func (k *keys) holds(name jwks.Name, key *jws.Key) bool {
 
 func (k *keys) isFixed() bool { return k.unknown == nil }
 
-// ready waits until there are keys that may be used.
+// ready waits until usable keys are available.
 func (k *keys) ready(ctx context.Context) error {
 	if _, err := k.source.Find(ctx, refresh.Demand[*jwks.Document]{}); err != nil {
 		return k.error(ctx, err)
@@ -159,7 +159,8 @@ func (k *keys) ready(ctx context.Context) error {
 	return nil
 }
 
-// error says why there are no keys, or for what a call waited until its context ended.
+// error explains why there are no keys. If ctx ended, the error also says what the call waited
+// for.
 func (k *keys) error(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%w while waiting for %s", ctx.Err(), k.from)
@@ -167,7 +168,7 @@ func (k *keys) error(ctx context.Context, err error) error {
 	return keysError(err, "keys")
 }
 
-// status returns the state of the keys.
+// status describes the keys at this moment.
 func (k *keys) status() Status {
 	state := k.source.State()
 	status := Status{
@@ -188,7 +189,7 @@ func (k *keys) status() Status {
 	return status
 }
 
-// report tells the log and the observer about a fetch.
+// report passes a fetch on to the log and to OnFetch.
 func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
 	event := FetchEvent{
 		Issuer:   k.issuer,
@@ -218,12 +219,12 @@ func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
 	}
 }
 
-// fetchError returns the *KeysError of a fetch that failed with err.
+// fetchError returns the *KeysError for a fetch that failed with err.
 func fetchError(err error) error {
 	return keysError(&refresh.Unavailable{Err: err}, "keys")
 }
 
-// keysError says in the terms of this package why there is no version of something.
+// keysError converts err, from a Source for keys or issuers, to this package's errors.
 func keysError(err error, what string) error {
 	unavailable, ok := errors.AsType[*refresh.Unavailable](err)
 	if !ok {
@@ -248,20 +249,19 @@ func keysError(err error, what string) error {
 	return e
 }
 
-// maxAbsentKeys bounds the memory that tokens with made-up keys can take.
+// maxAbsentKeys limits the memory for made-up key names.
 const maxAbsentKeys = 256
 
-// absentKeys remembers which keys tokens have named and no key set had. Such a key is looked
-// for again
+// absentKeys remembers keys that tokens named and no key set had. Such a key is looked for again:
 //
-//   - not at all within one refill of a fetch that did not find it; longer would let an
-//     attacker who guesses the next rotation's kid block it;
-//   - once a minute, for tokens that were issued well before the latest fetch: a key that
-//     has come into use since then can't have signed them, but an issuer may publish late;
-//   - like any unknown key, for tokens that are newer.
+//   - Never within 10 seconds after a fetch that didn't find it. A longer time would let an
+//     attacker who guesses the next rotation's kid block it.
+//   - Once a minute, for tokens issued more than a minute before the latest fetch. A newer key
+//     can't have signed them, but an issuer may publish a key late.
+//   - Like any unknown key, for newer tokens.
 type absentKeys struct {
-	named *lru.Cache[jwks.Name, time.Time] // when a token last did
-	old   *refresh.Budget                  // for tokens from before the latest fetch
+	named *lru.Cache[jwks.Name, time.Time] // when a token last named the key
+	old   *refresh.Budget                  // for tokens older than the latest fetch
 }
 
 // publishedLate is how long after its first token a key may appear in the key set.
@@ -274,8 +274,8 @@ func newAbsentKeys() (absentKeys, error) {
 
 func (a absentKeys) remember(name jwks.Name) { a.named.Add(name.Clone(), time.Now()) }
 
-// knows reports whether a key, which a set asked for at that time lacks, counts as absent
-// without another fetch.
+// knows reports whether a key counts as absent without another fetch. The set requested at asked
+// lacks it.
 func (a absentKeys) knows(name jwks.Name, asked, issuedAt time.Time) bool {
 	now := time.Now()
 	named, ok := a.named.Get(name)

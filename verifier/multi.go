@@ -9,22 +9,23 @@ import (
 	"sync/atomic"
 )
 
-// A Multi accepts the tokens of several issuers, each by its own [Config] and keys. Make
-// one with [NewMulti]. It's safe for concurrent use.
+// A Multi verifies tokens from several issuers, each with its own [Config] and keys. Make one
+// with [NewMulti]. It is safe for concurrent use, and the zero Multi refuses every token.
 //
-// A token is judged by the verifier of the issuer that it names, and by no other. What one
-// issuer publishes, or whether it's down, doesn't affect the tokens of another.
+// Each token is judged only by the Config for the issuer it names, so one issuer's keys and
+// outages don't affect tokens from another.
 //
-// Subjects belong to their issuer: a check of ownership must compare [Claims.Issuer] as
-// well as [Claims.Subject], or one issuer's "alice" passes for another's.
+// Subjects are unique only within their issuer. When you check ownership, compare both
+// [Claims.Issuer] and [Claims.Subject], or one issuer's "alice" passes for another's.
 type Multi struct {
-	verifiers []*Verifier // in the order of their configurations
+	verifiers []*Verifier // in configuration order
 	byIssuer  map[string]*Verifier
 	hints     *hints[Verifier]
 }
 
-// NewMulti returns the verifier of an allow list of issuers, or an error that names the
-// issuer and the invalid field. Like [New] it contacts no one.
+// NewMulti returns a Multi that accepts the configured issuers, or an error that names the issuer
+// and the invalid field. At least one Config is required, and no issuer may appear twice. Like
+// [New], it makes no request.
 func NewMulti(configs ...Config) (*Multi, error) {
 	if len(configs) == 0 {
 		return nil, errors.New("verifier: NewMulti needs a Config")
@@ -44,9 +45,9 @@ func NewMulti(configs ...Config) (*Multi, error) {
 	return m, nil
 }
 
-// Verify returns the claims of an access token from one of the issuers, as
-// [Verifier.Verify] does for one. A token from any other issuer is refused with
-// [CodeInvalidIssuer], and nothing is fetched for it.
+// Verify checks an access token from any configured issuer and returns its claims. The errors are
+// as for [Verifier.Verify]. A token from another issuer is refused with [CodeInvalidIssuer], and
+// nothing is fetched for it.
 func (m *Multi) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -72,8 +73,8 @@ func (m *Multi) Verify(ctx context.Context, token string) (*Claims, error) {
 	return claims, err
 }
 
-// MaxTokenBytes returns the largest [Config].MaxTokenBytes. An Authenticator asks it how long
-// a credential may be.
+// MaxTokenBytes returns the largest [Config].MaxTokenBytes. An interceptor.Authenticator uses it
+// to limit credentials.
 func (m *Multi) MaxTokenBytes() (n int) {
 	for _, v := range m.verifiers {
 		n = max(n, v.config.MaxTokenBytes)
@@ -81,10 +82,9 @@ func (m *Multi) MaxTokenBytes() (n int) {
 	return n
 }
 
-// Ready fetches the keys of all issuers that have none that may be used, and returns nil
-// when at least one issuer has some: that another one is down should not keep a service
-// from its callers. [Multi.Status] tells them apart. The error joins those that
-// [Verifier.Ready] returned.
+// Ready fetches all missing keys and returns nil if at least one issuer's keys are available: an
+// outage at one issuer should not take the service away from the others' callers. Otherwise it
+// joins the errors from [Verifier.Ready]. [Multi.Status] shows each issuer.
 func (m *Multi) Ready(ctx context.Context) error {
 	return anyReady(ctx, m.verifiers)
 }
@@ -105,7 +105,7 @@ func anyReady(ctx context.Context, verifiers []*Verifier) error {
 	return errors.Join(failures...)
 }
 
-// Status returns the state of each issuer's keys, in the order of the configurations.
+// Status returns the state of each issuer's keys, in configuration order. It fetches nothing.
 func (m *Multi) Status() []Status {
 	all := make([]Status, len(m.verifiers))
 	for i, v := range m.verifiers {
@@ -114,8 +114,8 @@ func (m *Multi) Status() []Status {
 	return all
 }
 
-// hints remember who accepted a token last, so that its iss need not be read again. A hint
-// that is wrong costs time and nothing else: the whole token is compared.
+// hints remember which verifier last accepted a token, so its iss need not be read again. A wrong
+// hint costs time and nothing else, because the whole token is compared.
 type hints[T any] struct {
 	seed  maphash.Seed
 	slots [1 << 14]atomic.Pointer[T]
@@ -123,7 +123,7 @@ type hints[T any] struct {
 
 func newHints[T any]() *hints[T] { return &hints[T]{seed: maphash.MakeSeed()} }
 
-// get returns nil for a nil hints.
+// get returns the hint for token, or nil. It is safe to call on nil hints.
 func (h *hints[T]) get(token string) *T {
 	if h == nil || len(token) > maxTokenBytes {
 		return nil
@@ -133,7 +133,7 @@ func (h *hints[T]) get(token string) *T {
 
 func (h *hints[T]) put(token string, t *T) { h.slot(token).Store(t) }
 
-// slot looks at the end of the signature, which is as good as random.
+// slot picks a slot by the signature's last bytes, which are close to random.
 func (h *hints[T]) slot(token string) *atomic.Pointer[T] {
 	const enough = 16
 	hash := maphash.String(h.seed, token[max(0, len(token)-enough):])

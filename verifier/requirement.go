@@ -7,40 +7,39 @@ import (
 	"time"
 )
 
-// A Requirement is what a token must grant, and how its user must have authenticated. All
-// that is set has to hold. The zero value asks for nothing.
+// A Requirement says what a token must grant and how its user must have authenticated. All fields
+// that are set must hold, and the zero value requires nothing beyond a valid token.
 type Requirement struct {
-	// Scopes must all be granted. Each is a scope-token (RFC 6749, section 3.3).
+	// Scopes must all be granted, by the claim [Config].ScopeClaim names. Each is a scope-token
+	// (RFC 6749, section 3.3).
 	Scopes []string
 
-	// AnyScopes are alternatives: one of them must be granted. A challenge names the
-	// first.
+	// AnyScopes are alternatives: at least one must be granted. A challenge names the first.
 	AnyScopes []string
 
-	// Permissions must all be granted.
+	// Permissions must all be granted, by the claim [Config].PermissionsClaim names.
 	Permissions []string
 
-	// Issuers are alternatives, for a verifier of several issuers: the token's iss must be
-	// one of them, exactly. The caller is told no more than no.
+	// Issuers are alternatives, for a verifier with several issuers. The token's iss must equal
+	// one exactly. Other callers are told only that the call isn't allowed.
 	Issuers []string
 
-	// ACRValues are alternatives, in order of preference: the token's acr must be one
-	// of them, exactly (RFC 9470, section 3).
+	// ACRValues are alternatives, in order of preference. The token's acr must equal one exactly
+	// (RFC 9470, section 3).
 	ACRValues []string
 
-	// MaxAge is how long ago the user may have authenticated, by the token's
-	// auth_time and with the verifier's leeway: in whole seconds, and 0 for any time
-	// (RFC 9470, section 3).
+	// MaxAge limits how long ago the user authenticated, according to auth_time and with the
+	// verifier's leeway (RFC 9470, section 3). It must be whole seconds, and zero means no limit.
 	MaxAge time.Duration
 }
 
-// IsZero reports whether r asks for nothing.
+// IsZero reports whether r requires nothing.
 func (r Requirement) IsZero() bool {
 	return len(r.Scopes) == 0 && len(r.AnyScopes) == 0 && len(r.Permissions) == 0 && len(r.Issuers) == 0 &&
 		len(r.ACRValues) == 0 && r.MaxAge == 0
 }
 
-// Clone returns a copy that shares nothing with r.
+// Clone returns a copy that shares no memory with r.
 func (r Requirement) Clone() Requirement {
 	r.Scopes = slices.Clone(r.Scopes)
 	r.AnyScopes = slices.Clone(r.AnyScopes)
@@ -50,8 +49,8 @@ func (r Requirement) Clone() Requirement {
 	return r
 }
 
-// Validate reports the first part of r that no token could satisfy, or that can't be
-// expressed in a challenge.
+// Validate returns an error for the first part of r that no token could satisfy or no challenge
+// could express.
 func (r Requirement) Validate() error {
 	for _, scope := range slices.Concat(r.Scopes, r.AnyScopes) {
 		if !isScopeToken(scope) {
@@ -74,7 +73,8 @@ func (r Requirement) Validate() error {
 	return nil
 }
 
-// isScopeToken follows RFC 6749, section 3.3: 1*( %x21 / %x23-5B / %x5D-7E ).
+// isScopeToken reports whether scope matches 1*( %x21 / %x23-5B / %x5D-7E ) (RFC 6749, section
+// 3.3).
 func isScopeToken(scope string) bool {
 	for i := range len(scope) {
 		if c := scope[i]; c < 0x21 || c > 0x7E || c == '"' || c == '\\' {

@@ -5,68 +5,68 @@ import (
 	"time"
 )
 
-// A Status is what a verifier knows about one issuer at one moment, for an operator's pages
-// and logs. It holds nothing secret. Times are zero for what has not happened.
+// A Status describes what a verifier knows about one issuer at one moment, for dashboards and
+// logs. It contains no secrets, and a time is zero if its event has not happened.
 type Status struct {
 	Issuer      string
-	Usable      bool      // whether tokens can be judged now, without waiting for the issuer
-	Keys        int       // how many keys the set lists, of any kind
-	KeysSince   time.Time // when this set was first fetched
-	LastSuccess time.Time // when it was last confirmed
+	Usable      bool      // tokens can be judged now, without waiting for the issuer
+	Keys        int       // keys in the set, usable or not
+	KeysSince   time.Time // when this key set was first fetched
+	LastSuccess time.Time // when it was last confirmed by a fetch
 	LastFailure time.Time
-	LastError   string    // of the last failure
-	Failures    int       // fetches that failed in a row, up to now
-	NextRefresh time.Time // when a call starts the next one
+	LastError   string    // from the last failure, kept after a success
+	Failures    int       // consecutive failed fetches; 0 after a success
+	NextRefresh time.Time // the earliest time for a call to start a fetch
 }
 
-// A FetchEvent tells [Config].OnFetch about one fetch: of the issuer's metadata, if it's
-// asked for them, and of its keys. It holds nothing secret.
+// A FetchEvent describes one finished fetch of an issuer's keys, and of its metadata if needed.
+// It contains no secrets.
 type FetchEvent struct {
 	Issuer   string
 	Reason   FetchReason
 	Outcome  FetchOutcome
 	Duration time.Duration
 
-	// Keys is how many keys the set lists, of any kind. It's 0 when the fetch failed.
+	// Keys is the number of keys in the set, usable or not, and 0 if the fetch failed.
 	Keys int
 
-	// Failures is how many fetches have failed in a row: up to this one when it failed,
-	// and before it when it did not.
+	// Failures counts consecutive failed fetches: including this one if it failed, or just before
+	// it if it succeeded.
 	Failures int
 
-	// Err says why the fetch failed, as a [*KeysError].
+	// Err says why the fetch failed, as a [*KeysError]. It is nil after a success.
 	Err error
 
-	// Warning says why the metadata could not be used in a fetch that succeeded, because
-	// the keys were still where the metadata last said. It's a [*KeysError], too.
+	// Warning says, as a [*KeysError], why the metadata could not be used in a successful fetch.
+	// The keys then came from the URL the metadata last named. It is nil if all went well.
 	Warning error
 }
 
 // A FetchReason says why keys were fetched.
 type FetchReason string
 
-// The reasons of a fetch.
+// Reasons for a fetch.
 const (
-	FetchFirst      FetchReason = "first"       // there were none
-	FetchRefresh    FetchReason = "refresh"     // they were due, or past their time
-	FetchUnknownKid FetchReason = "unknown_kid" // a token named a key that was not among them
+	FetchFirst      FetchReason = "first"       // there were no keys yet
+	FetchRefresh    FetchReason = "refresh"     // the keys were due or expired
+	FetchUnknownKid FetchReason = "unknown_kid" // a token named a missing key
 
-	// FetchBadSignature: a token named a key that had not made its signature, as when an
-	// issuer changes a key and keeps its kid.
+	// FetchBadSignature means that a token's signature didn't match the key it named, perhaps
+	// because the issuer has changed the key and kept its kid.
 	FetchBadSignature FetchReason = "bad_signature"
 )
 
-// A FetchOutcome says what came of a fetch.
+// A FetchOutcome says how a fetch ended.
 type FetchOutcome string
 
-// The outcomes of a fetch.
+// Outcomes of a fetch.
 const (
-	FetchChanged   FetchOutcome = "changed"   // the key set is another than before
+	FetchChanged   FetchOutcome = "changed"   // the key set differs from the one before
 	FetchUnchanged FetchOutcome = "unchanged" // the key set is the same
-	FetchFailed    FetchOutcome = "failed"    // the key set from before is kept, if there is one
+	FetchFailed    FetchOutcome = "failed"    // the earlier key set, if any, is kept
 )
 
-// logFetch writes a line if the fetch changed the state of things.
+// logFetch logs a line if the fetch changed anything.
 func logFetch(logger *slog.Logger, event FetchEvent) {
 	logger = logger.With("issuer", event.Issuer)
 	failed := event.Outcome == FetchFailed

@@ -11,34 +11,32 @@ import (
 )
 
 const (
-	maxTokenBytes   = 64 << 10 // whatever the configuration says
+	maxTokenBytes   = 64 << 10 // the upper limit for Config.MaxTokenBytes
 	maxKeyNameBytes = 512
 	maxHeaderDepth  = 16
 	maxPayloadDepth = 64
 )
 
-// A token is a JWT in JWS compact serialization (RFC 7515, section 7.1), taken apart but
-// not yet believed.
+// A token is a parsed but unverified JWT in JWS compact serialization (RFC 7515, section 7.1).
 type token struct {
 	alg, typ  string
-	kid       string // "" unless it's a valid one
+	kid       string // "" if absent or invalid
 	hasKid    bool
-	x5t       string   // the thumbprint of the key's certificate, or ""
-	forbidden string   // a parameter that no token may have, or ""
-	hints     []string // parameters that only some tokens may have
-	signed    string   // the bytes under the signature, as received
+	x5t       string   // the certificate thumbprint, or ""
+	forbidden string   // the last parameter no token may have, or ""
+	hints     []string // parameters accepted only if configured
+	signed    string   // the signed bytes, as received
 	payload   string
-	signature []byte // in the buffer that parseToken was given
+	signature []byte // in the buffer passed to parseToken
 }
 
-// hintHeaders could name another key or another place to find one. "cty" announces a nested
-// JWT.
+// hintHeaders lists parameters that could name another key or where to find one, and "cty", which
+// announces a nested JWT.
 var hintHeaders = []string{"jku", "x5u", "jwk", "x5c", "cty"}
 
 var segmentEncoding = base64.RawURLEncoding.Strict()
 
-// A buffer holds a decoded token while it's looked at, and then the next one. What's kept
-// of a token is a copy.
+// A buffer holds a decoded token during verification and is then reused. Copy whatever you keep.
 type buffer []byte
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
@@ -48,13 +46,13 @@ func newBuffer() *buffer {
 	return b
 }
 
-// release leaves nothing of the token behind.
+// release erases the buffer and returns it to the pool.
 func (b *buffer) release() {
 	clear((*b)[:cap(*b)])
 	buffers.Put(b)
 }
 
-// parseToken checks the form of a token, and nothing that needs a key.
+// parseToken checks a token's form, which needs no key.
 func parseToken(raw string, maxBytes int, b *buffer) (t token, refusal *AuthError) {
 	header, payload, signature, refusal := splitToken(raw, maxBytes)
 	if refusal != nil {
@@ -76,7 +74,7 @@ func parseToken(raw string, maxBytes int, b *buffer) (t token, refusal *AuthErro
 	if refusal := t.parseHeader(text[:headerEnd]); refusal != nil {
 		return t, refusal
 	}
-	if signature == "" && !strings.EqualFold(t.alg, "none") { // which is refused for its alg
+	if signature == "" && !strings.EqualFold(t.alg, "none") { // refused for its alg instead
 		refusal := refuse(CodeMalformedToken, "the token is not a compact JWS")
 		refusal.Err = errUnsigned
 		return t, refusal
@@ -84,14 +82,14 @@ func parseToken(raw string, maxBytes int, b *buffer) (t token, refusal *AuthErro
 	return t, nil
 }
 
-// splitToken returns the three segments of a token. Only the signature may be empty.
+// splitToken returns a token's three segments. Only the signature may be empty.
 func splitToken(raw string, maxBytes int) (header, payload, signature string, refusal *AuthError) {
 	if len(raw) > maxBytes {
 		return "", "", "", refuse(CodeMalformedToken, "the token is too long").because(
 			"it has %d bytes, more than the %d of Config.MaxTokenBytes", len(raw), maxBytes)
 	}
-	// Dots are counted before anything is split. The base64 decoder skips line breaks; no
-	// other byte gets past it.
+	// Count dots before splitting anything. Refuse line breaks, because the base64 decoder skips
+	// them.
 	if strings.Count(raw, ".") != 2 || strings.ContainsRune(raw, '\r') || strings.ContainsRune(raw, '\n') {
 		return "", "", "", notCompact(raw)
 	}
@@ -122,7 +120,7 @@ func (t *token) parseHeader(raw string) *AuthError {
 		case "typ":
 			t.typ, ok = strictjson.Text(value)
 			badTyp = !ok || t.typ == ""
-		case "crit", "b64", "zip", "enc", "p2c", "epk": // another way to read the token
+		case "crit", "b64", "zip", "enc", "p2c", "epk": // these change how a token is read
 			t.forbidden = strings.Clone(name)
 		case "jku", "x5u", "jwk", "x5c", "cty":
 			t.hints = append(t.hints, strings.Clone(name))
@@ -141,21 +139,20 @@ func (t *token) parseHeader(raw string) *AuthError {
 	return nil
 }
 
-// isAccessToken reports whether the token's type, if it has one, is an access token's: no
-// other kind of JWT may stand in for one (RFC 8725, section 3.11).
+// isAccessToken reports whether the token's typ is absent or an access token's. No other kind of
+// JWT may be used as one (RFC 8725, section 3.11).
 func (t *token) isAccessToken() bool {
 	return t.typ == "" || t.hasType("jwt") || t.hasType("at+jwt")
 }
 
-// hasType compares media types without regard to case, with or without their
-// "application/" (RFC 7515, section 4.1.9).
+// hasType compares media types, ignoring case and an optional "application/" prefix (RFC 7515,
+// section 4.1.9).
 func (t *token) hasType(typ string) bool {
 	return strings.EqualFold(t.typ, typ) || strings.EqualFold(t.typ, "application/"+typ)
 }
 
-// claimedIssuer returns the iss of a token that no one has verified. It serves to choose
-// the verifier, which looks at the whole token and asks for that iss again once it
-// believes it.
+// claimedIssuer returns an unverified token's iss, only to choose the verifier. That verifier
+// checks the whole token, including the iss.
 func claimedIssuer(raw string) (string, *AuthError) {
 	_, segment, _, refusal := splitToken(raw, maxTokenBytes)
 	if refusal != nil {
@@ -186,8 +183,8 @@ func claimedIssuer(raw string) (string, *AuthError) {
 	return strings.Clone(issuer), nil
 }
 
-// keyName returns how the token names its key: by kid, by the thumbprint of a certificate,
-// or not at all.
+// keyName returns how the token names its key: by kid, by certificate thumbprint, or only by
+// algorithm.
 func (t *token) keyName() jwks.Name {
 	switch {
 	case t.kid != "":

@@ -11,9 +11,9 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
-// A Verifier accepts or refuses tokens by one [Config]. Make one with [New] and use it for
-// the life of the process. It's safe for concurrent use, and there is nothing to close: a
-// fetch of keys ends by itself.
+// A Verifier accepts or refuses one issuer's tokens, as its [Config] says. Make one with [New]
+// and keep it for the life of the process. It is safe for concurrent use, has nothing to close,
+// and its zero value refuses every token.
 type Verifier struct {
 	config Config
 	claims *claimRules
@@ -21,9 +21,8 @@ type Verifier struct {
 	cache  tokenCache
 }
 
-// New returns a Verifier, or an error that names the invalid field of config. It keeps a
-// copy of config, starts no goroutine and contacts no one: an issuer that is down doesn't
-// stop a server from starting.
+// New returns a Verifier, or an error that names the invalid field. It keeps a copy of config,
+// starts no goroutine and makes no request, so a server can start while its issuer is down.
 func New(config Config) (*Verifier, error) {
 	v, err := newVerifier(config, false)
 	if err != nil {
@@ -32,8 +31,8 @@ func New(config Config) (*Verifier, error) {
 	return v, nil
 }
 
-// newVerifier makes a Verifier that may have to keep to public addresses: the issuer may be a
-// customer's.
+// newVerifier makes a Verifier. If publicOnly is set, it fetches only from public addresses,
+// because the issuer may be chosen by a customer.
 func newVerifier(config Config, publicOnly bool) (*Verifier, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
@@ -55,12 +54,11 @@ func newVerifier(config Config, publicOnly bool) (*Verifier, error) {
 	}, nil
 }
 
-// Verify returns the claims of an access token. Token is the bare token, without its
-// scheme; nothing is trimmed.
+// Verify checks an access token and returns its claims. The token is passed without its scheme,
+// and nothing is trimmed.
 //
-// The error is an [*AuthError] when the token is refused, a [*KeysError] when the issuer's
-// keys are unavailable, and wraps ctx.Err() when ctx ends first. Claims are nil with every
-// error.
+// The error is an [*AuthError] if the token is refused, a [*KeysError] if the issuer's keys are
+// unavailable, and wraps ctx.Err() if ctx ends first. With any error the claims are nil.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -75,7 +73,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	return v.checkGrants(claims)
 }
 
-// recall returns the claims of a token that was verified before and would be again.
+// recall returns the claims of a remembered token, if it would still pass verification.
 func (v *Verifier) recall(token string) (*Claims, bool) {
 	r := v.cache.get(token)
 	if r == nil {
@@ -88,7 +86,7 @@ func (v *Verifier) recall(token string) (*Claims, bool) {
 	return r.claims, true
 }
 
-// verify does all that depends on nothing but the token, the keys and the clock, and
+// verify makes every check that depends only on the token, the keys and the clock. It then
 // remembers the token.
 func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	b := newBuffer()
@@ -112,8 +110,8 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	return claims, nil
 }
 
-// checkHeader comes before the search for a key: an attacker who chooses alg and kid must
-// not be able to choose what we fetch.
+// checkHeader runs before the key lookup: an attacker who chooses alg and kid must not be able to
+// choose what we fetch.
 func (v *Verifier) checkHeader(t *token) *AuthError {
 	for _, name := range t.hints {
 		if !slices.Contains(v.config.IgnoreHeaders, name) {
@@ -137,17 +135,18 @@ func (v *Verifier) checkHeader(t *token) *AuthError {
 	return nil
 }
 
-// allows reports whether the token's algorithm is on the list. Ed25519 is, under both of its
-// names, if the signature can be one.
+// allows reports whether the token's algorithm is configured. EdDSA and Ed25519 allow each other,
+// if the signature has Ed25519's length.
 func (v *Verifier) allows(t *token) bool {
 	return slices.ContainsFunc(v.config.Algorithms, func(alg string) bool {
 		return alg == t.alg || jws.Canonical(alg) == jws.Canonical(t.alg) && len(t.signature) == ed25519.SignatureSize
 	})
 }
 
-// findKey returns the key that the token is signed with. A key that isn't at hand is looked
-// for, and so is one that replaced the key at hand under the same name. Keys are fetched for
-// any token when there are none: only with them is a token judged, and its refusal explained.
+// findKey returns the key that signed the token. If the current set lacks the key, or the
+// signature doesn't match, the issuer may have new keys, so findKey may look again. If there are
+// no keys at all, it fetches them for any token, because a refusal can be explained only with
+// keys.
 func (v *Verifier) findKey(ctx context.Context, t *token) (*jws.Key, error) {
 	name := t.keyName()
 	set := v.keys.current()
@@ -178,8 +177,8 @@ func (v *Verifier) findKey(ctx context.Context, t *token) (*jws.Key, error) {
 		"the issuer's key did not make its signature: another key did, or the token was changed on the way")
 }
 
-// worthFetching refuses a token that no key could make good, so that nothing is fetched for
-// it. Its claims are believed only to refuse, and the cause names none of them.
+// worthFetching refuses a token that no key could make good, so nothing is fetched for it. Its
+// unverified claims are used only to refuse it, and the cause names none.
 func (v *Verifier) worthFetching(t *token) (issuedAt time.Time, refusal *AuthError) {
 	claims, refusal := v.readClaims(t)
 	if refusal != nil {
@@ -188,7 +187,7 @@ func (v *Verifier) worthFetching(t *token) (issuedAt time.Time, refusal *AuthErr
 	return claims.IssuedAt(), nil
 }
 
-// readClaims reads the claims of a token and judges them. It doesn't look at the signature.
+// readClaims parses and checks a token's claims, without looking at the signature.
 func (v *Verifier) readClaims(t *token) (*Claims, *AuthError) {
 	claims, refusal := v.claims.read(t.payload)
 	if refusal == nil {
@@ -215,8 +214,8 @@ func (v *Verifier) checkClaims(claims *Claims, now time.Time) *AuthError {
 		return refusal
 	}
 	switch {
-	// RFC 9449, section 7.2: a token bound to a key is no bearer token. Nor may any other
-	// confirmation method be passed over (RFC 7800, section 3.1).
+	// A token bound to a key is not a bearer token (RFC 9449, section 7.2). No other confirmation
+	// method may be ignored either (RFC 7800, section 3.1).
 	case c.senderConstrained:
 		return refuse(CodeInvalidToken, "the token is bound to a proof that is not supported").because(
 			"it has cnf, so it's bound by DPoP or mTLS; have the issuer issue bearer tokens")
@@ -254,8 +253,8 @@ func anotherIssuer() *AuthError {
 	return refuse(CodeInvalidIssuer, "the token is from another issuer")
 }
 
-// isAudience judges only a token without aud by its client: one with an aud is meant for
-// the services it names.
+// isAudience reports whether the token is meant for this service. Only a token without aud is
+// judged by its client.
 func (v *Verifier) isAudience(claims *Claims) bool {
 	if claims.get().audience == nil {
 		return slices.Contains(v.config.ClientIDs, claims.ClientID())
@@ -265,7 +264,7 @@ func (v *Verifier) isAudience(claims *Claims) bool {
 	})
 }
 
-// checkTimes is all that can become wrong with claims that were right.
+// checkTimes makes the only checks whose result can change for claims that were once valid.
 func (v *Verifier) checkTimes(claims *Claims, now time.Time) *AuthError {
 	leeway := claims.get().rules.leeway
 	switch {
@@ -280,7 +279,7 @@ func (v *Verifier) checkTimes(claims *Claims, now time.Time) *AuthError {
 	return nil
 }
 
-// checkGrants asks for what every token must grant.
+// checkGrants checks [Config].Require.
 func (v *Verifier) checkGrants(claims *Claims) (*Claims, error) {
 	if err := v.config.Require.Check(claims); err != nil {
 		return nil, err
@@ -288,18 +287,18 @@ func (v *Verifier) checkGrants(claims *Claims) (*Claims, error) {
 	return claims, nil
 }
 
-// Ready returns nil when the issuer's keys are at hand, fetching them if it must, and
-// otherwise a [*KeysError] or ctx.Err(). It's for start-up and for probes; Verify doesn't
-// depend on it.
+// Ready returns nil if the issuer's keys are available, fetching them if necessary. Otherwise the
+// error is a [*KeysError] or wraps ctx.Err(). Use it at start-up and in readiness probes; Verify
+// works without it.
 func (v *Verifier) Ready(ctx context.Context) error {
 	return v.keys.ready(ctx)
 }
 
-// MaxTokenBytes returns [Config].MaxTokenBytes. An Authenticator asks it how long a
-// credential may be.
+// MaxTokenBytes returns [Config].MaxTokenBytes, with which an interceptor.Authenticator limits
+// credentials.
 func (v *Verifier) MaxTokenBytes() int { return v.config.MaxTokenBytes }
 
-// Status returns the state of the issuer's keys, as the only element. It fetches nothing.
+// Status returns a slice with one element, the state of the issuer's keys, and fetches nothing.
 func (v *Verifier) Status() []Status {
 	return []Status{v.keys.status()}
 }

@@ -1,17 +1,17 @@
-// Package field knows the characters that may stand in HTTP authentication fields and in
-// lines of a log.
+// Package field classifies the characters allowed in HTTP authentication fields and in log lines.
 package field
 
 import "strings"
 
-// IsTokenChar follows RFC 9110, section 5.6.2.
+// IsTokenChar reports whether c may appear in a token (RFC 9110, section 5.6.2).
 func IsTokenChar(c byte) bool { return tokenChars[c] }
 
-// IsToken68Char follows RFC 9110, section 11.2, without the trailing "=".
+// IsToken68Char reports whether c may appear in a token68 (RFC 9110, section 11.2), except for
+// the trailing "=".
 func IsToken68Char(c byte) bool { return token68Chars[c] }
 
-// A set of characters is a table: the characters of an access token are as good as
-// random, and each branch on one is as often mispredicted.
+// A set is a lookup table. An access token's characters are close to random, so a branch on each
+// one would often be mispredicted.
 type set [256]bool
 
 var (
@@ -27,10 +27,11 @@ func alphanumericsAnd(others string) (chars set) {
 	return chars
 }
 
+// maxPrintable is how many bytes [Printable] keeps.
 const maxPrintable = 256
 
-// Printable makes a foreign text fit for a line in a log: it's bounded, and what isn't
-// printable ASCII is replaced.
+// Printable makes untrusted text safe for a log line. It keeps 256 bytes, adds "..." if it cut
+// anything, and replaces everything but printable ASCII with "?".
 func Printable(text string) string {
 	if len(text) > maxPrintable {
 		text = text[:maxPrintable] + "..."

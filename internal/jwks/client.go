@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	maxDocumentBytes = 1 << 20  // of metadata and key sets, after decompression
-	maxHeaderBytes   = 64 << 10 // of a response, where the transport is net/http's
+	maxDocumentBytes = 1 << 20  // per document, after decompression
+	maxHeaderBytes   = 64 << 10 // per response, if the transport is net/http's
 	maxRedirects     = 3
 )
 
-// A client fetches documents.
+// A client fetches documents with our limits.
 type client struct {
 	http   *http.Client
-	failed atomic.Bool // the latest read
+	failed atomic.Bool // the latest read failed
 }
 
-// newClient copies the user's client, so that our rules always hold.
+// newClient copies the user's client and applies our limits to the copy.
 func newClient(user *http.Client, publicOnly bool) *client {
 	var c http.Client
 	if user != nil {
@@ -56,7 +56,7 @@ func newClient(user *http.Client, publicOnly bool) *client {
 func newTransport(transport *http.Transport) *http.Transport {
 	t := transport.Clone()
 	if transport == http.DefaultTransport {
-		t.DialContext = nil // the dialer of an http.Transport without one is as good
+		t.DialContext = nil // http.Transport's own dialer is as good
 	}
 	if t.MaxResponseHeaderBytes == 0 {
 		t.MaxResponseHeaderBytes = maxHeaderBytes
@@ -64,18 +64,18 @@ func newTransport(transport *http.Transport) *http.Transport {
 	return t
 }
 
-// A request asks for one document, unless it's still the one with that entity tag.
+// A request asks for one document, unless it still has the given entity tag.
 type request struct {
 	url, accept, etag string
-	isLast            bool // that a read sends to a host
+	isLast            bool // no further request to this host follows
 }
 
-// get fetches one document. A failure never quotes what the issuer sent.
+// get fetches one document. Failures never quote what the issuer sent.
 //
-// Reads are minutes apart, and a connection that a firewall has forgotten meanwhile must not
-// be used again: over HTTP/2, net/http keeps it for a quarter of an hour while requests on it
-// time out (golang/go#36026). So the last request closes its connection, and after a failed
-// read each request does. This works through whatever transport a client has.
+// Reads are minutes apart, and a firewall may have dropped an idle connection in the meantime.
+// Over HTTP/2, net/http keeps using such a connection for a quarter hour while its requests time
+// out (golang/go#36026). So the last request closes its connection, and after a failed read every
+// request does. This works with any transport.
 func (c *client) get(ctx context.Context, r request) ([]byte, http.Header, *Failure) {
 	url := r.url
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -107,8 +107,8 @@ func (c *client) get(ctx context.Context, r request) ([]byte, http.Header, *Fail
 	return body, res.Header, nil
 }
 
-// retryAfter reads the Retry-After field (RFC 9110, section 10.2.3) of an answer that
-// means it.
+// retryAfter reads the Retry-After field (RFC 9110, section 10.2.3) of a 429 or 503 response. It
+// returns 0 for other statuses and when the field is absent or invalid.
 func retryAfter(res *http.Response) time.Duration {
 	if res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
 		return 0

@@ -10,9 +10,10 @@ import (
 	"time"
 )
 
-// guardDial lets a client connect to public addresses only. Each address is judged when it's
-// dialed, after DNS has had its say, and so again after a redirect. A proxy would hide the
-// address, so none is used.
+// guardDial restricts a client to public addresses. It checks each address when it is dialed,
+// after DNS resolution and again after a redirect. A proxy would hide the address, so none is
+// used. A transport other than [*http.Transport] can't be checked, so every request through it is
+// refused.
 func guardDial(c *http.Client) {
 	t, ok := c.Transport.(*http.Transport)
 	if !ok {
@@ -34,7 +35,7 @@ func guardDial(c *http.Client) {
 
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// guarded judges a connection that someone else's dialer has made, before it's used.
+// guarded checks the remote address of each connection dial makes, before any use.
 func guarded(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
@@ -49,14 +50,14 @@ func guarded(dial dialFunc) dialFunc {
 	}
 }
 
-// refusingTransport stands in for a transport whose connections can't be judged.
+// A refusingTransport stands in for a transport whose connections can't be checked.
 type refusingTransport struct{}
 
 func (refusingTransport) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errNotJudged
 }
 
-// Why an address is not connected to.
+// Why an address is refused.
 var (
 	errNotPublic = addressError("the address is not public; DynamicConfig.AllowPrivateAddresses allows it")
 	errNotJudged = addressError("Config.HTTPClient has a transport whose addresses can't be judged; " +
@@ -75,17 +76,18 @@ func checkAddress(address string) error {
 	return nil
 }
 
-// notPublic are the ranges that netip has no name for (RFC 6890 and its registries).
+// notPublic lists special-purpose ranges (RFC 6890 and its registries) for which netip has no
+// method.
 var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("100.64.0.0/10"), // shared by providers, and some clouds' metadata
+	netip.MustParsePrefix("100.64.0.0/10"), // shared address space, and some clouds' metadata
 	netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("192.0.2.0/24"),
 	netip.MustParsePrefix("198.18.0.0/15"),
 	netip.MustParsePrefix("198.51.100.0/24"),
 	netip.MustParsePrefix("203.0.113.0/24"),
 	netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("64:ff9b::/96"), // an IPv4 address, as 2002::/16 is
+	netip.MustParsePrefix("64:ff9b::/96"), // embeds an IPv4 address, as does 2002::/16
 	netip.MustParsePrefix("64:ff9b:1::/48"),
 	netip.MustParsePrefix("2001::/23"),
 	netip.MustParsePrefix("2001:db8::/32"),

@@ -19,7 +19,7 @@ import (
 
 // A Failure says why keys could not be read.
 type Failure struct {
-	Answered bool // the issuer did answer, and the answer is no use
+	Answered bool // the issuer answered, but the answer is unusable
 	Err      error
 
 	retryAfter time.Duration
@@ -31,7 +31,7 @@ func (f *Failure) Error() string { return f.Err.Error() }
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// RetryAfter is how long the issuer asked to be left alone, or 0.
+// RetryAfter returns how long the issuer asked us to wait, or 0.
 func (f *Failure) RetryAfter() time.Duration { return f.retryAfter }
 
 func unreachable(url string, cause error) *Failure {
@@ -42,7 +42,7 @@ func unusable(format string, args ...any) *Failure {
 	return &Failure{Answered: true, Err: fmt.Errorf(format, args...)}
 }
 
-// after returns f with an earlier failure that may be what brought it about.
+// after returns f together with an earlier failure that may have caused it.
 func (f *Failure) after(earlier *Failure) *Failure {
 	if earlier == nil {
 		return f
@@ -63,7 +63,7 @@ type statusError int
 
 func (e statusError) Error() string { return "status " + strconv.Itoa(int(e)) }
 
-// hasStatus reports whether f stems from a response with one of these statuses.
+// hasStatus reports whether f was caused by a response with one of these statuses.
 func (f *Failure) hasStatus(statuses ...int) bool {
 	if f == nil {
 		return false
@@ -72,9 +72,9 @@ func (f *Failure) hasStatus(statuses ...int) bool {
 	return ok && slices.Contains(statuses, int(status))
 }
 
-// A fetchError says why a document could not be fetched. Its text is the cause's only
-// where the cause quotes nothing that the other side sent: net/http quotes the lines that
-// it can't read, however long, and TLS the names in a certificate.
+// A fetchError says why a document could not be fetched. Its text includes the cause's only if
+// the cause quotes nothing the other side sent. net/http quotes unreadable lines at any length,
+// and crypto/tls quotes names from certificates.
 type fetchError struct {
 	url   string
 	cause error
@@ -101,7 +101,7 @@ func (e *fetchError) reason() string {
 	if certErr, ok := errors.AsType[*tls.CertificateVerificationError](cause); ok {
 		return certificateReason(certErr)
 	}
-	if netErr, ok := errors.AsType[net.Error](cause); ok { // timeouts among them
+	if netErr, ok := errors.AsType[net.Error](cause); ok { // including timeouts
 		return field.Printable(netErr.Error())
 	}
 	switch {
@@ -115,7 +115,7 @@ func (e *fetchError) reason() string {
 	return "no valid response"
 }
 
-// certificateReason never quotes the certificate, for which no one has vouched yet.
+// certificateReason describes err without quoting the certificate, which is still untrusted.
 func certificateReason(err *tls.CertificateVerificationError) string {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return "the certificate is signed by an unknown authority; Config.HTTPClient can trust it"
@@ -131,12 +131,12 @@ func certificateReason(err *tls.CertificateVerificationError) string {
 
 var errSlow = errors.New("no answer in time")
 
-// A redirectError says why a redirect is not followed.
+// A redirectError says why a redirect was not followed.
 type redirectError string
 
 func (e redirectError) Error() string { return string(e) }
 
-// printable leaves out the query, which may hold what should not be in a log.
+// printable returns url without its query, which may hold secrets, for use in a log.
 func printable(url string) string {
 	shown, _, _ := strings.Cut(url, "?")
 	return field.Printable(shown)

@@ -1,5 +1,5 @@
-// Package jwks reads an issuer's key set, where the issuer's metadata say it is. It knows
-// nothing about tokens.
+// Package jwks fetches and parses an issuer's key set. The issuer's metadata or the configuration
+// says where it is. The package knows nothing about tokens.
 package jwks
 
 import (
@@ -15,31 +15,31 @@ import (
 
 const (
 	maxEntityTag = 256
-	minTTL       = time.Minute // what a max-age can shorten the time to live to
+	minTTL       = time.Minute // a max-age can't shorten the TTL below this
 )
 
-// An Issuer is asked for its metadata and its keys, at places that the configuration
-// decides and a token never does. Reads must not overlap.
+// An Issuer fetches one issuer's metadata and keys. Only the configuration decides which URLs it
+// asks, never a token. Don't call Read concurrently.
 type Issuer struct {
 	config Config
 	client *client
-	place  atomic.Pointer[place] // that the metadata last named
+	place  atomic.Pointer[place] // last named by the metadata
 }
 
-// A Config says where an issuer's keys are and how to ask for them: see the fields of the
-// same names in package verifier.
+// A Config says where an issuer's keys are and how to fetch them. Most fields have the same
+// meaning as in verifier.Config.
 type Config struct {
 	Issuer     string
-	JWKSURL    string // "": the metadata name it
+	JWKSURL    string // if empty, the metadata names it
 	HTTPClient *http.Client
 	AllowHTTP  bool
-	Timeout    time.Duration // of one read, with all its requests
+	Timeout    time.Duration // for one read, including all its requests
 	TTL        time.Duration
 	MaxStale   time.Duration
 	PublicOnly bool // connect to public addresses only
 }
 
-// Source returns the URL that is asked first for an issuer's keys, as a log may show it.
+// Source returns the first URL that is asked for an issuer's keys, fit for a log.
 func (c Config) Source() string {
 	if c.JWKSURL != "" {
 		return printable(c.JWKSURL)
@@ -48,29 +48,30 @@ func (c Config) Source() string {
 	return printable(openID)
 }
 
-// NewIssuer expects a valid Config.
+// NewIssuer returns an Issuer. It expects a valid Config and sends nothing.
 func NewIssuer(config Config) *Issuer {
 	return &Issuer{config: config, client: newClient(config.HTTPClient, config.PublicOnly)}
 }
 
-// A Document is an issuer's key set as it was read once.
+// A Document is an issuer's key set as one read found it.
 type Document struct {
 	*Set
 
-	// Doubt is why the metadata could not be used, so that the place they last named
-	// was. It's nil when all is well.
+	// Doubt says why the metadata could not be used in a successful read. The keys then come from
+	// the URL the metadata last named. It is nil when all is well.
 	Doubt *Failure
 
 	url  string
 	etag string
 }
 
-// Read reads the issuer's keys and how long they may be used. Previous is what was read
-// before, or nil; with revalidate, the issuer may answer that it hasn't changed.
+// Read fetches the issuer's keys and returns how long they may be used. The previous argument is
+// the last result, or nil. If revalidate is set, the issuer may answer 304 Not Modified. The
+// error is a [*Failure].
 //
-// The place of the keys is looked up anew each time, so that a move is noticed. Once it's
-// known, the keys are asked for at the same time as the metadata, and metadata that fail
-// or hang don't take the keys away.
+// Each read looks up the key set's URL again, to notice a move. Once the URL is known, Read
+// requests the keys and the metadata at the same time, so metadata that fail or hang don't make
+// the keys unavailable.
 func (i *Issuer) Read(ctx context.Context, previous *Document, revalidate bool) (*Document, time.Duration, error) {
 	document, header, failure := i.read(ctx, previous, revalidate)
 	i.client.failed.Store(failure != nil)
@@ -107,14 +108,14 @@ func (i *Issuer) read(ctx context.Context, previous *Document, revalidate bool) 
 	return document, header, nil
 }
 
-// A place is where the metadata said that the keys are.
+// A place is a key set's URL, as named by the metadata.
 type place struct {
 	url   string
 	named time.Time
 }
 
-// lastPlace returns the place that the metadata last named, or "". It's believed for as
-// long as keys may be used that can't be refreshed.
+// lastPlace returns the key set URL last named by the metadata, or "". The URL stays valid for
+// TTL plus MaxStale, the same time as keys that can't be refreshed.
 func (i *Issuer) lastPlace() string {
 	last := i.place.Load()
 	if last == nil || refresh.HasCome(last.named.Add(i.config.TTL+i.config.MaxStale), time.Now()) {
@@ -123,8 +124,8 @@ func (i *Issuer) lastPlace() string {
 	return last.url
 }
 
-// discoverBeside starts discovery, and returns what waits for its result. Metadata that
-// hang are waited for until half the time of a read is over, and no longer.
+// discoverBeside starts discovery in the background and returns a function that waits for the
+// result. The wait ends when half the read's timeout is over, but lasts at least an eighth of it.
 func (i *Issuer) discoverBeside(ctx context.Context) func() (string, *Failure) {
 	type result struct {
 		url     string
@@ -147,8 +148,8 @@ func (i *Issuer) discoverBeside(ctx context.Context) func() (string, *Failure) {
 	}
 }
 
-// discover reads the key set's URL from the issuer's metadata: those of OpenID Connect
-// Discovery 1.0, section 4, or where there are none, of RFC 8414.
+// discover reads the key set's URL from the issuer's metadata. It tries OpenID Connect Discovery
+// 1.0, section 4, and then RFC 8414 if the first document doesn't exist.
 func (i *Issuer) discover(ctx context.Context) (string, *Failure) {
 	openID, oauth := metadataURLs(i.config.Issuer)
 	document, _, failure := i.client.get(ctx, request{url: openID, accept: "application/json"})
@@ -169,7 +170,7 @@ func (i *Issuer) discover(ctx context.Context) (string, *Failure) {
 	return jwksURL, nil
 }
 
-// readKeys reads the key set at a URL.
+// readKeys fetches the key set at url.
 func (i *Issuer) readKeys(
 	ctx context.Context, url string, previous *Document, revalidate bool,
 ) (*Document, http.Header, *Failure) {
@@ -195,8 +196,8 @@ func (i *Issuer) readKeys(
 	return &Document{Set: set, url: url, etag: entityTag(header)}, header, nil
 }
 
-// entityTag returns the ETag of a response (RFC 9110, section 8.8.3) if it's fit to be
-// sent back.
+// entityTag returns the response's ETag (RFC 9110, section 8.8.3), or "" if it can't be sent back
+// safely.
 func entityTag(header http.Header) string {
 	etag := header.Get("ETag")
 	isUnfit := func(r rune) bool { return r <= ' ' || r > '~' }
@@ -206,9 +207,9 @@ func entityTag(header http.Header) string {
 	return etag
 }
 
-// timeToLive lets the response's max-age (RFC 9111, section 5.2.2.1) shorten the
-// configured time to live, within reason, and never lengthen it: how long a withdrawn key
-// lives on is the operator's to decide.
+// timeToLive returns the configured TTL, or the response's max-age (RFC 9111, section 5.2.2.1) if
+// shorter, but at least a minute. A max-age never lengthens the TTL: the operator decides how
+// long a withdrawn key stays valid.
 func timeToLive(header http.Header, configured time.Duration) time.Duration {
 	for _, value := range header.Values("Cache-Control") {
 		for directive := range strings.SplitSeq(value, ",") {

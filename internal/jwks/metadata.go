@@ -17,8 +17,8 @@ import (
 
 const maxURLBytes = 2048
 
-// metadataURLs follows OpenID Connect Discovery 1.0, section 4.1, and RFC 8414, section
-// 3.1: the one appends to the issuer's path, the other precedes it.
+// metadataURLs returns both metadata URLs. OpenID Connect Discovery 1.0, section 4.1, appends to
+// the issuer's path, and RFC 8414, section 3.1, inserts before it.
 func metadataURLs(issuer string) (openID, oauth string) {
 	issuer = strings.TrimSuffix(issuer, "/")
 	scheme, rest, _ := strings.Cut(issuer, "://")
@@ -45,7 +45,7 @@ func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL stri
 	} else if err != nil {
 		return "", fmt.Errorf("jwks_uri %w", err)
 	}
-	// An issuer elsewhere must not choose what the ports of this host are asked.
+	// A remote issuer must not choose what we request from this host's ports.
 	isPlain := !strings.HasPrefix(strings.ToLower(jwksURL), "https:")
 	if isPlain && !allowHTTP && !strings.HasPrefix(issuer, "http:") {
 		return "", errors.New("jwks_uri must be an https URL, unless the issuer is on this host, too; " +
@@ -54,8 +54,8 @@ func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL stri
 	return jwksURL, nil
 }
 
-// readMetadata reads leniently what it isn't asked for, and is strict about the rest: a name
-// that stands twice says nothing.
+// readMetadata is lenient about members it doesn't need and strict about the two it does: a
+// duplicate is an error.
 func readMetadata(document []byte) (issuer, jwksURL string, err error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(document),
 		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -95,8 +95,8 @@ func readMetadata(document []byte) (issuer, jwksURL string, err error) {
 
 var errNotAnObject = errors.New("not a valid JSON object")
 
-// CheckURL accepts what we fetch from: https, and http only on this host unless it's
-// allowed everywhere.
+// CheckURL returns an error unless we may fetch from raw. It must be an https URL, or plain http
+// to a loopback host, or plain http to any host if allowHTTP is set.
 func CheckURL(raw string, allowHTTP bool) error {
 	isUnfit := func(r rune) bool { return r <= ' ' || r > '~' }
 	if len(raw) > maxURLBytes || strings.ContainsFunc(raw, isUnfit) {
@@ -121,7 +121,7 @@ func CheckURL(raw string, allowHTTP bool) error {
 
 var errPlain = errors.New("must be an https URL, unless Config.AllowHTTP is set")
 
-// isLocal reports whether an issuer calls itself by a name of this host.
+// isLocal reports whether an issuer's URL names this host.
 func isLocal(issuer string) bool {
 	u, err := url.Parse(issuer)
 	return err == nil && isLoopback(u.Hostname())

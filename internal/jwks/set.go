@@ -17,53 +17,53 @@ import (
 )
 
 const (
-	maxListedKeys   = 4096 // of a document: to look at each costs more than its bytes
-	maxSharedName   = 16   // under one name: an issuer needs one for each algorithm at most
-	maxDecodedNames = 64   // kept; the keys with other names are decoded anew each time
-	maxBrokenKeys   = 64   // decoded in search for a good one
+	maxListedKeys   = 4096 // per document: examining a key costs more than its bytes
+	maxSharedName   = 16   // per name: an issuer needs at most one for each algorithm
+	maxDecodedNames = 64   // in the cache; keys with other names are decoded on each use
+	maxBrokenKeys   = 64   // tried while looking for a usable one
 )
 
 // A Set is one JWK Set document (RFC 7517, section 5). It never changes and is safe for
 // concurrent use.
 //
-// Its keys are decoded when they are first asked for, and kept in an LRU cache. A key
-// that is unknown, unfit or broken doesn't spoil the others.
+// Keys are decoded on first use and kept in an LRU cache. An unknown, unfit or broken key has no
+// effect on the others.
 type Set struct {
 	Since time.Time // when it was first read
 
 	keys    []jws.JWK
-	byKid   map[string][]jws.JWK // two may share one
+	byKid   map[string][]jws.JWK // several keys may share a kid
 	byPrint map[string][]jws.JWK // by x5t and x5t#S256
 
 	isLocal bool // the issuer is on this host
 
 	decoded *lru.Cache[Name, []*jws.Key]
-	mu      sync.Mutex // held while decoding, so that a key is one object
+	mu      sync.Mutex // held while decoding, so each key is one object
 }
 
-// A Name is how a token names its key.
+// A Name identifies a key in the way a token does: by key ID, thumbprint or algorithm.
 type Name struct {
 	by    string
 	value string
 }
 
-// ByKid names the keys with a key ID.
+// ByKid names keys by key ID.
 func ByKid(kid string) Name { return Name{"kid", kid} }
 
-// ByThumbprint names the keys with a certificate thumbprint, x5t or x5t#S256, which some
-// issuers publish as the key ID.
+// ByThumbprint names keys by certificate thumbprint, x5t or x5t#S256. Some issuers publish the
+// thumbprint only as the kid, so it is tried as a kid next.
 func ByThumbprint(x5t string) Name { return Name{"x5t", x5t} }
 
-// ByAlgorithm names the keys that fit an algorithm: a token that doesn't name its key means
-// the only one (OpenID Connect Core 1.0, section 10.1).
+// ByAlgorithm names the keys usable with an algorithm. A token without a kid means the issuer's
+// only such key (OpenID Connect Core 1.0, section 10.1).
 func ByAlgorithm(alg string) Name { return Name{"alg", jws.Canonical(alg)} }
 
-// Clone returns a copy that is part of nothing larger.
+// Clone returns a copy that shares no memory with a larger text.
 func (n Name) Clone() Name { return Name{n.by, strings.Clone(n.value)} }
 
-// ParseSet reads an issuer's document leniently, for the sake of the good keys in it, and each
-// key strictly. A document without a single usable key is an error, since it must not replace
-// a set that has some.
+// ParseSet parses an issuer's JWK Set. It reads the document leniently, for the sake of its good
+// keys, and each key strictly. A document without any usable key is an error, because it must not
+// replace a set that has one.
 func ParseSet(document []byte, issuer string) (*Set, error) {
 	var read struct {
 		Keys []jsontext.Value `json:"keys"`
@@ -107,8 +107,8 @@ func ParseSet(document []byte, issuer string) (*Set, error) {
 	return set, nil
 }
 
-// checkUsable looks for one usable key, and gives up early: to decode a broken one can
-// take as long as to check a signature.
+// checkUsable returns an error unless one key is usable. It gives up after 64 broken keys, since
+// decoding one can take as long as checking a signature.
 func (s *Set) checkUsable() error {
 	tried := 0
 	err := errors.New("it lists none")
@@ -127,7 +127,8 @@ func (s *Set) checkUsable() error {
 	return fmt.Errorf("the key set has no usable key: %w", err)
 }
 
-// usable decodes a key, or says why it may not verify signatures.
+// usable decodes a key, or says why it can't verify signatures. A key whose private half is
+// public is accepted only from an issuer on this host.
 func (s *Set) usable(listed *jws.JWK) (*jws.Key, error) {
 	key, err := listed.Key()
 	if err != nil {
@@ -140,9 +141,9 @@ func (s *Set) usable(listed *jws.JWK) (*jws.Key, error) {
 	return key, nil
 }
 
-// merge returns the set to use after s, which is s itself if both say the same, in whatever
-// order. A key that says the same under the same name stays the same object, so that a
-// pointer to it shows that it still stands.
+// merge returns the set to use after s. If both list the same keys, in any order, it returns s.
+// Unchanged keys under unchanged names remain the same objects, so a pointer to a key shows
+// whether it is still valid.
 func (s *Set) merge(next *Set) *Set {
 	if maps.EqualFunc(s.byKid, next.byKid, sameKeys) {
 		return s
@@ -184,10 +185,10 @@ func (s *Set) candidates(name Name) []jws.JWK {
 	return keys
 }
 
-// Len counts the keys that the document lists, usable or not.
+// Len returns the number of listed keys, usable or not.
 func (s *Set) Len() int { return len(s.keys) }
 
-// Usable counts the keys that look usable: some may still fail to decode.
+// Usable returns the number of keys that look usable, although some may still fail to decode.
 func (s *Set) Usable() (n int) {
 	for i := range s.keys {
 		if s.keys[i].IsDecodable() {
@@ -200,8 +201,8 @@ func (s *Set) Usable() (n int) {
 // Has reports whether the document lists a key with this name, usable or not.
 func (s *Set) Has(name Name) bool { return len(s.candidates(name)) > 0 }
 
-// Key returns the one key with this name that fits the algorithm. It returns nil when none
-// does, and also when two different ones do: choosing would be guessing.
+// Key returns the only key with this name that fits the algorithm. It returns nil if none fits,
+// and also if two different keys do: choosing would be guessing.
 func (s *Set) Key(name Name, alg string) (found *jws.Key) {
 	for _, candidate := range s.decode(name) {
 		switch {
@@ -215,7 +216,7 @@ func (s *Set) Key(name Name, alg string) (found *jws.Key) {
 	return found
 }
 
-// Why says why there is no [Set.Key].
+// Why explains why [Set.Key] returned nil.
 func (s *Set) Why(name Name, alg string) error {
 	candidates := s.candidates(name)
 	if len(candidates) == 0 {
@@ -249,7 +250,7 @@ func (s *Set) Why(name Name, alg string) error {
 	return fmt.Errorf("the issuer lists the key, but it's unusable: %w", problem)
 }
 
-// What [Set.Why] says most often.
+// The most common errors from [Set.Why].
 var (
 	ErrNotListed = errors.New("the issuer doesn't list the key")
 	ErrUnnamed   = errors.New("the token names no key, and several of the issuer's fit: " +
@@ -258,13 +259,13 @@ var (
 		"have the issuer give each a kid of its own")
 )
 
-// Holds reports whether key stands under this name, as the same object.
+// Holds reports whether key is still listed under this name, as the same object.
 func (s *Set) Holds(name Name, key *jws.Key) bool {
 	keys, _ := s.decoded.Get(name)
 	return slices.Contains(keys, key)
 }
 
-// decode returns the usable keys with this name.
+// decode returns the usable keys with this name, or nil if more than 16 keys share it.
 func (s *Set) decode(name Name) []*jws.Key {
 	if keys, ok := s.decoded.Get(name); ok {
 		return keys

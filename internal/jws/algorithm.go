@@ -1,5 +1,4 @@
-// Package jws checks the signatures of JSON Web Signatures (RFC 7515) with the keys
-// of JSON Web Keys (RFC 7517).
+// Package jws verifies JSON Web Signatures (RFC 7515) with JSON Web Keys (RFC 7517).
 package jws
 
 import (
@@ -13,14 +12,14 @@ import (
 	"math/big"
 )
 
-// An algorithm checks one kind of signature (RFC 7518, section 3; RFC 8037; RFC
-// 9864). There are none for HMAC: a published key must never be a secret.
+// An algorithm verifies one kind of signature (RFC 7518, section 3; RFC 8037; RFC 9864). HMAC is
+// missing on purpose, because a published key must never be a secret.
 type algorithm struct {
-	kty, crv string // of its JWKs; any crv if empty
+	kty, crv string // in its JWKs; an empty crv matches any
 	scheme   scheme
 	hash     crypto.Hash
 	curve    elliptic.Curve
-	name     string // of an ML-DSA parameter set
+	name     string // the ML-DSA parameter set
 }
 
 type scheme int
@@ -48,7 +47,7 @@ var algorithms = withMLDSA(map[string]algorithm{
 	"Ed25519": {kty: "OKP", crv: "Ed25519", scheme: edwards25519},
 })
 
-// withMLDSA adds the algorithms of RFC 9964, if there are any: Go has them from 1.27 on.
+// withMLDSA adds the ML-DSA algorithms (RFC 9964), which need Go 1.27.
 func withMLDSA(all map[string]algorithm) map[string]algorithm {
 	for _, name := range mldsaNames() {
 		all[name] = algorithm{kty: "AKP", scheme: mlDSA, name: name}
@@ -56,8 +55,8 @@ func withMLDSA(all map[string]algorithm) map[string]algorithm {
 	return all
 }
 
-// Canonical returns the one name of an algorithm that has two: EdDSA with an Ed25519 key is
-// Ed25519 (RFC 9864, section 2.2).
+// Canonical returns one name for an algorithm with two: Ed25519 becomes EdDSA, which means the
+// same with an Ed25519 key (RFC 9864, section 2.2).
 func Canonical(alg string) string {
 	if alg == "Ed25519" {
 		return "EdDSA"
@@ -65,14 +64,14 @@ func Canonical(alg string) string {
 	return alg
 }
 
-// IsAlgorithm reports whether alg names a signature algorithm that this package
-// checks: an asymmetric one.
+// IsAlgorithm reports whether alg names a signature algorithm supported here, always an
+// asymmetric one.
 func IsAlgorithm(alg string) bool {
 	_, ok := algorithms[alg]
 	return ok
 }
 
-// fits reports whether public is a key for the algorithm.
+// fits reports whether public is a key for this algorithm.
 func (a algorithm) fits(public crypto.PublicKey) bool {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
@@ -86,13 +85,13 @@ func (a algorithm) fits(public crypto.PublicKey) bool {
 	}
 }
 
-// verify reports whether signature is one of signed under public, which fits the
+// verify reports whether signature is valid for signed under public, a key that fits the
 // algorithm.
 func (a algorithm) verify(public crypto.PublicKey, signed, signature []byte) bool {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
 		if a.scheme == rsaPSS {
-			// RFC 7518, section 3.5: the salt is as long as the hash.
+			// The salt is as long as the hash (RFC 7518, section 3.5).
 			options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 			return rsa.VerifyPSS(key, a.hash, a.digest(signed), signature, options) == nil
 		}
@@ -112,7 +111,7 @@ func (a algorithm) verify(public crypto.PublicKey, signed, signature []byte) boo
 	}
 }
 
-// digest allocates nothing but its result, as crypto.Hash would.
+// digest hashes signed. Unlike crypto.Hash, it allocates only its result.
 func (a algorithm) digest(signed []byte) []byte {
 	switch a.hash {
 	case crypto.SHA256:

@@ -13,23 +13,23 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
+// maxDepth is how deep a JWK may be nested.
 const maxDepth = 16
 
-// A JWK is what a JSON Web Key says, as far as it can decide whether a signature is
-// good (RFC 7517, section 4). Two are equal when they say the same, in whatever order
-// and beside whatever other members.
+// A JWK holds the members of a JSON Web Key that affect verification (RFC 7517, section 4). Two
+// JWKs are equal if these members are, whatever their order and whatever else the keys contain.
 type JWK struct {
-	Kid     string // "" when there is none
-	X5T     string // the thumbprint of its certificate by SHA-1, or ""
-	X5TS256 string // and by SHA-256
+	Kid     string // "" if absent
+	X5T     string // its certificate's SHA-1 thumbprint, or ""
+	X5TS256 string // its certificate's SHA-256 thumbprint, or ""
 
-	alg string // the only algorithm it's for, by its canonical name; "" for any
+	alg string // its only algorithm, by canonical name; "" for any
 	public
 	isPrivate bool
-	problem   string // why it may not verify signatures, or ""
+	problem   string // why it can't be used, or ""
 }
 
-// public is the key itself.
+// public holds the public key itself.
 type public struct {
 	Kty string `json:"kty"`
 	Crv string `json:"crv,omitempty"`
@@ -38,10 +38,10 @@ type public struct {
 	X   string `json:"x,omitempty"`
 	Y   string `json:"y,omitempty"`
 	Pub string `json:"pub,omitempty"`
-	Alg string `json:"alg,omitempty"` // of a kind of key that has no other name (AKP)
+	Alg string `json:"alg,omitempty"` // only for AKP keys, whose alg says what they are
 }
 
-// Why a JWK may not verify signatures.
+// The reasons why a JWK can't be used.
 const (
 	malformed    = "it's not a JSON object that every parser reads alike"
 	unreadable   = "one of its members has the wrong type"
@@ -52,11 +52,11 @@ const (
 	broken       = "it can't be decoded"
 )
 
-// ReadJWK reads a JWK, which need not be usable: see [JWK.Key].
+// ReadJWK reads a JWK, usable or not: [JWK.Key] tells the difference.
 func ReadJWK(text string) (k JWK) {
 	setText := func(to *string, value string) {
 		s, _ := strictjson.Text(value)
-		*to = strings.Clone(s) // it's part of a document
+		*to = strings.Clone(s) // it's a substring of a whole document
 	}
 	set := func(to *string, value string) {
 		if setText(to, value); *to == "" {
@@ -64,7 +64,7 @@ func ReadJWK(text string) (k JWK) {
 		}
 	}
 	wellFormed := strictjson.Members(text, maxDepth, func(name, value string) {
-		if value == "null" { // some libraries write absent members so
+		if value == "null" { // some libraries write absent members this way
 			return
 		}
 		switch name {
@@ -106,7 +106,7 @@ func ReadJWK(text string) (k JWK) {
 			k.isPrivate = true
 		}
 	})
-	if k.Kty == "AKP" { // RFC 9964, section 3: alg is required, and says what the key is
+	if k.Kty == "AKP" { // alg is required, and says what the key is (RFC 9964, section 3)
 		k.Alg = k.alg
 	}
 	switch {
@@ -120,7 +120,7 @@ func ReadJWK(text string) (k JWK) {
 	return k
 }
 
-// isKnown reports whether an algorithm exists for keys of this kind.
+// isKnown reports whether any supported algorithm uses this kind of key.
 func (k *JWK) isKnown() bool {
 	for alg := range algorithms {
 		if k.mayBeFor(alg) {
@@ -138,16 +138,16 @@ func (k *JWK) mayBeFor(alg string) bool {
 	return k.alg == "" || k.alg == Canonical(alg)
 }
 
-// MayFit reports whether the key can be one for this algorithm, by what it says.
+// MayFit reports whether the key's members match this algorithm, without decoding the key.
 func (k *JWK) MayFit(alg string) bool { return k.problem == "" && k.mayBeFor(alg) }
 
-// Key decodes the key, or says why it may not verify signatures.
+// Key decodes the key, or says why it can't verify signatures.
 func (k *JWK) Key() (*Key, error) {
 	if k.problem != "" {
 		return nil, errors.New(k.problem)
 	}
-	// What else the JWK holds can't spoil it: certificates and thumbprints that can't be
-	// read are common.
+	// Only these members are decoded, because unreadable certificates and thumbprints are common
+	// and must not make a key unusable.
 	text, err := json.Marshal(k.public)
 	if err != nil {
 		return nil, err
@@ -159,8 +159,8 @@ func (k *JWK) Key() (*Key, error) {
 	return newKey(parsed.Key, k.alg)
 }
 
-// MarkPublished marks the keys whose private key stands in the same set, in their own
-// entry or in another: any reader of the set can sign with them.
+// MarkPublished makes a key unusable if its private key appears anywhere in the same set, since
+// any reader could then sign with it.
 func MarkPublished(keys []JWK) {
 	published := make(map[public]bool)
 	for i := range keys {
@@ -175,8 +175,7 @@ func MarkPublished(keys []JWK) {
 	}
 }
 
-// canonical returns the key as any other spelling of it does: some issuers write numbers with
-// leading zeros.
+// canonical returns the key in its usual spelling. Some issuers write numbers with leading zeros.
 func (p public) canonical() public {
 	for _, number := range []*string{&p.N, &p.E, &p.X, &p.Y, &p.Pub} {
 		if data, err := base64.RawURLEncoding.DecodeString(*number); err == nil {
@@ -186,5 +185,5 @@ func (p public) canonical() public {
 	return p
 }
 
-// IsDecodable reports whether nothing but its decoding can show that the key is no good.
+// IsDecodable reports whether the key looks usable, although decoding it can still fail.
 func (k *JWK) IsDecodable() bool { return k.problem == "" }

@@ -10,18 +10,18 @@ import (
 
 const (
 	minRSABits = 2048 // RFC 7518, section 3.3
-	maxRSABits = 4096 // beyond it, checking a signature is a way to burn our CPU
+	maxRSABits = 4096 // larger keys would let an issuer burn our CPU
 )
 
-// A Key is a public key that may verify signatures.
+// A Key is a decoded public key for verifying signatures. It is safe for concurrent use.
 type Key struct {
-	alg    string // the only algorithm it's for, by its canonical name; "" when the set doesn't say
+	alg    string // its only algorithm, by canonical name; "" for any
 	public crypto.PublicKey
 }
 
 var errUnknown = errors.New("its kty, crv and alg fit no algorithm")
 
-// newKey refuses a key that is weak, or that fits no algorithm.
+// newKey returns an error for a weak key and for one that fits no algorithm.
 func newKey(public crypto.PublicKey, alg string) (*Key, error) {
 	k := &Key{alg: alg, public: public}
 	for name := range algorithms {
@@ -35,7 +35,7 @@ func newKey(public crypto.PublicKey, alg string) (*Key, error) {
 	return nil, errUnknown
 }
 
-// Fits reports whether the key is one for this algorithm.
+// Fits reports whether the key may be used with this algorithm.
 func (k *Key) Fits(alg string) bool {
 	return (k.alg == "" || k.alg == Canonical(alg)) && algorithms[alg].fits(k.public)
 }
@@ -46,8 +46,8 @@ func (k *Key) Equal(other *Key) bool {
 	return ok && public.Equal(other.public)
 }
 
-// Verify reports whether signature is the key's, by this algorithm, of signed. It is
-// false for an algorithm that the key does not fit.
+// Verify reports whether signature is valid for signed, under this key and algorithm. It returns
+// false if the key does not fit the algorithm.
 func (k *Key) Verify(alg, signed string, signature []byte) bool {
 	if !k.Fits(alg) {
 		return false
@@ -58,13 +58,13 @@ func (k *Key) Verify(alg, signed string, signature []byte) bool {
 	return algorithms[alg].verify(k.public, *buffer, signature)
 }
 
-// buffers hold what was signed while it is hashed: hashes read no strings, and a new
-// copy for each token is work for the garbage collector.
+// buffers holds copies of the signed text during hashing: hashes read no strings, and a new copy
+// for each token would burden the garbage collector.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// checkStrength refuses RSA keys that are too small to be safe, too large to be quick, or
-// have an exponent that no honest issuer uses. Points off their curve and Ed25519 keys of
-// low order don't get past go-jose.
+// checkStrength refuses RSA keys that are too small to be safe or too large to be quick, and
+// exponents no honest issuer uses. go-jose already refuses Ed25519 keys of low order and points
+// off their curve.
 func checkStrength(public crypto.PublicKey) error {
 	key, ok := public.(*rsa.PublicKey)
 	if !ok {

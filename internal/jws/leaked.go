@@ -7,9 +7,9 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// LeakedIn names a package, and its version, that has the private key in its source. It's ""
-// if none is known. Some issuers sign with such a key until they get their own, and some
-// packages only play an issuer.
+// LeakedIn returns the name and version of a package with this key's private half in its source,
+// or "" if none is known. Some issuers sign with such a key until they get their own, and some
+// packages only imitate an issuer.
 func (k *Key) LeakedIn() string {
 	thumbprint, err := (&jose.JSONWebKey{Key: k.public}).Thumbprint(crypto.SHA256)
 	if err != nil {
@@ -18,7 +18,7 @@ func (k *Key) LeakedIn() string {
 	return leaked[base64.RawURLEncoding.EncodeToString(thumbprint)]
 }
 
-// leaked names the package by the key's SHA-256 thumbprint (RFC 7638).
+// leaked maps a key's SHA-256 thumbprint (RFC 7638) to a package.
 var leaked = map[string]string{
 	"r1LkbBo3925Rb2ZFFrKyU3MVex9T2817Kx0vbi6i_Kc": "oidc-provider 9.13",
 	"jS8J3RuOy291lpsiFe2NfKV6VkdfMF4Q_840qOLXAjs": "cognito-local 5.3",

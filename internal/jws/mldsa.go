@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// mldsaParameters are the parameter sets of ML-DSA (RFC 9964, section 2), by algorithm.
+// mldsaParameters maps each algorithm to its ML-DSA parameter set (RFC 9964, section 2).
 var mldsaParameters = map[string]mldsa.Parameters{
 	"ML-DSA-44": mldsa.MLDSA44(),
 	"ML-DSA-65": mldsa.MLDSA65(),

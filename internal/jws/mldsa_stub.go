@@ -4,8 +4,7 @@ package jws
 
 import "crypto"
 
-// Go has ML-DSA from 1.27 on, and so has go-jose.
-
+// ML-DSA needs Go 1.27, in both the standard library and go-jose.
 func mldsaNames() []string { return nil }
 
 func fitsMLDSA(string, crypto.PublicKey) bool { return false }

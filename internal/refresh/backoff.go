@@ -6,19 +6,20 @@ import (
 	"time"
 )
 
-// How long a failed fetch keeps the next one away. The wait doubles, with jitter, up to a
-// bound that grows with the outage. It counts from the start of the fetch, so that one that
-// hangs until its deadline doesn't put off the next even longer.
+// Back-off after failed fetches: 250 ms at first, doubled after each failure, up to a maximum
+// that grows with the outage. The real wait is between half and all of this, at random. It counts
+// from the fetch's start, so a fetch that hangs until its deadline adds no extra delay. The next
+// fetch starts at least 125 ms after the last one ended.
 const (
 	minBackoff   = 250 * time.Millisecond
-	youngBackoff = 4500 * time.Millisecond // in the first minute
-	olderBackoff = 10 * time.Second        // in the first ten
+	youngBackoff = 4500 * time.Millisecond // maximum in an outage's first minute
+	olderBackoff = 10 * time.Second        // maximum in its first ten minutes
 	maxBackoff   = time.Minute
 )
 
-// An Unavailable error says that a Source has no version for a call.
+// An Unavailable error means a Source has no version for a call.
 type Unavailable struct {
-	RetryAfter time.Duration // when trying again can help; always positive
+	RetryAfter time.Duration // how long until trying again can help; always positive
 	Err        error         // the failure of the last fetch, [ErrBudget] or [ErrWaiting]
 }
 
@@ -28,27 +29,28 @@ func (e *Unavailable) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *Unavailable) Unwrap() error { return e.Err }
 
-// Why a Source starts no fetch for a call, or lets it wait for none.
+// Errors wrapped in an [Unavailable] when a Source starts no fetch for a call, or refuses to let
+// the call wait.
 var (
 	ErrBudget  = errors.New("the budget for such fetches is spent")
 	ErrWaiting = errors.New("too many calls wait already")
 )
 
-// An outage is a run of failed fetches.
+// An outage is a series of consecutive failed fetches.
 type outage struct {
-	failures int       // in a row; 0: there is no outage
-	since    moment    // the first of them
-	retryAt  moment    // no fetch starts before
-	latest   time.Time // the last failure, even if the outage is over
-	err      error     // its error
+	failures int       // 0 when there's no outage
+	since    moment    // the first failure
+	retryAt  moment    // no fetch starts before this
+	latest   time.Time // the last failure, kept after the outage ends
+	err      error     // the last failure's error
 }
 
-// blocks reports whether it's too early for another fetch.
+// blocks reports whether it is too early for another fetch.
 func (o *outage) blocks(now time.Time) bool { return !o.retryAt.hasCome(now) }
 
-// isCurrent reports whether the owner counts as down for a version that was due at that
-// time. It does if a failure kept the fetch away that was due, and if the next one isn't
-// overdue by a whole time to live, which would only mean that no call came.
+// isCurrent reports whether the owner counts as down for a version due at the given time. It's
+// down if the back-off has kept a due fetch from starting, unless the next fetch is overdue by a
+// whole TTL. In that case no calls came, and nothing is known.
 func (o *outage) isCurrent(due moment, ttl time.Duration, now time.Time) bool {
 	return o.failures > 0 && due.hasCome(time.Time(o.retryAt)) && !o.retryAt.add(ttl).hasCome(now)
 }

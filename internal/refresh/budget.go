@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// A Budget bounds the fetches that strangers can cause: a burst, then one per refill.
-// A nil Budget allows all. It is safe for concurrent use, by any number of Sources.
+// A Budget limits the fetches caused by untrusted input: a burst at first, then one per refill
+// interval. A nil Budget is unlimited. It is safe for concurrent use, also by several Sources.
 type Budget struct {
 	burst  int
-	refill time.Duration // for each one that was spent
+	refill time.Duration // how long until one spent fetch returns
 
 	mu    sync.Mutex
 	spent int
-	next  time.Time // when the first spent one returns
+	next  time.Time // when the next spent fetch returns
 }
 
 // NewBudget returns a full Budget.
@@ -21,7 +21,7 @@ func NewBudget(burst int, refill time.Duration) *Budget {
 	return &Budget{burst: burst, refill: refill}
 }
 
-// Take spends one fetch, or returns how long until there is one.
+// Take spends one fetch and returns 0, or returns how long until one is available.
 func (b *Budget) Take(now time.Time) time.Duration {
 	if b == nil {
 		return 0

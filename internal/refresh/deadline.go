@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// patience is how long code that was given a context may take to notice its end.
+// patience is how long a function may take to notice the end of its context.
 const patience = 500 * time.Millisecond
 
-// callWithDeadline runs someone else's code, in a goroutine of its own, until ctx ends.
-// A panic, a Goexit or ignoring ctx becomes an error. After an error f may still be
-// running: don't touch what it writes.
+// callWithDeadline calls f, which isn't our code, in a new goroutine and waits until ctx ends. A
+// panic, a Goexit or ignoring ctx becomes an error. After an error f may still be running: don't
+// touch what it writes.
 func callWithDeadline(ctx context.Context, f func()) error {
 	done := make(chan error, 1)
 	go func() {

@@ -1,15 +1,15 @@
-// Package refresh keeps the latest version of a value that someone else owns, such as
-// an issuer's keys or a tenant's configuration.
+// Package refresh caches a value owned by another party, such as an issuer's keys or a tenant's
+// configuration, and keeps it up to date.
 //
-// With time a version goes through four states:
+// Each version passes through four states as it ages:
 //
-//	fresh   it's used
-//	due     it's used, and one fetch in the background looks for the next
-//	stale   it's used only while its owner is down
-//	dead    it isn't used: a call waits for a fetch, or hears why there is none
+//	fresh   used as it is
+//	due     used, while one background fetch looks for the next version
+//	stale   used only while the owner is down
+//	dead    never used: a call waits for a fetch, or learns why there is none
 //
-// Nothing runs between fetches, and a fetch ends by itself. A call that gives up ends
-// its own wait, never the fetch that others share.
+// Nothing runs between fetches, and every fetch ends by its deadline. A caller who gives up ends
+// only that wait; the fetch goes on for the other callers.
 package refresh
 
 import (
@@ -19,71 +19,72 @@ import (
 	"time"
 )
 
-// maxWaiting bounds the calls that wait for the fetches of one Source.
+// maxWaiting is how many calls may wait for one Source's fetches at a time.
 const maxWaiting = 1024
 
 // A Reason says why a value is fetched.
 type Reason string
 
-// The reasons of a Source's own. A [Demand] brings others.
+// Reasons for the fetches a Source starts by itself. A [Demand] brings its own.
 const (
-	First   Reason = "first"   // there was no version
-	Refresh Reason = "refresh" // the version was due, or past its time
+	First   Reason = "first"   // there is no version yet
+	Refresh Reason = "refresh" // the version is due or expired
 )
 
-// A Source keeps the latest version of one value. It is safe for concurrent use.
+// A Source holds the latest version of one value. It is safe for concurrent use.
 type Source[T any] struct {
 	fetch   func(ctx context.Context, previous *Version[T], reason Reason) (T, Life, error)
 	timeout time.Duration
 	report  func(Event[T])
 
 	current atomic.Pointer[Version[T]]
-	started atomic.Uint64 // fetches, so far
-	waiting atomic.Int64  // calls
+	started atomic.Uint64 // fetches started so far
+	waiting atomic.Int64  // calls waiting now
 
 	mu      sync.Mutex // never held during a fetch
 	flight  *flight    // the fetch under way
 	outage  outage
 	limit   *Budget // charged for every fetch, if set
-	charged int     // fetches, so far
-	prepaid int     // fetches that are charged, but not made yet
+	charged int     // fetches charged to limit so far
+	prepaid int     // fetches already charged but not started
 }
 
-// A Config says how a [Source] gets its versions.
+// A Config tells a [Source] how to fetch versions.
 type Config[T any] struct {
-	// Fetch reads the value. Previous is the latest version, or nil. An error with a
-	// RetryAfter() time.Duration keeps the next fetch away for that long, within
-	// reason. Fetch runs with a deadline, after which it's left behind.
+	// Fetch reads the value. The previous argument is the latest version, or nil. If the error
+	// has a RetryAfter() time.Duration method, the next fetch waits that long, up to the
+	// back-off's current maximum. The context has a deadline; a Fetch that overruns it is
+	// abandoned.
 	Fetch func(ctx context.Context, previous *Version[T], reason Reason) (T, Life, error)
 
 	Timeout time.Duration
-	Report  func(Event[T]) // called after each fetch, with no lock held
+	Report  func(Event[T]) // nil, or called after each fetch with no lock held
 }
 
-// New returns a Source that has no version yet, and fetches none until it's asked.
+// New returns a Source without a version, which fetches nothing until a call needs one.
 func New[T any](config Config[T]) *Source[T] {
 	return &Source[T]{fetch: config.Fetch, timeout: config.Timeout, report: config.Report}
 }
 
-// Fixed returns a Source whose only version is value, for ever.
+// Fixed returns a Source that holds value forever and never fetches.
 func Fixed[T any](value T) *Source[T] {
 	s := &Source[T]{}
 	s.current.Store(&Version[T]{Value: value, isFixed: true})
 	return s
 }
 
-// An Event is one fetch that is over.
+// An Event describes one finished fetch.
 type Event[T any] struct {
 	Reason   Reason
 	Duration time.Duration
 	Previous *Version[T]
-	Version  *Version[T] // nil: the fetch failed
-	Failures int         // in a row: with this one if it failed, before it otherwise
+	Version  *Version[T] // nil if the fetch failed
+	Failures int         // consecutive: including this fetch if it failed, before it otherwise
 	Err      error
 }
 
-// Current returns the version to use now, or nil. It never waits. Each use of a version
-// that is due sees to it that a fetch is under way.
+// Current returns the version to use now, or nil. It never waits. If the version is due, Current
+// makes sure a background fetch is running.
 func (s *Source[T]) Current() *Version[T] {
 	if v := s.current.Load(); s.use(v, time.Now()) {
 		return v
@@ -91,28 +92,27 @@ func (s *Source[T]) Current() *Version[T] {
 	return nil
 }
 
-// A Demand asks a [Source] for more than its current version.
+// A Demand says what a call needs from a [Source], and who pays for the fetch.
 type Demand[T any] struct {
-	// Enough reports whether a version says what the call needs. Nil means that any
-	// version does.
+	// Enough reports whether a version answers the call. Nil accepts any version.
 	Enough func(*Version[T]) bool
 
-	// Budget is charged for a fetch that nothing but this demand causes, for Reason. A
-	// fetch that fails is refunded.
+	// Budget pays for a fetch made only because of this demand, and Reason explains it. A failed
+	// fetch is refunded. A nil Budget is unlimited.
 	Budget *Budget
 	Reason Reason
 }
 
-// Find returns a usable version that is enough, waiting for a fetch if it must. When
-// none is, it returns a version that was asked for after the call began, since no other
-// would say more. The error is an [*Unavailable] or ctx.Err().
+// Find returns a usable version that is enough for the call, waiting for a fetch if necessary. If
+// no version is enough, Find returns one requested after the call began, since another fetch
+// would say no more. The error is an [*Unavailable] or ctx.Err().
 func (s *Source[T]) Find(ctx context.Context, d Demand[T]) (*Version[T], error) {
 	began := s.started.Load()
-	var failure error // of the fetch that the call waited for
+	var failure error // from the fetch this call waited for
 	for {
 		now := time.Now()
 		v := s.current.Load()
-		isOwn := v != nil && v.seq > began // good for this call, however short its life
+		isOwn := v != nil && v.seq > began // good for this call, even if it has expired
 		if isOwn || s.use(v, now) && (d.Enough == nil || d.Enough(v)) {
 			return v, nil
 		}
@@ -129,7 +129,7 @@ func (s *Source[T]) Find(ctx context.Context, d Demand[T]) (*Version[T], error) 
 	}
 }
 
-// use reports whether v may be used now, without waiting, and starts the fetch that is
+// use reports whether v may be used now without waiting. It starts a background fetch if one is
 // due.
 func (s *Source[T]) use(v *Version[T], now time.Time) bool {
 	if v == nil {
@@ -149,15 +149,15 @@ func (s *Source[T]) use(v *Version[T], now time.Time) bool {
 	return true
 }
 
-// isUsable reports whether v may be used without waiting. It expects the mutex to be
-// held. In this order:
+// isUsable reports whether v may be used without waiting. The caller holds the mutex. The rules
+// apply in this order:
 //
-//   - A dead version isn't.
-//   - One whose time isn't over is.
-//   - A fetch that began within that time is under way: it is, until the fetch is over.
-//   - The owner is down: it is, so that no call waits in an outage.
-//   - Otherwise it isn't. After a quiet time nothing is known about the owner, and a
-//     call waits for one fetch, which either succeeds or shows that the owner is down.
+//   - A dead version is unusable.
+//   - An unexpired version is usable.
+//   - An expired version stays usable while a fetch is running that began before it expired.
+//   - An expired version stays usable while the owner is down, so calls don't wait in an outage.
+//   - Otherwise it's unusable. After a quiet period nothing is known about the owner, so a call
+//     waits for one fetch, which either succeeds or shows the owner to be down.
 func (s *Source[T]) isUsable(v *Version[T], now time.Time) bool {
 	switch {
 	case v == nil || v.isDead(now):
@@ -171,18 +171,18 @@ func (s *Source[T]) isUsable(v *Version[T], now time.Time) bool {
 	}
 }
 
-// A flight is one fetch that any number of calls wait for.
+// A flight is one fetch, shared by all calls waiting for it.
 type flight struct {
 	reason Reason
-	seq    uint64        // its number
-	asked  time.Time     // no later than its first request
-	budget *Budget       // charged for it, or nil
-	done   chan struct{} // closed when err is final and the version in place
+	seq    uint64        // this fetch's number
+	asked  time.Time     // when it began, before its first request
+	budget *Budget       // what paid for it, or nil
+	done   chan struct{} // closed once err and the version are set
 	err    error
 }
 
-// join returns the fetch to wait for, for a call to which seen isn't enough, or why
-// there is none. Both are nil when a newer version is in place already.
+// join returns the fetch for a call to wait for, because seen isn't enough. It returns an error
+// if no fetch may start, and nil twice if a newer version has already arrived.
 func (s *Source[T]) join(seen *Version[T], now time.Time, d Demand[T]) (*flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,7 +208,7 @@ func (s *Source[T]) join(seen *Version[T], now time.Time, d Demand[T]) (*flight,
 	return s.start(now, d.Reason, d.Budget), nil
 }
 
-// start expects the mutex to be held, and that no fetch is under way.
+// start begins a fetch. The caller holds the mutex, and no other fetch is running.
 func (s *Source[T]) start(now time.Time, reason Reason, budget *Budget) *flight {
 	s.flight = &flight{
 		reason: reason, seq: s.started.Add(1), asked: now, budget: budget, done: make(chan struct{}),
@@ -217,7 +217,7 @@ func (s *Source[T]) start(now time.Time, reason Reason, budget *Budget) *flight 
 	return s.flight
 }
 
-// run fetches on a context of its own: a caller who gives up must not fail the others.
+// run fetches with a context of its own: a caller who gives up must not fail the others.
 func (s *Source[T]) run(f *flight) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
@@ -226,7 +226,7 @@ func (s *Source[T]) run(f *flight) {
 	var life Life
 	var failure error
 	err := callWithDeadline(ctx, func() { next.Value, life, failure = s.fetch(ctx, previous, f.reason) })
-	if err == nil { // else the fetch may still be running, and nothing of it is touched
+	if err == nil { // otherwise Fetch may still be running: don't touch its results
 		err = failure
 	}
 	event := s.finish(f, next, life, err)
@@ -236,14 +236,14 @@ func (s *Source[T]) run(f *flight) {
 	}
 }
 
-// finish puts an end to a fetch, and its version in place.
+// finish ends a flight and installs its version, or records its failure.
 func (s *Source[T]) finish(f *flight, next *Version[T], life Life, err error) Event[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	event := Event[T]{Reason: f.reason, Duration: now.Sub(f.asked), Failures: s.outage.failures}
 	if err != nil {
-		f.budget.giveBack() // an outage must not use up what a rotation needs
+		f.budget.giveBack() // an outage must not spend what a key rotation needs
 		s.outage.extend(f.asked, now, err)
 		f.err = s.outage.error(now)
 		event.Err, event.Failures = err, s.outage.failures
@@ -258,7 +258,7 @@ func (s *Source[T]) finish(f *flight, next *Version[T], life Life, err error) Ev
 	return event
 }
 
-// wait returns the failure of f, or an error if the call can't wait for it.
+// wait waits for f and returns its failure, or returns err if the call can't wait.
 func (s *Source[T]) wait(ctx context.Context, f *flight) (failure, err error) {
 	if f == nil {
 		return nil, nil
@@ -275,15 +275,15 @@ func (s *Source[T]) wait(ctx context.Context, f *flight) (failure, err error) {
 	}
 }
 
-// Limit charges every fetch to b from now on, whatever its reason, in addition to a
-// demand's own budget. The first fetches may have been paid for already.
+// Limit charges every later fetch to b, whatever its reason, in addition to any demand's own
+// budget. The next prepaid fetches are free, because they were paid for elsewhere.
 func (s *Source[T]) Limit(b *Budget, prepaid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limit, s.prepaid = b, prepaid
 }
 
-// Unlimit ends [Source.Limit], and gives back all that was paid.
+// Unlimit undoes [Source.Limit] and refunds everything it charged.
 func (s *Source[T]) Unlimit() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -293,7 +293,8 @@ func (s *Source[T]) Unlimit() {
 	s.limit, s.charged, s.prepaid = nil, 0, 0
 }
 
-// charge expects the mutex to be held.
+// charge pays for a fetch from s.limit, or returns how long until it can. The caller holds the
+// mutex.
 func (s *Source[T]) charge(now time.Time) time.Duration {
 	switch {
 	case s.limit == nil:
@@ -309,17 +310,17 @@ func (s *Source[T]) charge(now time.Time) time.Duration {
 	return 0
 }
 
-// A State is what a Source knows at one moment.
+// A State is a snapshot of what a Source knows.
 type State[T any] struct {
-	Version     *Version[T] // the latest, usable or not; nil before the first
-	Usable      bool        // without waiting
+	Version     *Version[T] // the latest one, usable or not; nil before the first
+	Usable      bool        // Version may be used now, without waiting
 	LastFailure time.Time
 	Err         error // the last failure, even if a fetch has succeeded since
-	Failures    int   // in a row, up to now
+	Failures    int   // consecutive, up to now; 0 after a success
 	NextFetch   time.Time
 }
 
-// State returns what s knows now. It starts no fetch.
+// State returns a snapshot and starts no fetch.
 func (s *Source[T]) State() State[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()

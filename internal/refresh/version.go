@@ -5,38 +5,39 @@ import (
 	"time"
 )
 
-// When a refresh begins, as a part of the time to live. The range is wide, and each
-// version draws anew, so that replicas which start together don't fetch together.
+// The part of a TTL after which a refresh begins. Each version picks a random point in this wide
+// range, so replicas started together don't keep fetching together.
 const (
 	earliestRefresh = 0.60
 	latestRefresh   = 0.95
 )
 
-// A Version is a value as it was at the time of one fetch. It never changes: the next
-// one replaces it as a whole, so that what was withdrawn is gone.
+// A Version is the value as one fetch found it. It never changes, and the next version replaces
+// all of it, so nothing withdrawn survives.
 type Version[T any] struct {
 	Value   T
-	Asked   time.Time // no later than the first request for it
+	Asked   time.Time // before the fetch's first request
 	Fetched time.Time
 
-	seq       uint64 // the number of its fetch
-	isFixed   bool   // for ever: the times mean nothing
+	seq       uint64 // its fetch's number
+	isFixed   bool   // never expires: the times don't apply
 	ttl       time.Duration
 	refreshAt moment // fresh until then
 	expires   moment // used until then
-	dead      moment // used until then while its owner is down
+	dead      moment // used until then while the owner is down
 }
 
-// A Life is how long a version is used.
+// A Life says how long a version may be used.
 type Life struct {
 	TTL      time.Duration
-	MaxStale time.Duration // past TTL, while its owner is down
+	MaxStale time.Duration // after TTL, while the owner is down
 
-	// Lazy waits with the next fetch until TTL is over.
+	// Lazy delays the next fetch until TTL is over. By default it starts earlier, in the
+	// background.
 	Lazy bool
 }
 
-// IsFixed reports whether v is the version of a [Fixed] Source.
+// IsFixed reports whether v belongs to a [Fixed] Source.
 func (v *Version[T]) IsFixed() bool { return v.isFixed }
 
 func (v *Version[T]) setLifetime(now time.Time, life Life) {
@@ -59,16 +60,16 @@ func (v *Version[T]) isFresh(now time.Time) bool   { return v.isFixed || !v.refr
 func (v *Version[T]) isExpired(now time.Time) bool { return !v.isFixed && v.expires.hasCome(now) }
 func (v *Version[T]) isDead(now time.Time) bool    { return !v.isFixed && v.dead.hasCome(now) }
 
-// A moment is a time that can only be compared by both clocks.
+// A moment is a time compared by both clocks: see [HasCome].
 type moment time.Time
 
-// hasCome asks both clocks: the monotonic one stands still while a machine sleeps, and
-// the wall clock can be set back.
 func (m moment) hasCome(now time.Time) bool { return HasCome(time.Time(m), now) }
 
 func (m moment) add(d time.Duration) moment { return moment(time.Time(m).Add(d)) }
 
-// HasCome reports whether t has come at now, by either clock.
+// HasCome reports whether t has passed at now, by the wall clock or the monotonic clock. Both are
+// needed: the monotonic clock can stop while a machine sleeps, and the wall clock can be set
+// back.
 func HasCome(t, now time.Time) bool {
 	return !now.Before(t) || !now.Round(0).Before(t.Round(0))
 }

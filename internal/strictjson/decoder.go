@@ -7,19 +7,20 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A decoder reads one text, and then another: to make one costs more than to use it.
+// A decoder reads one text at a time and is then reused, because creating one is expensive.
 type decoder struct {
 	jsontext.Decoder
 
 	text   string
-	buffer bytes.Buffer // a copy of text: decoders read no strings
+	buffer bytes.Buffer // a copy of text, because decoders don't read strings
 }
 
-// maxKeptBytes bounds what an idle decoder holds. No token is larger.
+// maxKeptBytes is the largest buffer an idle decoder keeps.
 const maxKeptBytes = 16 << 10
 
 var idle = sync.Pool{New: func() any { return new(decoder) }}
 
+// decode returns a decoder for text. Call release when done with it.
 func decode(text string) *decoder {
 	dec, _ := idle.Get().(*decoder)
 	dec.text = text
@@ -29,7 +30,7 @@ func decode(text string) *decoder {
 	return dec
 }
 
-// release must be called once, when the decoder is not used any more.
+// release returns dec to the pool. Call it exactly once, and don't use dec afterwards.
 func (dec *decoder) release() {
 	if dec.buffer.Cap() <= maxKeptBytes {
 		dec.text = ""
@@ -37,7 +38,7 @@ func (dec *decoder) release() {
 	}
 }
 
-// next returns the next value as a part of the text.
+// next returns the next value as a substring of the text.
 func (dec *decoder) next() (string, error) {
 	value, err := dec.ReadValue()
 	end := dec.InputOffset()

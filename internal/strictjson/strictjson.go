@@ -1,8 +1,8 @@
-// Package strictjson reads JSON (RFC 8259) in the one way that every parser agrees
-// on: names in their exact case and once only, valid UTF-8, bounded nesting.
+// Package strictjson reads JSON (RFC 8259) in the one way on which all parsers agree: names are
+// case-sensitive and unique, text is valid UTF-8, and nesting is limited.
 //
-// What it returns of a text is a part of that text wherever possible, not a copy:
-// keep a small part of a large text only as a clone.
+// Results are substrings of the input where possible, not copies. To keep a small result from a
+// large text, clone it.
 package strictjson
 
 import (
@@ -15,12 +15,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-const maxExactInteger = 1 << 53 // beyond it, a JSON number is not one number (RFC 8259, section 6)
+// maxExactInteger is the limit beyond which parsers may read one JSON number differently (RFC
+// 8259, section 6).
+const maxExactInteger = 1 << 53
 
-// Members reads text as one JSON object and hands each of its members to visit: its
-// name, and its value as it stands in text. It reports false, perhaps after some
-// visits, unless text is an object and nothing else, in valid UTF-8, nested no deeper
-// than maxDepth, and without a duplicate name at any level.
+// Members reads text as one JSON object and calls visit for each member, with its unquoted name
+// and its value as written. It returns false unless text is exactly one object, in valid UTF-8,
+// nested at most maxDepth deep, and without duplicate names at any level. By then it may already
+// have called visit.
 func Members(text string, maxDepth int, visit func(name, value string)) bool {
 	if isDeeper(text, maxDepth) {
 		return false
@@ -48,7 +50,7 @@ func Members(text string, maxDepth int, visit func(name, value string)) bool {
 	return errors.Is(err, io.EOF)
 }
 
-// isDeeper looks at text's brackets before any parser recurses into them.
+// isDeeper counts text's brackets before any parser recurses into them.
 func isDeeper(text string, maxDepth int) bool {
 	if strings.Count(text, "{")+strings.Count(text, "[") <= maxDepth {
 		return false
@@ -73,7 +75,7 @@ func isDeeper(text string, maxDepth int) bool {
 	return false
 }
 
-// unquote returns the content of a JSON string that the decoder has accepted.
+// unquote returns what the quotes of an accepted JSON string enclose.
 func unquote(quoted string) string {
 	if strings.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]
@@ -82,7 +84,7 @@ func unquote(quoted string) string {
 	return string(content)
 }
 
-// Text reads a value that is a string.
+// Text reads a JSON string, and returns false for any other value.
 func Text(value string) (string, bool) {
 	if !strings.HasPrefix(value, `"`) {
 		return "", false
@@ -90,7 +92,7 @@ func Text(value string) (string, bool) {
 	return unquote(value), true
 }
 
-// Texts reads a value that is an array of strings.
+// Texts reads a JSON array with only strings, and returns false for any other value.
 func Texts(value string) ([]string, bool) {
 	if !strings.HasPrefix(value, "[") {
 		return nil, false
@@ -115,7 +117,8 @@ func Texts(value string) ([]string, bool) {
 	return list, true
 }
 
-// Number reads a value that is a number of a magnitude that every parser agrees on.
+// Number reads a JSON number. It returns false for any other value, and for magnitudes above
+// 2^53, where parsers may disagree.
 func Number(value string) (float64, bool) {
 	if jsontext.Value(value).Kind() != '0' {
 		return 0, false
@@ -124,6 +127,6 @@ func Number(value string) (float64, bool) {
 	if math.Abs(f) < maxExactInteger {
 		return f, err == nil
 	}
-	// What is rounded to the limit may have been beyond it.
+	// A value rounded to the limit may have been larger.
 	return f, strings.TrimPrefix(value, "-") == strconv.FormatInt(maxExactInteger, 10)
 }

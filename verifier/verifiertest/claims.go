@@ -9,13 +9,13 @@ import (
 
 var claimsIssuer = sync.OnceValue(func() *Issuer { return NewIssuer() })
 
-// Claims returns the claims of a token like those of [Issuer.Token], for fakes and
-// for tests of handlers:
+// Claims returns verified claims for fakes and handler tests, with the same defaults as
+// [Issuer.Token]:
 //
 //	ctx = interceptor.ContextWithClaims(ctx, verifiertest.Claims(map[string]any{"sub": "alice"}))
 //
-// They are verified like any others, for whatever issuer and audience they name.
-// Claims panics where a verifier would refuse them, as it does expired ones.
+// A real verifier checks them, for whatever issuer and audience they name. Claims panics if that
+// verifier would refuse them, for example because they have expired.
 func Claims(claims map[string]any) *verifier.Claims {
 	issuer := claimsIssuer()
 	all := issuer.claims(claims)

@@ -1,12 +1,11 @@
-// Package verifiertest has an OpenID Connect issuer for tests. It lives in the
+// Package verifiertest provides an OpenID Connect issuer for tests. The issuer lives in the
 // test's process and needs no network:
 //
 //	issuer := verifiertest.NewIssuer()
 //	v, err := verifier.New(issuer.Config())
 //	token := issuer.Token(map[string]any{"scope": "orders:read"})
 //
-// It works inside a [testing/synctest] bubble, where hours of a token's or a key's
-// life take no time:
+// It works inside a [testing/synctest] bubble, where tokens and keys age without real waiting:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		issuer := verifiertest.NewIssuer()
@@ -36,7 +35,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// Audience is the audience of tokens, and that which [Issuer.Config] accepts.
+// Audience is the default aud in tokens, and the only audience [Issuer.Config] accepts.
 const Audience = "https://api.test"
 
 const (
@@ -45,9 +44,9 @@ const (
 	jwksPath     = "/jwks"
 )
 
-// An Issuer signs tokens and publishes its metadata and keys, over real HTTP as an
-// [http.Handler], or without any network as the [http.RoundTripper] of a client.
-// It is safe for concurrent use.
+// An Issuer signs tokens and publishes its metadata and keys. Serve it over HTTP as an
+// [http.Handler], or use it as a client's [http.RoundTripper] without a network. It is safe for
+// concurrent use.
 type Issuer struct {
 	url  string
 	algs []string
@@ -59,27 +58,27 @@ type Issuer struct {
 	fetches  int
 }
 
-// An IssuerOption changes what [NewIssuer] makes.
+// An IssuerOption configures [NewIssuer].
 type IssuerOption interface{ apply(*Issuer) }
 
 type issuerOption func(*Issuer)
 
 func (o issuerOption) apply(i *Issuer) { o(i) }
 
-// WithURL sets the issuer's URL, "https://issuer.test" by default. An issuer that
-// is served over HTTP needs the URL of its server.
+// WithURL sets the issuer's URL. The default is "https://issuer.test". If you serve the issuer
+// over HTTP, set it to the server's URL.
 func WithURL(url string) IssuerOption {
 	return issuerOption(func(i *Issuer) { i.url = url })
 }
 
-// WithAlgorithms gives the issuer a key for each of these JWS algorithms. Tokens
-// are signed with the first. The default is ES256 alone, whose keys are made
-// quickly.
+// WithAlgorithms gives the issuer one key for each JWS algorithm. Tokens are signed with the
+// first unless [WithAlgorithm] says otherwise. The default is ES256 alone, whose keys are
+// generated quickly.
 func WithAlgorithms(algs ...string) IssuerOption {
 	return issuerOption(func(i *Issuer) { i.algs = slices.Clone(algs) })
 }
 
-// NewIssuer returns an issuer. It panics on an unknown algorithm.
+// NewIssuer returns an issuer with new keys. It panics if an algorithm is unknown.
 func NewIssuer(options ...IssuerOption) *Issuer {
 	i := &Issuer{url: defaultURL, algs: []string{"ES256"}}
 	for _, option := range options {
@@ -89,11 +88,11 @@ func NewIssuer(options ...IssuerOption) *Issuer {
 	return i
 }
 
-// URL returns the issuer's URL, which is the iss of its tokens.
+// URL returns the issuer's URL, which is also its tokens' iss.
 func (i *Issuer) URL() string { return i.url }
 
-// Config returns the configuration of a verifier that trusts this issuer, for [Audience],
-// and that reaches it without a network. It has no leeway: the clocks are the same.
+// Config returns the configuration for a verifier that trusts this issuer. It accepts [Audience],
+// needs no network, and has no leeway because both use the same clock.
 func (i *Issuer) Config() verifier.Config {
 	return verifier.Config{
 		Leeway:     -1,
@@ -104,7 +103,7 @@ func (i *Issuer) Config() verifier.Config {
 	}
 }
 
-// Rotate makes new keys. From then on they sign, and they alone are published.
+// Rotate replaces all keys. The issuer then signs with the new keys and publishes only them.
 func (i *Issuer) Rotate() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -115,23 +114,23 @@ func (i *Issuer) Rotate() {
 	}
 }
 
-// Fail makes every request to the issuer end with err, or with status 503 when it
-// is served over HTTP. Nil heals it; a verifier that has seen it fail asks again only
-// after its [verifier.KeysError.RetryAfter].
+// Fail makes every request to the issuer fail with err, or with status 503 if it is served over
+// HTTP. Nil ends the failure. A verifier that has seen it fail asks again only after its
+// [verifier.KeysError.RetryAfter].
 func (i *Issuer) Fail(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.failure = err
 }
 
-// Fetches returns how often the keys have been asked for, failures included.
+// Fetches returns how often the keys have been requested, including failed requests.
 func (i *Issuer) Fetches() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.fetches
 }
 
-// JWKS returns the key set that is published.
+// JWKS returns the published JWK Set, which also suits [verifier.Config].JWKS.
 func (i *Issuer) JWKS() []byte {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -145,7 +144,7 @@ func (i *Issuer) JWKS() []byte {
 	return mustJSON(set)
 }
 
-// RoundTrip implements [http.RoundTripper].
+// RoundTrip implements [http.RoundTripper]. It answers by path alone, for any host.
 func (i *Issuer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
 		return nil, err
@@ -215,7 +214,7 @@ func (i *Issuer) currentFailure() error {
 	return i.failure
 }
 
-// key returns the signing key for alg, or for the first algorithm when alg is "".
+// key returns the signing key for alg, or for the first algorithm if alg is empty.
 func (i *Issuer) key(alg string) signingKey {
 	if alg == "" {
 		alg = i.algs[0]

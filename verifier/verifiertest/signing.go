@@ -40,7 +40,7 @@ func newSigningKey(alg string, rotation int) signingKey {
 	return key
 }
 
-// sign makes the signature of a JWS (RFC 7518, section 3; RFC 8037, section 3.1).
+// sign returns a JWS signature (RFC 7518, section 3; RFC 8037, section 3.1).
 func sign(alg string, signer crypto.Signer, signed string) []byte {
 	var signature []byte
 	var err error

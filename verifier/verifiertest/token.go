@@ -7,43 +7,45 @@ import (
 	"time"
 )
 
-// Null is a claim or header value that is sent as JSON null. Nil is not sent.
+// Null is a claim or header value sent as JSON null. A nil value removes the claim or parameter
+// instead.
 var Null = json.RawMessage("null")
 
-// A TokenOption makes [Issuer.Token] depart from what an honest issuer signs.
+// A TokenOption makes [Issuer.Token] return a token that an honest issuer wouldn't sign.
 type TokenOption interface{ apply(*draft) }
 
 type tokenOption func(*draft)
 
 func (o tokenOption) apply(d *draft) { o(d) }
 
-// WithAlgorithm signs with the issuer's key for alg, one of [WithAlgorithms].
+// WithAlgorithm signs with the issuer's key for alg, which must be one of its [WithAlgorithms].
 func WithAlgorithm(alg string) TokenOption {
 	return tokenOption(func(d *draft) { d.signingAlg = alg })
 }
 
-// WithHeader sets a header parameter, or removes it when value is nil. It does not
-// change how the token is signed, not even for alg.
+// WithHeader sets a header parameter, or removes it if value is nil. It doesn't change how the
+// token is signed, even if the parameter is alg.
 func WithHeader(name string, value any) TokenOption {
 	return tokenOption(func(d *draft) { d.header[name] = value })
 }
 
-// WithKey signs with key, in place of the issuer's own, under the same kid.
+// WithKey signs with key instead of the issuer's own, under the same kid.
 func WithKey(key crypto.Signer) TokenOption {
 	return tokenOption(func(d *draft) { d.signer = key })
 }
 
-// WithSignature replaces the signature by what change makes of it.
+// WithSignature replaces the signature with the result of change.
 func WithSignature(change func(signature []byte) []byte) TokenOption {
 	return tokenOption(func(d *draft) { d.changeSignature = change })
 }
 
-// WithRawHeader signs these bytes as the header, whatever they are.
+// WithRawHeader signs raw as the header, even if it is not JSON.
 func WithRawHeader(raw string) TokenOption {
 	return tokenOption(func(d *draft) { d.rawHeader = []byte(raw) })
 }
 
-// WithRawPayload signs these bytes as the payload, whatever they are.
+// WithRawPayload signs raw as the payload, even if it is not JSON. The token's claims are then
+// ignored.
 func WithRawPayload(raw string) TokenOption {
 	return tokenOption(func(d *draft) { d.rawPayload = []byte(raw) })
 }
@@ -56,10 +58,13 @@ type draft struct {
 	rawHeader, rawPayload []byte
 }
 
-// Token returns a signed access token in the shape of RFC 9068, of the subject "user"
-// and the client "client", without scopes or permissions, and alive for 5 minutes from
-// now. Claims are set over its own; a nil value removes one, and a [time.Time] becomes a
-// number of seconds. Options make it hostile. It panics on what cannot be signed.
+// Token returns a signed access token in the shape RFC 9068 defines. By default its subject is
+// "user", its client is "client", it grants no scopes or permissions, and it expires 5 minutes
+// from now.
+//
+// The claims argument overrides these defaults. A nil value removes a claim, and a [time.Time] is
+// written as seconds. Options can make the token invalid. Token panics if the result can't be
+// signed.
 func (i *Issuer) Token(claims map[string]any, options ...TokenOption) string {
 	d := &draft{header: make(map[string]any)}
 	for _, option := range options {
