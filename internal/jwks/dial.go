@@ -21,6 +21,7 @@ func guardDial(c *http.Client) {
 		return
 	}
 	t.Proxy = nil
+	t.Dial, t.DialTLS = nil, nil //nolint:staticcheck // deprecated, but they would still be used
 	if t.DialTLSContext != nil {
 		t.DialTLSContext = guarded(t.DialTLSContext)
 	}

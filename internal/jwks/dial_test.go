@@ -74,7 +74,13 @@ func TestPrivateAddressesAreNotAsked(t *testing.T) {
 		"the default transport, cloned": {Transport: http.DefaultTransport.(*http.Transport).Clone()},
 		"a dialer of its own":           {Transport: &http.Transport{DialContext: toServer}},
 		"a TLS dialer of its own":       {Transport: &http.Transport{DialTLSContext: toServer}},
-		"a proxy":                       {Transport: &http.Transport{Proxy: http.ProxyURL(mustParse(t, server.URL))}},
+		"a deprecated dialer of its own": {Transport: &http.Transport{Dial: func(network, _ string) (net.Conn, error) {
+			return toServer(context.Background(), network, "")
+		}}},
+		"a deprecated TLS dialer of its own": {Transport: &http.Transport{DialTLS: func(network, _ string) (net.Conn, error) {
+			return toServer(context.Background(), network, "")
+		}}},
+		"a proxy": {Transport: &http.Transport{Proxy: http.ProxyURL(mustParse(t, server.URL))}},
 	}
 	for name, client := range clients {
 		for _, scheme := range []string{"http", "https"} {
