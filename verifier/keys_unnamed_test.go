@@ -23,7 +23,7 @@ func unnamed(issuer *verifiertest.Issuer, key crypto.Signer, parameters map[stri
 	return issuer.Token(nil, options...)
 }
 
-// Which of two keys a token means: a, b, neither ("": there is none) or either ("?").
+// The table says which key a token means: a, b, neither ("": there is none) or either ("?").
 func TestTokenWithoutAKidNamesItsKeyByThumbprint(t *testing.T) {
 	t.Parallel()
 	issuer := verifiertest.NewIssuer()
@@ -117,7 +117,7 @@ func TestKeysWithoutAKidAreForTokensWithoutOne(t *testing.T) {
 	refuse(t, v, issuer.Token(nil, verifiertest.WithKey(key)), verifier.CodeKeyNotFound)
 }
 
-// From then on it could be one of either.
+// From then on either key could have signed it.
 func TestUnnamedTokenDiesWhenASecondKeyFits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

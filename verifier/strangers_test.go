@@ -56,8 +56,8 @@ func (c *town) requests() (n int) {
 	return n
 }
 
-// Ten minutes of forged tokens that name tenants that exist. More of them than strangers are
-// kept take turns, so that each is pushed out before it comes again.
+// For ten minutes, forged tokens name real tenants. There are more than the strangers that are
+// kept, so each is pushed out before it comes again.
 func TestForgedTokensOfManyTenantsShareTheirBudgets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -130,7 +130,7 @@ func TestStrangersWithoutAValidTokenSpendTheirBudgets(t *testing.T) {
 	})
 }
 
-// Each of them has a budget of its own for made-up kids, and together they have another.
+// Each has its own budget for made-up kids, and together they have another.
 func TestStrangersShareTheirFetchesOfKeys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -197,8 +197,8 @@ func TestLogHearsOfTenantsAndOfNoStrangers(t *testing.T) {
 	})
 }
 
-// A key set of thousands of broken keys is given up early: see package jwks. Here it must cost
-// a stranger's budget, and no more than one fetch.
+// Package jwks gives up early on thousands of broken keys. Here they must cost no more than
+// one fetch.
 func TestHostileKeySetOfAStrangerIsReadOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

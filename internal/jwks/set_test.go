@@ -104,7 +104,7 @@ func TestSetSaysWhyItHasNoKey(t *testing.T) {
 	}
 }
 
-// Holds is asked at each use of a remembered token, and must find the very object.
+// Holds is asked each time a remembered token is used, and must find the very object.
 func TestSetHoldsOnlyTheKeyThatItReturned(t *testing.T) {
 	t.Parallel()
 	set := mustParseSet(t, entry("a", ed1), entry("b", ed2))
@@ -166,8 +166,8 @@ func TestPublishedPrivateKeysSpoilTheirTwins(t *testing.T) {
 	}
 }
 
-// To decode a point off its curve takes as long as to check a signature, so no more than 64
-// are tried in search of a good key.
+// To decode a point off its curve takes as long as to check a signature, so the search for a
+// good key tries no more than 64.
 func TestSearchForAUsableKeyIsGivenUp(t *testing.T) {
 	t.Parallel()
 	broken := func(n int) []string {
@@ -186,7 +186,7 @@ func TestSearchForAUsableKeyIsGivenUp(t *testing.T) {
 	if _, err := parse(append([]string{entry("good", ed1)}, broken(4095)...)...); err != nil {
 		t.Errorf("4095 broken keys after a good one: %v", err)
 	}
-	// Those that say themselves that they are no good cost nothing.
+	// Keys that call themselves unfit cost nothing.
 	var unfit []string
 	for i := range 4095 {
 		unfit = append(unfit, entry(fmt.Sprint(i), encrypted))
@@ -196,7 +196,7 @@ func TestSearchForAUsableKeyIsGivenUp(t *testing.T) {
 	}
 }
 
-// What a whole document of them costs, in memory, is what it costs to read it.
+// A whole document full costs what it costs to read it.
 func TestHostileSetCostsLittle(t *testing.T) {
 	cost := func(entries []string) uint64 {
 		text := document(entries...)
