@@ -235,6 +235,8 @@ func keysError(err error, what string) error {
 	switch {
 	case errors.Is(err, refresh.ErrBudget):
 		e.Err = fmt.Errorf("too many tokens of unknown %s", what)
+	case errors.Is(err, refresh.ErrSlow):
+		e.Err = fmt.Errorf("the %s did not come in time", what)
 	case errors.Is(err, refresh.ErrWaiting):
 		e.Err = fmt.Errorf("too many calls wait for %s", what)
 	case isFailure:

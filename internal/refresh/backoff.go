@@ -20,7 +20,7 @@ const (
 // An Unavailable error means a Source has no version for a call.
 type Unavailable struct {
 	RetryAfter time.Duration // how long until trying again can help; always positive
-	Err        error         // the failure of the last fetch, [ErrBudget] or [ErrWaiting]
+	Err        error         // the failure of the last fetch, [ErrBudget], [ErrWaiting] or [ErrSlow]
 }
 
 // Error returns the cause's text.
@@ -34,6 +34,7 @@ func (e *Unavailable) Unwrap() error { return e.Err }
 var (
 	ErrBudget  = errors.New("the budget for such fetches is spent")
 	ErrWaiting = errors.New("too many calls wait already")
+	ErrSlow    = errors.New("the call has waited long enough")
 )
 
 // An outage is a series of consecutive failed fetches.

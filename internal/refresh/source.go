@@ -107,7 +107,7 @@ type Demand[T any] struct {
 // no version is enough, Find returns one requested after the call began, since another fetch
 // would say no more. The error is an [*Unavailable] or ctx.Err().
 func (s *Source[T]) Find(ctx context.Context, d Demand[T]) (*Version[T], error) {
-	began := s.started.Load()
+	began, start := s.started.Load(), time.Now()
 	var failure error // from the fetch this call waited for
 	for {
 		now := time.Now()
@@ -123,7 +123,7 @@ func (s *Source[T]) Find(ctx context.Context, d Demand[T]) (*Version[T], error) 
 		if err != nil {
 			return nil, err
 		}
-		if failure, err = s.wait(ctx, f); err != nil {
+		if failure, err = s.wait(ctx, f, start); err != nil {
 			return nil, err
 		}
 	}
@@ -259,7 +259,7 @@ func (s *Source[T]) finish(f *flight, next *Version[T], life Life, err error) Ev
 }
 
 // wait waits for f and returns its failure, or returns err if the call can't wait.
-func (s *Source[T]) wait(ctx context.Context, f *flight) (failure, err error) {
+func (s *Source[T]) wait(ctx context.Context, f *flight, start time.Time) (failure, err error) {
 	if f == nil {
 		return nil, nil
 	}
@@ -267,11 +267,17 @@ func (s *Source[T]) wait(ctx context.Context, f *flight) (failure, err error) {
 	if s.waiting.Add(1) > maxWaiting {
 		return nil, &Unavailable{RetryAfter: time.Second, Err: ErrWaiting}
 	}
+	// A call may have to wait for the end of one fetch, and then for its own. It waits no longer
+	// than one takes at most.
+	enough := time.NewTimer(time.Until(start.Add(s.timeout + patience + patience/5)))
+	defer enough.Stop()
 	select {
 	case <-f.done:
 		return f.err, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-enough.C:
+		return nil, &Unavailable{RetryAfter: time.Second, Err: ErrSlow}
 	}
 }
 

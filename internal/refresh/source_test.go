@@ -188,6 +188,27 @@ func TestOnlySoManyCallsWait(t *testing.T) {
 	})
 }
 
+// A call that comes late in one fetch and needs another doesn't wait for two.
+func TestCallWaitsNoLongerThanOneFetchTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var o owner
+		s := o.source()
+		mustFind(t, s, 0)
+		o.latency.Store(int64(2900 * time.Millisecond))
+		demand := Demand[int64]{Enough: func(*Version[int64]) bool { return false }, Reason: "more"}
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = s.Find(t.Context(), demand) })
+		time.Sleep(100 * time.Millisecond)
+		start := time.Now()
+		_, err := s.Find(t.Context(), demand) // the other's fetch, and then its own
+		if waited := time.Since(start); waited > 3*time.Second+2*patience || !errors.Is(err, ErrSlow) {
+			t.Errorf("Find: %v after %v, want ErrSlow after the time of one fetch", err, waited)
+		}
+		wg.Wait()
+		time.Sleep(3 * time.Second)
+	})
+}
+
 // A caller who gives up makes room for another.
 func TestCanceledCallsWaitNoMore(t *testing.T) {
 	t.Parallel()
