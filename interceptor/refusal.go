@@ -102,9 +102,10 @@ func (a *Authenticator) newChallenge(err *verifier.AuthError) *Refusal {
 		challenge.Params = append(challenge.Params, metadata)
 	}
 	text := shorten(challenge)
+	message := err.Message[:min(len(err.Message), maxMessageBytes)]
 	refusal := &Refusal{
 		Code:      CodeUnauthenticated,
-		Message:   strings.ToValidUTF8(err.Message[:min(len(err.Message), maxMessageBytes)], "?"), // else grpc-go panics
+		Message:   strings.ToValidUTF8(message, "?"), // else grpc-go panics
 		Challenge: text,
 		Details: details(&errdetails.ErrorInfo{
 			Reason:   reason(err.Code),

@@ -123,8 +123,9 @@ func (s *Stream) verifyAgain() (refusal *verifier.AuthError, ok bool) {
 	case verifier.CodeInsufficientScope, verifier.CodeInsufficientPermissions,
 		verifier.CodeInsufficientUserAuthentication:
 		return nil, false
+	default:
+		return refusal, true
 	}
-	return refusal, true
 }
 
 // Context returns the context to handle the stream with.

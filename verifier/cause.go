@@ -169,15 +169,17 @@ func describeAudience(found, expected []string) string {
 
 // describeGrants explains why a scope or permission may be missing.
 func describeGrants(what, field, claim, needed string, isPresent, hasSCP bool) string {
+	lack := fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and ", what, needed, field, claim)
 	switch {
 	case isPresent:
-		return fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and that claim grants others", what, needed, field, claim)
+		return lack + "that claim grants others"
 	case hasSCP && claim == "scope":
-		return fmt.Sprintf("it lacks the %s %q: there is no claim %q, but there is scp: set Config.%s", what, needed, claim, field)
+		return fmt.Sprintf("it lacks the %s %q: there is no claim %q, but there is scp: set Config.%s",
+			what, needed, claim, field)
 	case strings.ContainsAny(claim, "/.") && !strings.HasPrefix(claim, "/") && !strings.Contains(claim, "://"):
-		return fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and there is no claim with that name; "+
-			"a JSON Pointer, which leads into a claim, starts with a slash and has one between names", what, needed, field, claim)
+		return lack + "there is no claim with that name; " +
+			"a JSON Pointer, which leads into a claim, starts with a slash and has one between names"
 	default:
-		return fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and there is no such claim", what, needed, field, claim)
+		return lack + "there is no such claim"
 	}
 }

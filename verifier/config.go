@@ -204,7 +204,8 @@ func (c Config) validate() error {
 	}
 	for _, alg := range c.Algorithms {
 		if !jws.IsAlgorithm(alg) && strings.HasPrefix(alg, "ML-DSA-") {
-			return fmt.Errorf("Config.Algorithms: %q needs Go 1.27, and this program was built with %s", alg, runtime.Version())
+			return fmt.Errorf("Config.Algorithms: %q needs Go 1.27, and this program was built with %s",
+				alg, runtime.Version())
 		}
 		if !jws.IsAlgorithm(alg) {
 			return fmt.Errorf("Config.Algorithms: %q is not the name of an asymmetric JWS algorithm", alg)
@@ -267,13 +268,13 @@ func (c Config) validateNumbers() error {
 		name  string
 		value time.Duration
 	}{
-		{"Leeway", c.Leeway},
-		{"FetchTimeout", c.FetchTimeout},
-		{"KeysTTL", c.KeysTTL},
-		{"KeysMaxStale", c.KeysMaxStale},
+		{"Config.Leeway", c.Leeway},
+		{"Config.FetchTimeout", c.FetchTimeout},
+		{"Config.KeysTTL", c.KeysTTL},
+		{"Config.KeysMaxStale", c.KeysMaxStale},
 	} {
 		if 0 < field.value && field.value < time.Millisecond {
-			return fmt.Errorf("Config.%s is %v: a bare number counts nanoseconds, so write %d*time.Second",
+			return fmt.Errorf("%s is %v: a bare number counts nanoseconds, so write %d*time.Second",
 				field.name, field.value, field.value)
 		}
 	}

@@ -137,7 +137,8 @@ func (d *Dynamic) Verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, refusal
 	}
 	if d.resolve == nil || len(issuer) > maxIssuerBytes {
-		return nil, anotherIssuer().because("its iss is too long to be looked up, or the Dynamic was not made by NewDynamic")
+		return nil, anotherIssuer().because(
+			"its iss is too long to be looked up, or the Dynamic was not made by NewDynamic")
 	}
 	t, v, err := d.find(ctx, issuer)
 	if err != nil {
@@ -211,7 +212,9 @@ func (d *Dynamic) tenant(issuer string) (*tenant, error) {
 	t := &tenant{issuer: issuer}
 	t.source = refresh.New(refresh.Config[resolution]{
 		Timeout: resolveTimeout,
-		Fetch: func(ctx context.Context, last *refresh.Version[resolution], _ refresh.Reason) (resolution, refresh.Life, error) {
+		Fetch: func(
+			ctx context.Context, last *refresh.Version[resolution], _ refresh.Reason,
+		) (resolution, refresh.Life, error) {
 			return d.lookUp(ctx, t, last)
 		},
 	})

@@ -73,7 +73,9 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 	k.from = where.Source()
 	k.source = refresh.New(refresh.Config[*jwks.Document]{
 		Timeout: config.FetchTimeout,
-		Fetch: func(ctx context.Context, previous *keysVersion, reason refresh.Reason) (*jwks.Document, refresh.Life, error) {
+		Fetch: func(
+			ctx context.Context, previous *keysVersion, reason refresh.Reason,
+		) (*jwks.Document, refresh.Life, error) {
 			var last *jwks.Document
 			if previous != nil {
 				last = previous.Value

@@ -64,7 +64,8 @@ func (m *Multi) Verify(ctx context.Context, token string) (*Claims, error) {
 	v, ok := m.byIssuer[issuer]
 	if !ok {
 		return nil, anotherIssuer().because(
-			"its iss is the Config.Issuer of none of the %d issuers: it must be the same to the last slash", len(m.verifiers))
+			"its iss is the Config.Issuer of none of the %d issuers: it must be the same to the last slash",
+			len(m.verifiers))
 	}
 	claims, err := v.Verify(ctx, token)
 	if err == nil {

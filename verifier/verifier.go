@@ -208,7 +208,8 @@ func (v *Verifier) checkClaims(claims *Claims, now time.Time) *AuthError {
 	case c.issuer != v.config.Issuer:
 		return anotherIssuer().because("%s", describeIssuer(c.issuer, v.config.Issuer))
 	case !v.isAudience(claims):
-		return refuse(CodeInvalidAudience, "the token is for another audience").because("%s", describeAudience(c.audience, v.config.Audiences))
+		return refuse(CodeInvalidAudience, "the token is for another audience").because(
+			"%s", describeAudience(c.audience, v.config.Audiences))
 	}
 	if refusal := v.checkTimes(claims, now); refusal != nil {
 		return refusal

@@ -26,9 +26,9 @@ func guardDial(c *http.Client) {
 		t.DialTLSContext = guarded(t.DialTLSContext)
 	}
 	if t.DialContext == nil {
-		t.DialContext = (&net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-			return checkAddress(address)
-		}}).DialContext
+		dialer := &net.Dialer{Timeout: 30 * time.Second}
+		dialer.Control = func(_, address string, _ syscall.RawConn) error { return checkAddress(address) }
+		t.DialContext = dialer.DialContext
 		return
 	}
 	t.DialContext = guarded(t.DialContext)

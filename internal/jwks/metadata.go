@@ -36,7 +36,8 @@ func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL stri
 	case err != nil:
 		return "", err
 	case name != issuer:
-		return "", fmt.Errorf("they say that the issuer is %q, and Config.Issuer is %q: it must be the same to the last slash",
+		return "", fmt.Errorf("they say that the issuer is %q, and Config.Issuer is %q: "+
+			"it must be the same to the last slash",
 			field.Printable(name), field.Printable(issuer))
 	}
 	if err := CheckURL(jwksURL, allowHTTP); errors.Is(err, errPlain) {

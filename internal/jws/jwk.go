@@ -2,6 +2,7 @@ package jws
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -19,12 +20,13 @@ const maxDepth = 16
 // A JWK holds the members of a JSON Web Key that affect verification (RFC 7517, section 4). Two
 // JWKs are equal if these members are, whatever their order and whatever else the keys contain.
 type JWK struct {
+	public
+
 	Kid     string // "" if absent
 	X5T     string // its certificate's SHA-1 thumbprint, or ""
 	X5TS256 string // its certificate's SHA-256 thumbprint, or ""
 
-	alg string // its only algorithm, by canonical name; "" for any
-	public
+	alg       string // its only algorithm, by canonical name; "" for any
 	isPrivate bool
 	problem   string // why it can't be used, or ""
 }
@@ -54,43 +56,23 @@ const (
 
 // ReadJWK reads a JWK, usable or not: [JWK.Key] tells the difference.
 func ReadJWK(text string) (k JWK) {
-	setText := func(to *string, value string) {
-		s, _ := strictjson.Text(value)
-		*to = strings.Clone(s) // it's a substring of a whole document
-	}
-	set := func(to *string, value string) {
-		if setText(to, value); *to == "" {
-			k.problem = unreadable
-		}
+	names := map[string]*string{"kid": &k.Kid, "x5t": &k.X5T, "x5t#S256": &k.X5TS256}
+	values := map[string]*string{
+		"alg": &k.alg, "kty": &k.Kty, "crv": &k.Crv, "n": &k.N, "e": &k.E, "x": &k.X, "y": &k.Y, "pub": &k.Pub,
 	}
 	wellFormed := strictjson.Members(text, maxDepth, func(name, value string) {
 		if value == "null" { // some libraries write absent members this way
 			return
 		}
+		if to := cmp.Or(names[name], values[name]); to != nil {
+			*to, _ = strictjson.Text(value)
+			*to = strings.Clone(*to) // it's a substring of a whole document
+			if *to == "" && values[name] != nil {
+				k.problem = unreadable
+			}
+			return
+		}
 		switch name {
-		case "kid":
-			setText(&k.Kid, value)
-		case "x5t":
-			setText(&k.X5T, value)
-		case "x5t#S256":
-			setText(&k.X5TS256, value)
-		case "alg":
-			set(&k.alg, value)
-			k.alg = Canonical(k.alg)
-		case "kty":
-			set(&k.Kty, value)
-		case "crv":
-			set(&k.Crv, value)
-		case "n":
-			set(&k.N, value)
-		case "e":
-			set(&k.E, value)
-		case "x":
-			set(&k.X, value)
-		case "y":
-			set(&k.Y, value)
-		case "pub":
-			set(&k.Pub, value)
 		case "use":
 			if use, _ := strictjson.Text(value); use != "sig" {
 				k.problem = otherUse
@@ -106,6 +88,7 @@ func ReadJWK(text string) (k JWK) {
 			k.isPrivate = true
 		}
 	})
+	k.alg = Canonical(k.alg)
 	if k.Kty == "AKP" { // alg is required, and says what the key is (RFC 9964, section 3)
 		k.Alg = k.alg
 	}

@@ -81,7 +81,7 @@ var callDetails = []mutant{
 	{"the observer sees an outer call's claims", calls, "Authenticator.report",
 		become(`ContextWithClaims(ctx, d.Claims)`, `ctx`)},
 	{"a message may hold any bytes", calls, "Authenticator.newChallenge",
-		become(`strings.ToValidUTF8(err.Message[:min(len(err.Message), maxMessageBytes)], "?")`, `err.Message`)},
+		become(`strings.ToValidUTF8(message, "?")`, `message`)},
 	{"a delay may be negative", calls, "Authenticator.newRefusal",
 		become(`durationpb.New(max(0, keysErr.RetryAfter))`, `durationpb.New(keysErr.RetryAfter)`)},
 	{"what embeds a message is one", calls, "newMessage",

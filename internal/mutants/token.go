@@ -101,7 +101,7 @@ var tokenDetails = []mutant{
 	{"alg may have any type", tokens, "token.parseHeader", never(`t.alg == "" || badAlg`)},
 	{"typ may have any type", tokens, "token.parseHeader", never(`badTyp`)},
 	{"the kid may have any length", tokens, "Verifier.checkHeader", never(`len(t.kid) > maxKeyNameBytes`)},
-	{"what is kept may hold the whole document", keyed, "ReadJWK", become(`strings.Clone(s)`, `strings.TrimSpace(s)`)},
+	{"what is kept may hold the whole document", keyed, "ReadJWK", become(`strings.Clone(*to)`, `strings.TrimSpace(*to)`)},
 
 	// The key.
 	{"large RSA keys are used", keyed, "checkStrength", never(`bits > maxRSABits`)},
