@@ -223,9 +223,11 @@ func TestMaxTokenBytesIsEachIssuersOwn(t *testing.T) {
 	small, large := n.config(t), n.config(t)
 	small.MaxTokenBytes, large.MaxTokenBytes = 1000, 2000
 	large.Issuer = "https://large.test"
-	multi := newMulti(t, small, large)
-	if got := multi.MaxTokenBytes(); got != 2000 {
-		t.Errorf("MaxTokenBytes = %d, want 2000", got)
+	multi := newMulti(t, large, small)
+	for _, m := range []*verifier.Multi{multi, newMulti(t, small, large)} {
+		if got := m.MaxTokenBytes(); got != 2000 {
+			t.Errorf("MaxTokenBytes = %d, want 2000", got)
+		}
 	}
 	wantCode(t, multi, n.signOfLength(t, 1500), verifier.CodeMalformedToken)
 	d := &directory{}

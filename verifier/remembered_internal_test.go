@@ -64,8 +64,7 @@ func TestRecallComparesNotBefore(t *testing.T) {
 func TestRememberedTokensOutliveAKeySetThatSaysTheSame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-		x := segmentEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
+		x, token := signedByA("https://issuer.test")
 		p := &published{}
 		p.publish(`{"kid":"a","kty":"OKP","crv":"Ed25519","x":"` + x + `"}`)
 		v, err := New(Config{
@@ -75,9 +74,6 @@ func TestRememberedTokensOutliveAKeySetThatSaysTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		signed := segmentEncoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"a"}`)) + "." +
-			segmentEncoding.EncodeToString([]byte(`{"iss":"https://issuer.test","aud":"api","exp":4000000000}`))
-		token := signed + "." + segmentEncoding.EncodeToString(ed25519.Sign(private, []byte(signed)))
 		if _, err := v.Verify(t.Context(), token); err != nil {
 			t.Fatal(err)
 		}
@@ -100,4 +96,13 @@ func TestRememberedTokensOutliveAKeySetThatSaysTheSame(t *testing.T) {
 			t.Error("the token outlives its key")
 		}
 	})
+}
+
+// signedByA returns the public key a, and a token that it signed.
+func signedByA(issuer string) (x, token string) {
+	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	signed := segmentEncoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"a"}`)) + "." +
+		segmentEncoding.EncodeToString([]byte(`{"iss":"`+issuer+`","aud":"api","exp":4000000000}`))
+	return segmentEncoding.EncodeToString(private.Public().(ed25519.PublicKey)),
+		signed + "." + segmentEncoding.EncodeToString(ed25519.Sign(private, []byte(signed)))
 }
