@@ -24,7 +24,7 @@ func (i *authInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if req.Spec().IsClient {
 			return next(ctx, req)
 		}
-		admission, refusal := i.auth.Authenticate(ctx, call(req.Spec().Procedure, req.Header()))
+		admission, refusal := i.auth.Authenticate(ctx, call(req.Spec().Procedure, req.Peer().Addr, req.Header()))
 		if refusal != nil {
 			return nil, refuseUnary(ctx, req, refusal)
 		}
@@ -32,13 +32,16 @@ func (i *authInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if refusal := admission.End(refusalOf(err)); refusal != nil {
 			return nil, refuseUnary(ctx, req, refusal)
 		}
+		if _, ok := interceptor.ClaimsFromContext(admission.Context()); ok {
+			keepPrivate(ctx, req, res, err)
+		}
 		return res, err
 	}
 }
 
 func (i *authInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) (err error) {
-		call := call(conn.Spec().Procedure, conn.RequestHeader())
+		call := call(conn.Spec().Procedure, conn.Peer().Addr, conn.RequestHeader())
 		stream, refusal := i.auth.AuthenticateStream(ctx, call, conn.Receive)
 		if refusal != nil {
 			return refuseStream(ctx, conn, refusal, false)
@@ -63,9 +66,10 @@ func mustHave(auth *interceptor.Authenticator) {
 	}
 }
 
-func call(procedure string, header http.Header) interceptor.Call {
+func call(procedure, peer string, header http.Header) interceptor.Call {
 	return interceptor.Call{
 		Procedure:     procedure,
+		Peer:          peer,
 		Authorization: header.Values("Authorization"),
 	}
 }

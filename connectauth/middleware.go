@@ -18,14 +18,16 @@ import (
 //
 // It complements the interceptor and never replaces it: a router may serve a procedure
 // under any path, so the interceptor evaluates the rule for the real procedure again.
-// It doesn't verify the token again.
+// The verifier remembers the token.
 //
 // A path that isn't "/service/method" gets a 404, unless an option says otherwise. The
 // exception is the resource-metadata path, which is served if configured. Preflight
 // requests from browsers carry no token: CORS handling belongs in front.
 //
-// Over HTTP/1.1 it also lets a refusal leave while the client is still sending, at the
-// cost of the connection.
+// It also helps refusals arrive, its own and the interceptor's. Over HTTP/1.1 they leave
+// while the client is still sending, at the cost of the connection. Over HTTP/2 they
+// wait for a little more from such a client, as proxies need. In the gRPC protocol its
+// own are Trailers-Only, as retries need.
 type Middleware struct {
 	auth   *interceptor.Authenticator
 	errors *connect.ErrorWriter
@@ -35,13 +37,16 @@ type Middleware struct {
 	metadata     http.Handler
 }
 
-// NewMiddleware returns middleware for any number of handlers. It panics if auth is
-// nil.
+// NewMiddleware returns middleware for any number of handlers. It panics if auth or
+// an option is nil.
 func NewMiddleware(auth *interceptor.Authenticator, options ...MiddlewareOption) *Middleware {
 	mustHave(auth)
 	m := &Middleware{auth: auth, errors: connect.NewErrorWriter()}
 	m.metadataPath, m.metadata = auth.ResourceMetadata()
 	for _, option := range options {
+		if option == nil {
+			panic("connectauth: NewMiddleware was given a nil MiddlewareOption") //nolint:forbidigo // as for a nil Authenticator
+		}
 		option.apply(m)
 	}
 	return m
@@ -80,17 +85,25 @@ func (m *Middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 		http.NotFound(w, r)
 		return
 	}
-	ctx := contextOf(r)
-	refusal := m.auth.Preauthenticate(ctx, call(r.URL.Path, r.Header))
-	if refusal != nil {
-		setChallenge(w.Header(), refusal)
-		closeConnection(ctx, w.Header())
-		_ = m.errors.Write(w, r, newError(refusal))
+	if refusal := m.auth.Preauthenticate(r.Context(), call(r.URL.Path, r.RemoteAddr, r.Header)); refusal != nil {
+		m.refuse(w, r, refusal)
 		return
 	}
-	r = r.WithContext(ctx)
-	if r.ProtoMajor == 1 {
-		r.Body = undrained{r.Body}
-	}
+	r, body := withBody(r)
 	next.ServeHTTP(w, r)
+	if body.refused.Load() {
+		drain(w, r)
+	}
+}
+
+func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, refusal *interceptor.Refusal) {
+	setChallenge(w.Header(), refusal)
+	setPrivate(w.Header(), r.Method)
+	if isHTTP1(r) {
+		w.Header().Set("Connection", "close")
+	}
+	response := &trailersOnly{ResponseWriter: w}
+	_ = m.errors.Write(response, r, newError(refusal))
+	response.send(r, refusal)
+	drain(w, r)
 }

@@ -201,3 +201,12 @@ func TestSkippedRequestsAreLeftAlone(t *testing.T) {
 		t.Errorf("skipping opened a procedure: status %d", res.StatusCode)
 	}
 }
+
+func TestMiddlewareNamesANilOption(t *testing.T) {
+	defer func() {
+		if r := recover(); r != "connectauth: NewMiddleware was given a nil MiddlewareOption" {
+			t.Errorf("got %v", r)
+		}
+	}()
+	connectauth.NewMiddleware(newAuth(t, verifiertest.NewIssuer()), nil)
+}

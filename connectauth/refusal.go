@@ -3,8 +3,6 @@ package connectauth
 import (
 	"context"
 	"errors"
-	"io"
-	"net/http"
 
 	"connectrpc.com/connect"
 
@@ -59,11 +57,13 @@ func refuseUnary(ctx context.Context, req connect.AnyRequest, refusal *intercept
 		// an outer call isn't ours to set.
 	case ok:
 		setChallenge(info.ResponseHeader(), refusal)
+		setPrivate(info.ResponseHeader(), req.HTTPMethod())
 		closeConnection(ctx, info.ResponseHeader())
 	case req.Peer().Protocol == connect.ProtocolGRPC:
 		// An interceptor has replaced ctx, and the header is out of reach.
 	default:
 		setChallenge(err.Meta(), refusal)
+		setPrivate(err.Meta(), req.HTTPMethod())
 	}
 	return err
 }
@@ -74,6 +74,7 @@ func refuseStream(
 	ctx context.Context, conn connect.StreamingHandlerConn, refusal *interceptor.Refusal, sent bool,
 ) error {
 	err := newError(refusal)
+	leaveBody(ctx)
 	switch {
 	case !sent:
 		setChallenge(conn.ResponseHeader(), refusal)
@@ -105,29 +106,3 @@ func newErrorOf(refusal *interceptor.Refusal, underlying error) *connect.Error {
 	}
 	return err
 }
-
-type http1Key struct{}
-
-// contextOf returns the request's context, marked if it came over HTTP/1.1.
-func contextOf(r *http.Request) context.Context {
-	if r.ProtoMajor != 1 {
-		return r.Context()
-	}
-	return context.WithValue(r.Context(), http1Key{}, true)
-}
-
-// closeConnection marks a refusal over HTTP/1.1 as the last response on its connection.
-// Then net/http sends it without waiting for the rest of the request, which no server
-// could tell from the next one.
-func closeConnection(ctx context.Context, header http.Header) {
-	if ctx.Value(http1Key{}) != nil {
-		header.Set("Connection", "close")
-	}
-}
-
-// undrained is a request body that stays open when connect-go closes it. Over HTTP/1.1
-// closing waits for the rest of the request, and the response waits with it. The server
-// closes the real body in the end.
-type undrained struct{ io.ReadCloser }
-
-func (undrained) Close() error { return nil }

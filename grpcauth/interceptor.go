@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
@@ -59,8 +60,12 @@ func mustHave(auth *interceptor.Authenticator) {
 }
 
 func call(ctx context.Context, procedure string) interceptor.Call {
-	return interceptor.Call{
+	call := interceptor.Call{
 		Procedure:     procedure,
 		Authorization: metadata.ValueFromIncomingContext(ctx, "authorization"),
 	}
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+		call.Peer = p.Addr.String()
+	}
+	return call
 }

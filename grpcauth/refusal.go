@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
@@ -66,7 +68,7 @@ func refuseUnary(ctx context.Context, info *grpc.UnaryServerInfo, refusal *inter
 		_ = stream.SetHeader(challengeOf(refusal))
 	default:
 		// A header would cost the client its Trailers-Only response.
-		_ = stream.SetTrailer(challengeOf(refusal))
+		_ = stream.SetTrailer(metadata.Join(challengeOf(refusal), pushback(ctx, refusal)))
 	}
 	return newError(refusal)
 }
@@ -79,7 +81,7 @@ func refuseStream(ss grpc.ServerStream, refusal *interceptor.Refusal) error {
 		// net/http would drop the trailer and log a line for it.
 		_ = ss.SetHeader(challengeOf(refusal))
 	} else {
-		ss.SetTrailer(challengeOf(refusal))
+		ss.SetTrailer(metadata.Join(challengeOf(refusal), pushback(ss.Context(), refusal)))
 	}
 	return newError(refusal)
 }
@@ -93,6 +95,23 @@ func challengeOf(refusal *interceptor.Refusal) metadata.MD {
 		return nil
 	}
 	return metadata.Pairs("www-authenticate", refusal.Challenge)
+}
+
+// maxPushback is how long clients with a retry policy may be told to wait. They do, even
+// past their deadline, and then never see the refusal.
+const maxPushback = 10 * time.Second
+
+// pushback tells such clients when to try again. They don't look into the details.
+func pushback(ctx context.Context, refusal *interceptor.Refusal) metadata.MD {
+	after, left := refusal.RetryAfter, maxPushback
+	if deadline, ok := ctx.Deadline(); ok {
+		left = min(left, time.Until(deadline))
+	}
+	if after <= 0 || after >= left {
+		return nil
+	}
+	milliseconds := (after + time.Millisecond - 1) / time.Millisecond
+	return metadata.Pairs("grpc-retry-pushback-ms", strconv.FormatInt(int64(milliseconds), 10))
 }
 
 func newError(refusal *interceptor.Refusal) error { return newStatus(refusal).Err() }

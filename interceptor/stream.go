@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -243,12 +245,13 @@ func (s *Stream) End(refusal *Refusal) *Refusal {
 
 // newMessage returns a message to receive into in place of m: an empty one for a
 // protobuf, and else a shallow copy, since a codec may need what is in it. It returns m
-// itself when m doesn't point to a message.
+// itself when m doesn't point to a message, or points to one that can't be moved.
 func newMessage(m any) any {
-	if message, ok := m.(proto.Message); ok {
-		if fresh := message.ProtoReflect().New().Interface(); isSameType(fresh, m) {
-			return fresh
+	if message, ok := reflectMessage(m); ok {
+		if !isMovable(message) {
+			return m
 		}
+		return message.New().Interface()
 	}
 	value := reflect.ValueOf(m)
 	if value.Kind() != reflect.Pointer || value.IsNil() {
@@ -259,16 +262,34 @@ func newMessage(m any) any {
 	return fresh.Interface()
 }
 
-// isSameType is false for a type that merely embeds a message.
-func isSameType(a, b any) bool { return reflect.TypeOf(a) == reflect.TypeOf(b) }
+// reflectMessage returns false for a type that merely embeds a message.
+func reflectMessage(m any) (protoreflect.Message, bool) {
+	message, ok := m.(proto.Message)
+	if !ok {
+		return nil, false
+	}
+	reflected := message.ProtoReflect()
+	return reflected, reflect.TypeOf(reflected.Interface()) == reflect.TypeOf(m)
+}
+
+// isMovable reports whether a message is known to support [proto.Merge]. Some don't, such
+// as hyperpb's, which can't be changed or copied once they are received.
+func isMovable(m protoreflect.Message) bool {
+	if _, ok := m.Interface().(*dynamicpb.Message); ok {
+		return true
+	}
+	methods := m.ProtoMethods()
+	return methods != nil && methods.Merge != nil
+}
 
 // moveMessage replaces dst's content with src's, which newMessage made for it. Nothing
 // uses src again.
 func moveMessage(dst, src any) {
-	message, ok := dst.(proto.Message)
-	if ok && isSameType(message.ProtoReflect().Interface(), dst) {
-		proto.Reset(message)
-		proto.Merge(message, src.(proto.Message)) //nolint:errcheck,forcetypeassert // newMessage made it
+	if message, ok := reflectMessage(dst); ok {
+		if isMovable(message) {
+			proto.Reset(message.Interface())
+			proto.Merge(message.Interface(), src.(proto.Message)) //nolint:errcheck,forcetypeassert // newMessage made it
+		}
 		return
 	}
 	if value := reflect.ValueOf(dst); value.Kind() == reflect.Pointer && !value.IsNil() {

@@ -12,6 +12,9 @@ import (
 	"weak"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/runtime/protoiface"
+	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -176,22 +179,29 @@ func TestBlockedReceiveIsReleasedAtExpiry(t *testing.T) {
 }
 
 func TestReceiveLeftBehindDoesNotWriteToTheHandlersMessage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		messages := make(transport)
-		stream := open(t, mustNew(t, verifyForLife), messages)
-		pooled := &wrapperspb.StringValue{}
-		if refusal, _ := stream.Receive(pooled); refusal == nil {
-			t.Fatal("not expired")
-		}
-		stream.End(nil)
-		pooled.Value = "another call's"
-		messages <- "late"
-		synctest.Wait()
-		if pooled.GetValue() != "another call's" {
-			t.Errorf("the message was overwritten with %q", pooled.GetValue())
-		}
-		close(messages)
-	})
+	generated := &wrapperspb.StringValue{}
+	for name, pooled := range map[string]proto.Message{
+		"generated": generated,
+		"dynamic":   dynamicpb.NewMessage(generated.ProtoReflect().Descriptor()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				messages := make(transport)
+				stream := open(t, mustNew(t, verifyForLife), messages)
+				if refusal, _ := stream.Receive(pooled); refusal == nil {
+					t.Fatal("not expired")
+				}
+				stream.End(nil)
+				proto.Merge(pooled, wrapperspb.String("another call's"))
+				messages <- "late"
+				synctest.Wait()
+				if !proto.Equal(pooled, wrapperspb.String("another call's")) {
+					t.Errorf("the message was overwritten with %v", pooled)
+				}
+				close(messages)
+			})
+		})
+	}
 }
 
 func TestReceiveDeliversMessagesInOrderAndThenTheEnd(t *testing.T) {
@@ -240,6 +250,23 @@ type wrapped struct {
 	note string
 }
 
+// A readOnly message supports neither Reset nor Merge.
+type readOnly struct {
+	protoreflect.Message
+
+	note string
+}
+
+func newReadOnly() *readOnly { return &readOnly{Message: wrapperspb.String("").ProtoReflect()} }
+
+func (m *readOnly) ProtoReflect() protoreflect.Message   { return m }
+func (m *readOnly) Interface() protoreflect.ProtoMessage { return m }
+func (m *readOnly) New() protoreflect.Message            { return newReadOnly() }
+func (m *readOnly) ProtoMethods() *protoiface.Methods    { return nil }
+
+func (m *readOnly) Clear(protoreflect.FieldDescriptor)                   { panic("read-only") }
+func (m *readOnly) Set(protoreflect.FieldDescriptor, protoreflect.Value) { panic("read-only") }
+
 func TestReceiveTakesUnusualMessages(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -253,6 +280,9 @@ func TestReceiveTakesUnusualMessages(t *testing.T) {
 		{"a struct with something its codec needs", &wrapped{note: "needed"},
 			func(m any) { m.(*wrapped).note += " and read" },
 			func(m any) bool { return m.(*wrapped).note == "needed and read" }},
+		{"a message that can't be changed", newReadOnly(),
+			func(m any) { m.(*readOnly).note = "read" },
+			func(m any) bool { return m.(*readOnly).note == "read" }},
 		{"a map", map[string]int{},
 			func(m any) { m.(map[string]int)["read"] = 1 },
 			func(m any) bool { return m.(map[string]int)["read"] == 1 }},

@@ -78,7 +78,7 @@ func TestCallerWhoLeavesDuringAFetchTakesNobodyAlong(t *testing.T) {
 				leaves := open(t, server, road.format, fields)
 				<-issuer.isAsked
 				stays := open(t, server, road.format, fields)
-				_ = leaves.framer.WriteRSTStream(streamID, http2.ErrCodeCancel)
+				_ = leaves.framer.WriteRSTStream(leaves.stream, http2.ErrCodeCancel)
 				if got := <-decided; got != interceptor.CodeCanceled {
 					t.Errorf("the call that was left: %v, want CANCELLED", got)
 				}

@@ -15,18 +15,18 @@ var expired = invalidToken("expired", bearer(expiringToken), "TOKEN_EXPIRED",
 type ending struct {
 	handler string // its script
 	kinds   []kind
-	sent    bool // whether the server has sent something before
+	moment  moment
 	hold    bool // whether it needs the client to keep its side open
 }
 
 var endings = []ending{
-	{handler: waits, kinds: []kind{serverStream, clientStream, bidiStream}},
-	{handler: waitsThenFails, kinds: []kind{serverStream, clientStream, bidiStream}},
-	{handler: receives, kinds: []kind{clientStream, bidiStream}, hold: true},
-	{handler: sends, kinds: []kind{serverStream, bidiStream}, sent: true},
-	{handler: sendsThenWaits, kinds: []kind{serverStream, bidiStream}, sent: true},
-	{handler: sendsThenReceives, kinds: []kind{bidiStream}, sent: true, hold: true},
-	{handler: sendsHeaderThenWaits, kinds: []kind{serverStream, bidiStream}, sent: true},
+	{handler: waits, kinds: []kind{serverStream, clientStream, bidiStream}, moment: unsent},
+	{handler: waitsThenFails, kinds: []kind{serverStream, clientStream, bidiStream}, moment: unsent},
+	{handler: receives, kinds: []kind{clientStream, bidiStream}, moment: unsent, hold: true},
+	{handler: sends, kinds: []kind{serverStream, bidiStream}, moment: sent},
+	{handler: sendsThenWaits, kinds: []kind{serverStream, bidiStream}, moment: sent},
+	{handler: sendsThenReceives, kinds: []kind{bidiStream}, moment: sent, hold: true},
+	{handler: sendsHeaderThenWaits, kinds: []kind{serverStream, bidiStream}, moment: sent},
 }
 
 // All streams of all paths are open at once, and end together.
@@ -90,12 +90,12 @@ func (s *expiringStream) call() call {
 }
 
 func (s *expiringStream) check(t *testing.T, expiry time.Time) {
-	s.path.check(t, s.answer, s.kind, expired, s.ending.sent)
+	s.path.check(t, s.answer, s.kind, expired, s.ending.moment)
 	if early := expiry.Sub(s.answer.ended); early > 0 {
 		t.Errorf("the stream ended %v before its token", early)
 	}
 	header := s.ending.handler == sendsHeaderThenWaits
-	if got, want := s.answer.messages > 0, s.ending.sent && !header; got != want {
+	if got, want := s.answer.messages > 0, s.ending.moment == sent && !header; got != want {
 		t.Errorf("%d messages arrived, want some = %v", s.answer.messages, want)
 	}
 	s.server.checkQuiet(t)

@@ -22,7 +22,9 @@ type field = hpack.HeaderField
 type http2Conn struct {
 	net.Conn
 
-	framer *http2.Framer
+	framer   *http2.Framer
+	stream   uint32 // of the next request
+	goesAway bool   // the server ends the connection
 }
 
 func dialRaw(addr string) (*http2Conn, error) {
@@ -31,7 +33,12 @@ func dialRaw(addr string) (*http2Conn, error) {
 		return nil, err
 	}
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	c := &http2Conn{Conn: conn, framer: http2.NewFramer(conn, conn)}
+	return startHTTP2(conn, conn)
+}
+
+// startHTTP2 begins on a connection, of which r reads what the server sends.
+func startHTTP2(conn net.Conn, r io.Reader) (*http2Conn, error) {
+	c := &http2Conn{Conn: conn, framer: http2.NewFramer(conn, r), stream: 1}
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.framer.AllowIllegalWrites = true
 	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
@@ -39,9 +46,6 @@ func dialRaw(addr string) (*http2Conn, error) {
 	}
 	return c, c.framer.WriteSettings()
 }
-
-// streamID is that of the only stream of a connection.
-const streamID = 1
 
 // maxFrame is what every server takes.
 const maxFrame = 16 << 10
@@ -60,18 +64,18 @@ func (c *http2Conn) header(fields []field, end bool) {
 	}
 	first := block.Next(maxFrame)
 	_ = c.framer.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: streamID, BlockFragment: first, EndHeaders: block.Len() == 0, EndStream: end,
+		StreamID: c.stream, BlockFragment: first, EndHeaders: block.Len() == 0, EndStream: end,
 	})
 	for block.Len() > 0 {
 		fragment := block.Next(maxFrame)
-		_ = c.framer.WriteContinuation(streamID, block.Len() == 0, fragment)
+		_ = c.framer.WriteContinuation(c.stream, block.Len() == 0, fragment)
 	}
 }
 
 func (c *http2Conn) data(body []byte, end bool) {
 	for len(body) > 0 {
 		n := min(len(body), maxFrame)
-		_ = c.framer.WriteData(streamID, end && n == len(body), body[:n])
+		_ = c.framer.WriteData(c.stream, end && n == len(body), body[:n])
 		body = body[n:]
 	}
 }
@@ -79,6 +83,7 @@ func (c *http2Conn) data(body []byte, end bool) {
 // A reply is all that the server sent of a response.
 type reply struct {
 	fields map[string][]string // of header and trailer
+	blocks int                 // 2 for a header and a trailer
 	body   []byte
 	reset  bool // the stream or the connection was cut off instead
 }
@@ -103,6 +108,7 @@ func (c *http2Conn) reply() (reply, error) {
 		case *http2.PingFrame:
 			_ = c.framer.WritePing(true, frame.Data)
 		case *http2.MetaHeadersFrame:
+			r.blocks++
 			for _, f := range frame.Fields {
 				r.fields[f.Name] = append(r.fields[f.Name], f.Value)
 			}
@@ -115,6 +121,7 @@ func (c *http2Conn) reply() (reply, error) {
 				return r, nil
 			}
 		case *http2.GoAwayFrame:
+			c.goesAway = true
 			if frame.ErrCode != http2.ErrCodeNo { // a response may still come
 				r.reset = true
 				return r, nil

@@ -49,21 +49,21 @@ func returnAnAuthError(context.Context, stream) error {
 type lateRefusal struct {
 	handler string // its script
 	kinds   []kind
-	sent    bool // whether the server has sent something before
+	moment  moment
 	want    outcome
 }
 
 var lateRefusals = []lateRefusal{
-	{handler: refuses, kinds: allKinds, want: notAllowed()},
-	{handler: refusesForAScope, kinds: allKinds, want: missingScope("greet:read greet:admin")},
+	{handler: refuses, kinds: allKinds, moment: unsent, want: notAllowed()},
+	{handler: refusesForAScope, kinds: allKinds, moment: unsent, want: missingScope("greet:read greet:admin")},
 	{
-		handler: refusesForTheUser, kinds: allKinds,
+		handler: refusesForTheUser, kinds: allKinds, moment: unsent,
 		want: insufficientUser("the user must authenticate in another way",
 			`acr_values="mfa", max_age="3600"`, "greet:read"),
 	},
-	{handler: receivesThenRefuses, kinds: []kind{clientStream, bidiStream}, want: notAllowed()},
-	{handler: sendsThenRefuses, kinds: []kind{serverStream, bidiStream}, sent: true, want: notAllowed()},
-	{handler: sendsHeaderThenRefuses, kinds: []kind{serverStream, bidiStream}, sent: true, want: notAllowed()},
+	{handler: receivesThenRefuses, kinds: []kind{clientStream, bidiStream}, moment: unsent, want: notAllowed()},
+	{handler: sendsThenRefuses, kinds: []kind{serverStream, bidiStream}, moment: sent, want: notAllowed()},
+	{handler: sendsHeaderThenRefuses, kinds: []kind{serverStream, bidiStream}, moment: sent, want: notAllowed()},
 }
 
 func TestEveryPathReportsALateRefusalAlike(t *testing.T) {
@@ -84,7 +84,7 @@ func TestEveryPathReportsALateRefusalAlike(t *testing.T) {
 						script:        late.handler,
 						hold:          !path.waitsForRequest(),
 					})
-					path.check(t, a, kind, late.want, late.sent)
+					path.check(t, a, kind, late.want, late.moment)
 					server.checkQuiet(t)
 				})
 			}

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -23,9 +24,9 @@ type path struct {
 	dial   dialer
 	kinds  []kind
 
-	unsent place // where the challenge travels while nothing has been sent
-	sent   place // and where, once something has
-	bare   bool  // a refusal while nothing has been sent is Trailers-Only
+	start  place // where the challenge travels if no handler runs; "" means as unsent
+	unsent place // where, while a handler has sent nothing
+	sent   place // and where, once it has
 
 	statuses   bool // a unary call tells its code as an HTTP status
 	http1      bool
@@ -44,15 +45,20 @@ func paths() []path {
 	native := []path{
 		{
 			name: "grpc-go Serve", launch: serveGRPC, dial: dialGRPC, kinds: allKinds,
-			unsent: trailer, sent: trailer, bare: true,
+			unsent: trailer, sent: trailer,
 		},
 		{
 			name: "grpc-go ServeHTTP", launch: serveGRPCOverHTTP, dial: dialGRPC, kinds: allKinds,
 			unsent: header, sent: nowhere,
 		},
 	}
-	return slices.Concat(native, connectPaths(),
-		connectPathsBehind("behind middleware", serveConnectBehindMiddleware),
+	behind := connectPathsBehind("behind middleware", serveConnectBehindMiddleware)
+	for i := range behind {
+		if strings.HasPrefix(behind[i].name, "gRPC from grpc-go") {
+			behind[i].start = trailer
+		}
+	}
+	return slices.Concat(native, connectPaths(), behind,
 		connectPathsBehind("behind middleware that lets everybody pass", serveConnectBehindOpenMiddleware))
 }
 
@@ -85,8 +91,8 @@ func connectPaths() []path {
 	}
 }
 
-// connectPathsBehind differ in nothing but HTTP/1.1, whether it is the middleware that
-// refuses or the interceptor.
+// connectPathsBehind differ in HTTP/1.1, whether it is the middleware that refuses or
+// the interceptor.
 func connectPathsBehind(name string, launch launcher) []path {
 	behind := connectPaths()
 	for i := range behind {
@@ -104,19 +110,37 @@ func (p path) waitsForRequest() bool { return p.http1 && !p.middleware }
 // endsConnection reports whether a refusal is the last response of its connection.
 func (p path) endsConnection() bool { return p.http1 && p.middleware }
 
-// check compares what depends on the path.
-func (p path) check(t *testing.T, a answer, kind kind, want outcome, sent bool) {
-	t.Helper()
-	where := p.unsent
-	if sent {
-		where = p.sent
+// A moment is when a call is refused.
+type moment int
+
+const (
+	atStart moment = iota // before a handler runs
+	unsent                // while the handler has sent nothing
+	sent
+)
+
+func (p path) place(m moment) place {
+	switch {
+	case m == sent:
+		return p.sent
+	case m == atStart && p.start != "":
+		return p.start
+	default:
+		return p.unsent
 	}
+}
+
+// check compares what depends on the path.
+func (p path) check(t *testing.T, a answer, kind kind, want outcome, m moment) {
+	t.Helper()
+	where := p.place(m)
 	a.check(t, want, where)
 	refused := want.code != codes.OK
-	if wantBare := p.bare && refused && !sent; a.bare != wantBare {
+	// A header would come first.
+	if wantBare := where == trailer && refused && m != sent; a.bare != wantBare {
 		t.Errorf("Trailers-Only = %v, want %v", a.bare, wantBare)
 	}
-	if wantCloses := p.endsConnection() && refused && !sent; a.closes != wantCloses {
+	if wantCloses := p.endsConnection() && refused && m != sent; a.closes != wantCloses {
 		t.Errorf("connection ends = %v, want %v", a.closes, wantCloses)
 	}
 	wantStatus := http.StatusOK

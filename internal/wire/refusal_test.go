@@ -34,7 +34,7 @@ func checkOutcome(t *testing.T, path path, server *server, client client, kind k
 		script:        answers,
 		hold:          refused && !path.waitsForRequest(),
 	})
-	path.check(t, a, kind, want, false)
+	path.check(t, a, kind, want, atStart)
 	if ran := server.service.ran.Load() - before; ran != int64(count(!refused)) {
 		t.Errorf("%d handlers ran, want %d", ran, count(!refused))
 	}

@@ -1,0 +1,87 @@
+package connectauth
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A body is a request's, as the middleware passes it on. The interceptor finds it in the
+// call's context.
+//
+// The rest of a refused request gets in the way of its response. Over HTTP/1.1
+// connect-go and net/http wait for the rest, and the response waits with them. So the
+// body stays open, and the connection ends with the response. Over HTTP/2 net/http
+// resets the stream, and then proxies lose the response. So the rest is read, within
+// limits.
+type body struct {
+	io.ReadCloser
+
+	http1   bool
+	refused atomic.Bool
+	reading sync.Mutex
+}
+
+type bodyKey struct{}
+
+// withBody returns the request to pass on, and its body.
+func withBody(r *http.Request) (*http.Request, *body) {
+	b := &body{ReadCloser: r.Body, http1: isHTTP1(r)}
+	r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, b))
+	r.Body = b
+	return r, b
+}
+
+// isHTTP1 is false for a request that may become one over HTTP/2. All later requests on
+// the connection then inherit its context.
+func isHTTP1(r *http.Request) bool { return r.ProtoMajor == 1 && r.Header["Upgrade"] == nil }
+
+// leaveBody leaves the rest of a refused request to the middleware, if there is any.
+func leaveBody(ctx context.Context) {
+	if b, ok := ctx.Value(bodyKey{}).(*body); ok {
+		b.refused.Store(true)
+	}
+}
+
+// closeConnection marks a refusal over HTTP/1.1 as the last response on its connection.
+// Then net/http sends it without waiting for the rest of the request, which no server
+// could tell from the next one.
+func closeConnection(ctx context.Context, header http.Header) {
+	if b, ok := ctx.Value(bodyKey{}).(*body); ok && b.http1 {
+		header.Set("Connection", "close")
+	}
+}
+
+// Read may be called while a receive that was left behind still waits in it.
+func (b *body) Read(p []byte) (int, error) {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	return b.ReadCloser.Read(p)
+}
+
+// Close leaves the body of a refused call to the middleware and the server.
+func (b *body) Close() error {
+	if b.refused.Load() {
+		return nil
+	}
+	return b.ReadCloser.Close()
+}
+
+const (
+	drainBytes = 64 << 10
+	drainTime  = 20 * time.Millisecond
+)
+
+// drain reads the rest of a refused request over HTTP/2, unless it's long in coming.
+func drain(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor != 2 {
+		return
+	}
+	// It bounds this stream alone. Over HTTP/1.1 it would end the connection.
+	if http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime)) == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, drainBytes)
+	}
+}
