@@ -377,7 +377,7 @@ func TestSignatureIsJudgedBeforeAnyClaim(t *testing.T) {
 	flip := verifiertest.WithSignature(func(s []byte) []byte { s[0] ^= 1; return s })
 	for name, claims := range map[string]map[string]any{
 		"expired":          {"exp": 1},
-		"not yet valid":    {"nbf": 4_000_000_000},
+		"not yet valid":    {"nbf": int64(4_000_000_000)},
 		"another issuer":   {"iss": "https://evil.example"},
 		"another audience": {"aud": "https://other.test"},
 		"no claims":        {"iss": nil, "aud": nil, "exp": nil},

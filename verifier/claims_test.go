@@ -222,7 +222,7 @@ func TestVerifyJudgesEachClaim(t *testing.T) {
 
 		{"iat", nil, accepted},
 		{"iat", 0, accepted},
-		{"iat", 4_000_000_000, accepted},           // in the future
+		{"iat", int64(4_000_000_000), accepted},           // in the future
 		{"iat", raw(`9007199254740993`), accepted}, // as if absent, like any claim that nothing needs
 		{"iat", raw(`1e400`), accepted},
 		{"iat", "0", accepted},
@@ -294,7 +294,7 @@ func TestClaimNamesAreCaseSensitive(t *testing.T) {
 	}
 	// A look-alike beside the claim changes nothing.
 	claims := accept(t, v, issuer.Token(map[string]any{
-		"Iss": "https://evil.example", "i\u017fs": "https://evil.example", "EXP": 0, "Nbf": 4_000_000_000,
+		"Iss": "https://evil.example", "i\u017fs": "https://evil.example", "EXP": 0, "Nbf": int64(4_000_000_000),
 		"Sub": "root", "\u017fub": "root", "Scope": "admin", "\u017fcope": "admin",
 	}))
 	if claims.Subject() != "user" || len(claims.Scopes()) != 0 {

@@ -130,7 +130,7 @@ func TestVerifyRefusesEncryptedTokens(t *testing.T) {
 	inner := k.tokens["RS256"]
 	accept(t, v, inner)
 	claims, err := json.Marshal(map[string]any{
-		"iss": config.Issuer, "aud": verifiertest.Audience, "exp": 4_000_000_000,
+		"iss": config.Issuer, "aud": verifiertest.Audience, "exp": int64(4_000_000_000),
 	})
 	if err != nil {
 		t.Fatal(err)

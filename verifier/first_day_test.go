@@ -559,7 +559,7 @@ func TestNoCauseQuotesATokenThatWasNotVerified(t *testing.T) {
 		"a key that isn't listed":       stranger.Token(claims(nil), everywhere(secret)...),
 		"a key that isn't named":        stranger.Token(claims(nil), everywhere(nil)...),
 		"an expired one":                stranger.Token(claims(map[string]any{"exp": 1}), everywhere(secret)...),
-		"one of tomorrow":               stranger.Token(claims(map[string]any{"nbf": 4_000_000_000}), everywhere(secret)...),
+		"one of tomorrow":               stranger.Token(claims(map[string]any{"nbf": int64(4_000_000_000)}), everywhere(secret)...),
 		"of another issuer":             stranger.Token(claims(map[string]any{"iss": secret}), everywhere(secret)...),
 		"for another audience":          stranger.Token(claims(map[string]any{"aud": secret}), everywhere(secret)...),
 		"for other audiences":           stranger.Token(claims(map[string]any{"aud": []string{secret, secret}}), everywhere(secret)...),

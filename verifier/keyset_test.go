@@ -621,7 +621,7 @@ func TestWithdrawnKeyDiesWithItsTimeToLive(t *testing.T) {
 		issuer := verifiertest.NewIssuer()
 		config := direct(issuer)
 		v := newVerifier(t, config)
-		withdrawn := issuer.Token(map[string]any{"exp": 4_000_000_000})
+		withdrawn := issuer.Token(map[string]any{"exp": int64(4_000_000_000)})
 		accept(t, v, withdrawn)
 		issuer.Rotate()
 		sleep(t.Context(), 5*time.Minute)

@@ -345,7 +345,7 @@ func FuzzMetadata(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	token := issuer.Token(map[string]any{"exp": 4_000_000_000})
+	token := issuer.Token(map[string]any{"exp": int64(4_000_000_000)})
 	f.Fuzz(func(t *testing.T, document []byte) {
 		network := &remote{respond: func(req *http.Request) (*http.Response, error) {
 			if req.URL.String() == issuer.URL()+"/.well-known/openid-configuration" {

@@ -117,7 +117,7 @@ var reports = []scene{
 	{name: "azp as an array", claims: map[string]any{"azp": []string{"web", "cli"}}},
 	{name: "client_id of null", claims: map[string]any{"client_id": verifiertest.Null}},
 	{name: "iat as a text", claims: map[string]any{"iat": "1790000000"}},
-	{name: "iat in the future: a clock that is ahead", claims: map[string]any{"iat": 4_000_000_000}},
+	{name: "iat in the future: a clock that is ahead", claims: map[string]any{"iat": int64(4_000_000_000)}},
 	{name: "exp as a text", claims: map[string]any{"exp": "4000000000"}, code: verifier.CodeMalformedToken},
 	{name: "exp with a fraction", claims: map[string]any{"exp": raw("4000000000.5")}},
 	{name: "a clock that is 20 seconds behind", claims: map[string]any{"nbf": time.Now().Add(20 * time.Second)}},
