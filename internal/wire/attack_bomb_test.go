@@ -94,6 +94,13 @@ func TestBombWithoutATokenCostsWhatTheFrameworkAllows(t *testing.T) {
 		{"Connect, behind middleware", serveConnectBehindMiddleware, formatStream, bidi, missingToken, unread},
 		{"gRPC-Web, behind middleware", serveConnectBehindMiddleware, formatGRPCWeb, unary, missingToken, unread},
 		{"gRPC, behind middleware", serveConnectBehindMiddleware, formatGRPC, unary, missingToken, unread},
+
+		{"Connect, to v2", serveConnectV2, formatConnect, unary, missingToken, unread},
+		{"Connect, to v2", serveConnectV2, formatStream, bidi, missingToken, unread},
+		{"gRPC-Web, to v2", serveConnectV2, formatGRPCWeb, unary, missingToken, unread},
+		{"gRPC-Web, to v2", serveConnectV2, formatGRPCWeb, bidi, missingToken, unread},
+		{"gRPC, to v2", serveConnectV2, formatGRPC, unary, missingToken, unread},
+		{"gRPC, to v2", serveConnectV2, formatGRPC, bidi, missingToken, unread},
 	} {
 		t.Run(tt.name+tt.procedure, func(t *testing.T) {
 			server := tt.launch(t, auth)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
+	connectv2 "connectrpc.com/connect/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -43,6 +44,20 @@ func handleBuiltins(mux *http.ServeMux, options ...connect.HandlerOption) {
 		}
 		mux.Handle(procedure, connect.NewBidiStreamHandler(procedure,
 			func(context.Context, *connect.BidiStream[emptypb.Empty, emptypb.Empty]) error { return nil }, options...))
+	}
+}
+
+func registerBuiltinsV2(server *connectv2.Server) {
+	for i, procedure := range builtins {
+		spec := connectv2.Spec{StreamType: connectv2.StreamTypeBidi, Procedure: procedure}
+		if i < 2 {
+			spec.StreamType = connectv2.StreamTypeUnary
+		}
+		server.Register(connectv2.Method{Spec: spec, Handler: func(
+			_ context.Context, _ connectv2.Spec, stream connectv2.ServerStream,
+		) error {
+			return stream.Send(&emptypb.Empty{})
+		}})
 	}
 }
 

@@ -17,27 +17,30 @@ type disguise struct {
 }
 
 // columns are the verdicts of grpc-go Serve, grpc-go ServeHTTP, connect-go in an
-// http.ServeMux, and the same behind middleware.
-type columns [4]verdict
+// http.ServeMux, the same behind middleware, and
+// connect-go v2.
+type columns [5]verdict
 
 func disguises() []disguise {
 	const service, greet = "/" + greetv1connect.GreetServiceName, greetv1connect.GreetServiceGreetProcedure
 	const secured, redirected verdict = missingToken, "HTTP 307" // to the clean path
-	none := columns{unimplemented, unimplemented, notFound, notFound}
-	noPath := columns{unimplemented, reset, reset, reset}
+	none := columns{unimplemented, unimplemented, notFound, notFound, notFound}
+	// Connect v2 serves all paths of a service, and finds no procedure there.
+	noProcedure := columns{unimplemented, unimplemented, notFound, notFound, unimplemented}
+	noPath := columns{unimplemented, reset, reset, reset, reset}
 	// net/http decodes this to the real procedure, for grpc-go and connect-go alike, and
 	// its rule applies.
-	decoded := columns{unimplemented, secured, secured, secured}
-	unclean := columns{unimplemented, unimplemented, redirected, notFound}
+	decoded := columns{unimplemented, secured, secured, secured, secured}
+	unclean := columns{unimplemented, unimplemented, redirected, notFound, redirected}
 	// The middleware asks for a token before a caller learns what exists.
-	unknown := columns{unimplemented, unimplemented, notFound, secured}
+	unknown := columns{unimplemented, unimplemented, notFound, secured, unimplemented}
 	return []disguise{
-		{greet, columns{secured, secured, secured, secured}},
+		{greet, columns{secured, secured, secured, secured, secured}},
 
 		{greet[1:], noPath},
 		{"", noPath},
 		{"%2f" + greet[1:], noPath},
-		{"*", columns{unimplemented, unimplemented, "HTTP 400", notFound}},
+		{"*", columns{unimplemented, unimplemented, "HTTP 400", notFound, "HTTP 400"}},
 		{"/", none},
 		{service, unclean},
 
@@ -47,7 +50,7 @@ func disguises() []disguise {
 		{service + "/./Greet", unclean},
 		{"/other.v1.Service/.." + greet, unclean},
 		{service + "/Other/../Greet", unclean},
-		{greet + "/", none},
+		{greet + "/", noProcedure},
 		{"/api" + greet, none},
 		{"/*" + greet, none},
 
@@ -55,26 +58,26 @@ func disguises() []disguise {
 		{service + "/greet", unknown},
 		{service + "/Other", unknown},
 		{"/other.v1.Service/Greet", none},
-		{service + "/*", none},
+		{service + "/*", noProcedure},
 		{"/*", none},
 
 		{service + "/%47reet", decoded},
 		{"/%67" + greet[2:], decoded},
-		{service + "%2fGreet", columns{unimplemented, secured, notFound, secured}},
-		{service + "/%2547reet", none},
+		{service + "%2fGreet", columns{unimplemented, secured, notFound, secured, notFound}},
+		{service + "/%2547reet", noProcedure},
 		{greet + "?a=b", decoded},
 		{greet + "?", decoded},
 		{"http://greet.test" + greet, decoded},
-		{greet + "%00", none},
-		{greet + "%2f", none},
-		{greet + "%3f", none},
-		{greet + "%20", none},
-		{greet + "#a", none},
-		{greet + ";a", none},
-		{greet + " ", none},
-		{service + "/Gr\u00e9et", none},
-		{service + "/\uff27reet", none},
-		{greet + "\x00", columns{reset, reset, reset, reset}},
+		{greet + "%00", noProcedure},
+		{greet + "%2f", noProcedure},
+		{greet + "%3f", noProcedure},
+		{greet + "%20", noProcedure},
+		{greet + "#a", noProcedure},
+		{greet + ";a", noProcedure},
+		{greet + " ", noProcedure},
+		{service + "/Gr\u00e9et", noProcedure},
+		{service + "/\uff27reet", noProcedure},
+		{greet + "\x00", columns{reset, reset, reset, reset, reset}},
 	}
 }
 

@@ -30,6 +30,10 @@ func roads() []road {
 		{"Connect stream, behind middleware", serveConnectBehindMiddleware, formatStream, 3},
 		{"gRPC-Web, behind middleware", serveConnectBehindMiddleware, formatGRPCWeb, 3},
 		{"gRPC, behind middleware", serveConnectBehindMiddleware, formatGRPC, 3},
+		{"Connect, to v2", serveConnectV2, formatConnect, 4},
+		{"Connect stream, to v2", serveConnectV2, formatStream, 4},
+		{"gRPC-Web, to v2", serveConnectV2, formatGRPCWeb, 4},
+		{"gRPC, to v2", serveConnectV2, formatGRPC, 4},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
+	"connectrpc.com/connect/v2/connecthttp"
 	"google.golang.org/grpc/codes"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -29,6 +30,7 @@ type path struct {
 	sent   place // and where, once it has
 
 	statuses   bool // a unary call tells its code as an HTTP status
+	silent     bool // an error that isn't the framework's own loses its message
 	http1      bool
 	middleware bool
 }
@@ -58,7 +60,7 @@ func paths() []path {
 			behind[i].start = trailer
 		}
 	}
-	return slices.Concat(native, connectPaths(), behind,
+	return slices.Concat(native, connectPaths(), connectV2Paths(), behind,
 		connectPathsBehind("behind middleware that lets everybody pass", serveConnectBehindOpenMiddleware))
 }
 
@@ -89,6 +91,38 @@ func connectPaths() []path {
 			unsent: header, sent: trailer, http1: true,
 		},
 	}
+}
+
+// connectV2Paths lead to connect-go v2: those of v1's clients and grpc-go, which differ in
+// nothing, those of its own client, and the one that is no network.
+func connectV2Paths() []path {
+	paths := connectPaths()
+	for i := range paths {
+		paths[i].name += ", to v2"
+		paths[i].launch = serveConnectV2
+	}
+	paths = append(paths,
+		path{
+			name: "Connect, v2", launch: serveConnectV2, dial: dialConnectV2(), kinds: allKinds,
+			unsent: header, sent: trailer, statuses: true,
+		},
+		path{
+			name: "gRPC-Web, v2", launch: serveConnectV2, dial: dialConnectV2(connecthttp.WithGRPCWeb()), kinds: allKinds,
+			unsent: header, sent: trailer,
+		},
+		path{
+			name: "gRPC, v2", launch: serveConnectV2, dial: dialConnectV2(connecthttp.WithGRPC()), kinds: allKinds,
+			unsent: header, sent: nowhere,
+		},
+		path{
+			name: "v2 in process", launch: serveInProcess, dial: dialInProcess, kinds: allKinds,
+			unsent: header, sent: trailer,
+		},
+	)
+	for i := range paths {
+		paths[i].silent = true
+	}
+	return paths
 }
 
 // connectPathsBehind differ in HTTP/1.1, whether it is the middleware that refuses or

@@ -8,11 +8,15 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
+	connectv2 "connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
 	"google.golang.org/grpc"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
+	connectauthv2 "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
+	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connectv2"
 	"github.com/oidcrpc/oidcrpc/grpcauth"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
@@ -23,6 +27,7 @@ type server struct {
 	service *service
 	errors  logbook // the ErrorLog of net/http
 	grpcGo  bool
+	v2      *connectv2.Server // for calls in process
 }
 
 // checkQuiet reports what went wrong on the server without the caller's notice.
@@ -108,6 +113,27 @@ func newConnectHandler(
 	mux.Handle(greetv1connect.NewGreetServiceHandler(connectService{service}, options...))
 	handleBuiltins(mux, options...)
 	return mux
+}
+
+// serveConnectV2 serves with connect-go v2.
+func serveConnectV2(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	s := newConnectV2(auth)
+	mux := http.NewServeMux()
+	connecthttp.Mount(mux, s.v2)
+	s.serveHTTP(t, mux)
+	return s
+}
+
+// serveInProcess serves with connect-go v2, without a network.
+func serveInProcess(_ *testing.T, auth *interceptor.Authenticator) *server { return newConnectV2(auth) }
+
+func newConnectV2(auth *interceptor.Authenticator) *server {
+	s := &server{service: &service{}}
+	s.v2 = connectv2.NewServer(connectauthv2.NewServerInterceptor(auth), withStream)
+	greetv1connectv2.RegisterGreetServiceHandler(s.v2, connectV2Service{s.service})
+	registerBuiltinsV2(s.v2)
+	return s
 }
 
 // serveHTTP serves handler over HTTP/1.1 and, by prior knowledge, HTTP/2.
