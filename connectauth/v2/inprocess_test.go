@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectinprocess"
@@ -75,6 +76,20 @@ func TestRefusalsInProcessKeepCodeDetailAndChallenge(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestRefusedStreamInProcessWaitsForNoMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // so that a wait is a deadlock
+		client := newClientInProcess(newServer(newAuth(t, verifiertest.NewIssuer()), echo{}))
+		ctx, info := withToken(t.Context(), "")
+		stream, err := client.Converse(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stream.Close()
+		_, err = stream.Receive()
+		checkRefusal(t, err, info, connect.CodeUnauthenticated, "MISSING_TOKEN")
+	})
 }
 
 // A user's copy function may know its own messages only.
@@ -165,6 +180,8 @@ func observed(log *[]string) interceptor.Option {
 	})
 }
 
+type outerKey struct{}
+
 func TestRefusalOfACallWithinAnotherStaysThere(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	pass := func(err error) error { return err }
@@ -192,10 +209,9 @@ func TestRefusalOfACallWithinAnotherStaysThere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var outer []string
-			var outerCtx context.Context
 			innerService := nesting{func(ctx context.Context) error {
 				if test.outerCall {
-					ctx = outerCtx
+					ctx = ctx.Value(outerKey{}).(context.Context)
 				}
 				return connectauth.Refuse(ctx, errors.New("no"))
 			}}
@@ -208,8 +224,7 @@ func TestRefusalOfACallWithinAnotherStaysThere(t *testing.T) {
 			inner := newClientInProcess(innerServer)
 			for kind, do := range kinds {
 				server := newServer(newAuth(t, issuer, observed(&outer)), nesting{func(ctx context.Context) error {
-					outerCtx = ctx
-					return test.pass(do(ctx, inner))
+					return test.pass(do(context.WithValue(ctx, outerKey{}, ctx), inner))
 				}})
 				clients := map[string]greetv1connect.GreetServiceClient{"in process": newClientInProcess(server)}
 				for name, options := range protocols {

@@ -71,13 +71,6 @@ func mustHave(auth *interceptor.Authenticator) {
 	}
 }
 
-// infoOf returns the call's info. It's nil if an interceptor has replaced ctx, and then
-// the call has no credential.
-func infoOf(ctx context.Context) *connect.CallInfo {
-	info, _ := connect.CallInfoForServerContext(ctx)
-	return info
-}
-
 func call(spec connect.Spec, info *connect.CallInfo) interceptor.Call {
 	call := interceptor.Call{Procedure: spec.Procedure}
 	if info != nil {

@@ -51,6 +51,13 @@ func refusalOf(err error, info *connect.CallInfo) *interceptor.Refusal {
 	return nil
 }
 
+// infoOf returns the call's info. It's nil if an interceptor has replaced ctx, and then
+// the call has no credential.
+func infoOf(ctx context.Context) *connect.CallInfo {
+	info, _ := connect.CallInfoForServerContext(ctx)
+	return info
+}
+
 // refuse returns the error for a refused call, and sends the challenge wherever it can
 // travel.
 func refuse(info *connect.CallInfo, refusal *interceptor.Refusal, sent bool) error {

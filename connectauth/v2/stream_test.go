@@ -220,7 +220,7 @@ func count(one bool) int {
 }
 
 // A late interceptor refuses a unary call whose response has left.
-func TestAnsweredUnaryCallLeavesNoLogLine(t *testing.T) {
+func TestChallengeOfAnAnsweredUnaryCallIsDropped(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	late := func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
@@ -232,18 +232,42 @@ func TestAnsweredUnaryCallLeavesNoLogLine(t *testing.T) {
 	}
 	server := connect.NewServer(connectauth.NewServerInterceptor(newAuth(t, issuer)), late)
 	greetv1connect.RegisterGreetServiceHandler(server, echo{})
+	var log strings.Builder
+	httpServer := httptest.NewUnstartedServer(mount(server))
+	httpServer.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(&log, nil), slog.LevelError)
+	httpServer.EnableHTTP2 = true
+	httpServer.StartTLS()
+	clients := map[string]greetv1connect.GreetServiceClient{"in process": newClientInProcess(server)}
 	for name, options := range protocols {
-		var log strings.Builder
-		httpServer := httptest.NewUnstartedServer(mount(server))
-		httpServer.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(&log, nil), slog.LevelError)
-		httpServer.EnableHTTP2 = true
-		httpServer.StartTLS()
+		clients[name] = newClient(httpServer, options...)
+	}
+	for name, client := range clients {
 		ctx, info := withToken(t.Context(), issuer.Token(nil))
-		_ = kinds["unary"](ctx, newClient(httpServer, options...))
-		httpServer.Close()
-		if info.ResponseHeader().Has("WWW-Authenticate") || log.Len() > 0 {
-			t.Errorf("%s: a challenge = %v, and the log holds: %s",
-				name, info.ResponseHeader().Values("WWW-Authenticate"), log.String())
+		_ = kinds["unary"](ctx, client)
+		if got := info.ResponseHeader().Values("WWW-Authenticate"); len(got) > 0 {
+			t.Errorf("%s: the header has the challenges %q", name, got)
 		}
 	}
+	httpServer.Close()
+	if log.Len() > 0 {
+		t.Errorf("the server's log holds: %s", log.String())
+	}
+}
+
+func TestExpiredStreamSendsNoHeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := verifiertest.NewIssuer()
+		server := newServer(newAuth(t, issuer), fickle{before: func(stream greetv1connect.GreetServiceConverseServerStream) error {
+			time.Sleep(time.Hour)
+			if err := stream.SendHeaders(); connect.CodeOf(err) != connect.CodeUnauthenticated {
+				t.Errorf("SendHeaders: %v, want Unauthenticated", err)
+			}
+			return nil
+		}})
+		ctx, info := withToken(t.Context(), issuer.Token(nil))
+		err := kinds["bidi stream"](ctx, serveInMemory(t, server))
+		if connect.CodeOf(err) != connect.CodeUnauthenticated || !info.ResponseHeader().Has("WWW-Authenticate") {
+			t.Errorf("got %v, with a challenge in the header = %v", err, info.ResponseHeader().Has("WWW-Authenticate"))
+		}
+	})
 }

@@ -4,6 +4,7 @@ package main
 var (
 	grpcs    = home{"grpcauth", []string{"grpcauth", "internal/wire"}}
 	connects = home{"connectauth", []string{"connectauth", "internal/wire"}}
+	v2s      = home{"connectauth/v2", []string{"connectauth/v2", "internal/wire"}}
 )
 
 var adapterRules = []mutant{
@@ -30,6 +31,15 @@ var adapterRules = []mutant{
 		in(`if refusal := c.stream.Check(); refusal != nil`, never(`refusal != nil`))},
 	{"nothing releases a receive in Connect", connects, "handlerConn.Receive", become(`c.stream.Receive(m)`,
 		`func() (*interceptor.Refusal, error) { err := c.StreamingHandlerConn.Receive(m); return c.stream.Check(), err }()`)},
+	{"Connect v2 handles a refused unary call", v2s, "serveUnary",
+		in(`if refusal != nil`, become(`return refuse(info, refusal, false)`, `return next(ctx, spec, conn)`))},
+	{"Connect v2 handles a refused stream", v2s, "serveStream",
+		in(`if refusal != nil`, become(`return refuse(info, refusal, false)`, `return next(ctx, spec, conn)`))},
+	{"the Connect v2 handler's context outlives the token", v2s, "serveStream", become(`stream.Context()`, `ctx`)},
+	{"Connect v2 sends messages after the expiry", v2s, "serverStream.Send",
+		in(`if refusal := s.stream.Check(); refusal != nil`, never(`refusal != nil`))},
+	{"nothing releases a receive in Connect v2", v2s, "serverStream.Receive", become(`s.stream.Receive(m)`,
+		`func() (*interceptor.Refusal, error) { err := s.ServerStream.Receive(m); return s.stream.Check(), err }()`)},
 
 	// The middleware.
 	{"the middleware serves any path", connects, "Middleware.serve", never(`!interceptor.IsProcedure(r.URL.Path)`)},
@@ -55,6 +65,14 @@ var adapterRules = []mutant{
 		in(`if refusal := stream.End(refusalOf(err)); refusal != nil`, become(`refusal != nil`, `refusal != nil && err != nil`))},
 	{"a Connect handler's nil hides the expiry", connects, "authInterceptor.WrapStreamingHandler",
 		in(`if refusal := stream.End(refusalOf(err)); refusal != nil`, become(`refusal != nil`, `refusal != nil && err != nil`))},
+	{"a late refusal has no challenge in Connect v2", v2s, "serveUnary",
+		become(`admission.End(refusalOf(err, info))`, `admission.End(nil)`)},
+	{"a Connect v2 handler's nil hides the expiry", v2s, "serveStream",
+		in(`if refusal := stream.End(refusalOf(err, info)); refusal != nil`, become(`refusal != nil`, `refusal != nil && err != nil`))},
+	{"Connect v2 sends the challenge in a trailer that net/http drops", v2s, "refuse",
+		never(`info.Protocol == connect.ProtocolNameGRPC`)},
+	{"Connect v2 sends no details", v2s, "newError", become(`refusal.Details`, `refusal.Details[:0]`)},
+	{"a refusal of a call in process refuses the outer call", v2s, "refusalOf", become(`ok && refused.info == info`, `ok`)},
 	{"gRPC sends the challenge in a trailer that net/http drops", grpcs, "refuseUnary", never(`isServedByNetHTTP(ctx)`)},
 	{"gRPC sends no challenge", grpcs, "challengeOf", always(`refusal.Challenge == ""`)},
 	{"Connect sends the challenge in a trailer that net/http drops", connects, "refuseStream",
@@ -113,4 +131,20 @@ var adapterDetails = []mutant{
 	{"the challenge costs the Trailers-Only response", grpcs, "refuseUnary", always(`isServedByNetHTTP(ctx)`)},
 	{"gRPC sends no details", grpcs, "newStatus", become(`Details: refusal.Details`, `Details: nil`)},
 	{"Connect sends no details", connects, "newErrorOf", skip(`err.AddDetail(encoded)`)},
+	{"Connect v2 sends a header after the expiry", v2s, "serverStream.SendHeaders",
+		in(`if refusal := s.stream.Check(); refusal != nil`, never(`refusal != nil`))},
+	{"a late refusal of a stream has no challenge in Connect v2", v2s, "serveStream",
+		become(`stream.End(refusalOf(err, info))`, `stream.End(nil)`)},
+	{"the challenge comes too late for the header in Connect v2", v2s, "serverStream.Send", skip(`s.sent.Store(true)`)},
+	{"a header without a message is not sent in Connect v2", v2s, "serverStream.SendHeaders", skip(`s.sent.Store(true)`)},
+	{"the challenge comes after the answer in Connect v2", v2s, "unaryStream.Send", skip(`s.sent = true`)},
+	{"a refused server stream in process has no code", v2s, "takeRequest", skip(`_ = conn.Receive(request)`)},
+	{"a server stream that is refused late in process has no code", v2s, "serveStream", never(`!admitted.received.Load()`)},
+	{"a refused stream in process waits for its client", v2s, "takeRequest",
+		never(`spec.StreamType != connect.StreamTypeServer`)},
+	{"a refusal in process takes another request", v2s, "serverStream.Receive", skip(`s.received.Store(true)`)},
+	{"a refusal in process panics", v2s, "takeRequest", become(`_ = recover()`, ``)},
+	{"a refused call over HTTP is read", v2s, "isInProcess", become(`!ok`, `ok || !ok`)},
+	{"a file is listed once for each procedure", v2s, "Files",
+		become(`slices.CompactFunc(files, func(a, b protoreflect.FileDescriptor) bool { return a.Path() == b.Path() })`, `files`)},
 }
