@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -154,6 +155,39 @@ func TestRefusedCallLeavesItsBodyUnread(t *testing.T) {
 		}
 	}
 }
+
+func TestRefusedCallCostsTheSameWhateverItsSize(t *testing.T) {
+	handler := mount(newServer(newAuth(t, verifiertest.NewIssuer()), echo{}))
+	const calls, most = 200, 12_000
+	for _, contentType := range []string{"application/proto", "application/grpc", "application/grpc-web"} {
+		for _, size := range []int{0, 3 << 20} {
+			message := strings.Repeat("x", size)
+			requests := make([]*http.Request, calls)
+			for i := range requests {
+				requests[i] = httptest.NewRequestWithContext(t.Context(), http.MethodPost,
+					greetv1connect.GreetServiceGreetProcedure, strings.NewReader(message))
+				requests[i].ProtoMajor = 2
+				requests[i].Header.Set("Content-Type", contentType)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for _, req := range requests {
+				handler.ServeHTTP(make(discard), req)
+			}
+			runtime.ReadMemStats(&after)
+			if each := (after.TotalAlloc - before.TotalAlloc) / calls; each > most {
+				t.Errorf("%s, %d bytes: a refused call allocates %d bytes, want at most %d", contentType, size, each, most)
+			}
+		}
+	}
+}
+
+// discard drops a response.
+type discard http.Header
+
+func (d discard) Header() http.Header       { return http.Header(d) }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}
 
 func TestMalformedRequestsAreRefusedBeforeTheyAreDecoded(t *testing.T) {
 	issuer := verifiertest.NewIssuer()

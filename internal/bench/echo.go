@@ -74,6 +74,7 @@ var transports = []struct {
 	{"gRPC, bufconn", startBufconn},
 	{"gRPC, TCP", startTCP},
 	{"Connect, h2c", startConnect},
+	{"Connect v2, h2c", startConnectV2},
 }
 
 // echoRaces times calls of every kind over every transport.

@@ -50,7 +50,9 @@ func cpu() string {
 
 // versions returns the peers' and the frameworks' versions.
 func versions() map[string]string {
-	modules := []string{"google.golang.org/grpc", "connectrpc.com/connect", "github.com/golang-jwt/jwt/v5"}
+	modules := []string{
+		"google.golang.org/grpc", "connectrpc.com/connect", "connectrpc.com/connect/v2", "github.com/golang-jwt/jwt/v5",
+	}
 	for _, p := range peers {
 		modules = append(modules, p.module)
 	}
