@@ -236,6 +236,22 @@ func Example_deployment() {
 	// 404 /static/logo.svg
 }
 
+// README.md: a server of connect-go v1.
+func Example_connectV1() {
+	auth, err := interceptor.New(newVerifier())
+	if err != nil {
+		log.Fatal(err)
+	}
+	service := greetv1connect.UnimplementedGreetServiceHandler{}
+	mux := http.NewServeMux()
+	mux.Handle(greetv1connect.NewGreetServiceHandler(service, connect.WithInterceptors(connectauth.NewInterceptor(auth))))
+
+	res := httptest.NewRecorder()
+	mux.ServeHTTP(res, httptest.NewRequest(http.MethodPost, "/greet.v1.GreetService/Greet", nil))
+	fmt.Println(res.Code)
+	// Output: 415
+}
+
 // docs/deployment.md: what a call may cost on grpc-go, and how to stop.
 func Example_messageSize() {
 	auth, err := interceptor.New(newVerifier())

@@ -61,7 +61,7 @@ func paths() []path {
 		}
 	}
 	return slices.Concat(native, connectPaths(), connectV2Paths(), behind,
-		connectPathsBehind("behind middleware that lets everybody pass", serveConnectBehindOpenMiddleware))
+		connectPathsBehind("behind middleware that admits every call", serveConnectBehindOpenMiddleware))
 }
 
 func connectPaths() []path {
