@@ -75,6 +75,7 @@ func call(spec connect.Spec, info *connect.CallInfo) interceptor.Call {
 	call := interceptor.Call{Procedure: spec.Procedure}
 	if info != nil {
 		call.Authorization = info.RequestHeader().Values("Authorization")
+		call.Peer = info.PeerAddr
 	}
 	return call
 }

@@ -314,3 +314,16 @@ func TestCodesAreConnectsOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestObserverSeesTheCallersAddress(t *testing.T) {
+	var peers []string
+	auth := newAuth(t, verifiertest.NewIssuer(), interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) {
+		peers = append(peers, d.Peer)
+	}))
+	server := newServer(auth, echo{})
+	_ = kinds["unary"](t.Context(), newClient(serve(t, mount(server))))
+	_ = kinds["unary"](t.Context(), newClientInProcess(server))
+	if len(peers) != 2 || !strings.HasPrefix(peers[0], "127.0.0.1:") || peers[1] != "" {
+		t.Errorf("the peers are %q, want an address and none", peers)
+	}
+}

@@ -131,6 +131,7 @@ var adapterDetails = []mutant{
 	{"the challenge costs the Trailers-Only response", grpcs, "refuseUnary", always(`isServedByNetHTTP(ctx)`)},
 	{"gRPC sends no details", grpcs, "newStatus", become(`Details: refusal.Details`, `Details: nil`)},
 	{"Connect sends no details", connects, "newErrorOf", skip(`err.AddDetail(encoded)`)},
+	{"Connect v2 does not name the caller", v2s, "call", skip(`call.Peer = info.PeerAddr`)},
 	{"Connect v2 sends a header after the expiry", v2s, "serverStream.SendHeaders",
 		in(`if refusal := s.stream.Check(); refusal != nil`, never(`refusal != nil`))},
 	{"a late refusal of a stream has no challenge in Connect v2", v2s, "serveStream",
