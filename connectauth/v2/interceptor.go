@@ -35,6 +35,7 @@ func serveUnary(auth *interceptor.Authenticator, next connect.ServerFunc) connec
 		if refusal != nil {
 			return refuse(info, refusal, false)
 		}
+		keepPrivate(admission.Context(), info)
 		admitted := &unaryStream{ServerStream: conn}
 		err := next(admission.Context(), spec, admitted)
 		if refusal := admission.End(refusalOf(err, info)); refusal != nil {

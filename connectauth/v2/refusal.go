@@ -61,6 +61,9 @@ func infoOf(ctx context.Context) *connect.CallInfo {
 // refuse returns the error for a refused call, and sends the challenge wherever it can
 // travel.
 func refuse(info *connect.CallInfo, refusal *interceptor.Refusal, sent bool) error {
+	if !sent {
+		setPrivate(info)
+	}
 	switch {
 	case info == nil || refusal.Challenge == "":
 	case !sent:
