@@ -104,7 +104,7 @@ var adapterDetails = []mutant{
 	{"caches keep nothing", connects, "authInterceptor.WrapUnary",
 		in(`if _, ok := interceptor.ClaimsFromContext(admission.Context()); ok`, always(`ok`))},
 	{"caches keep what a token admitted in Connect v2", v2s, "serveUnary", skip(`keepPrivate(admission.Context(), info)`)},
-	{"caches keep what Connect v2 refused", v2s, "refuse", never(`!sent`)},
+	{"caches keep what Connect v2 refused", v2s, "refuse", skip(`setPrivate(info)`)},
 	{"a nil option is a bare panic", connects, "NewMiddleware", never(`option == nil`)},
 	{"gRPC knows no peer", grpcs, "call", skip(`call.Peer = p.Addr.String()`)},
 	{"Connect knows no peer", connects, "call", become(`Peer: peer`, `Peer: ""`)},
