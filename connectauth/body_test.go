@@ -67,7 +67,7 @@ func refusals(t *testing.T) []refusal {
 
 // call makes the call, over HTTP/2 within this process, with all of the request but the
 // end of its body. The rest comes out of the pipe. It returns what the server reads.
-func (r refusal) call(t *testing.T, rest *io.PipeReader) (*http.Response, *readBody) {
+func (r refusal) call(t *testing.T, rest *io.PipeReader) *readBody {
 	t.Helper()
 	body := &readBody{}
 	protocols := new(http.Protocols)
@@ -97,7 +97,7 @@ func (r refusal) call(t *testing.T, rest *io.PipeReader) (*http.Response, *readB
 	}
 	_, _ = io.Copy(io.Discard, res.Body)
 	_ = res.Body.Close()
-	return res, body
+	return body
 }
 
 // net/http resets a stream of which some is still to come, and then nginx loses the
@@ -112,7 +112,7 @@ func TestEndOfARefusedRequestIsReadOverHTTP2(t *testing.T) {
 					_, _ = more.Write(make([]byte, drainBytes/2))
 					_ = more.Close()
 				}()
-				if _, body := r.call(t, rest); body.n != drainBytes/2 || !body.ended {
+				if body := r.call(t, rest); body.n != drainBytes/2 || !body.ended {
 					t.Errorf("%d bytes were read, and the end = %v", body.n, body.ended)
 				}
 			})
@@ -139,7 +139,7 @@ func TestRefusalWaitsForTheClientNoLongerThanItMust(t *testing.T) {
 				defer more.Close()
 				go func() { _, _ = io.Copy(more, bytes.NewReader(make([]byte, 1<<20))) }()
 				start := time.Now()
-				if _, body := r.call(t, rest); body.n != drainBytes || time.Since(start) != 0 {
+				if body := r.call(t, rest); body.n != drainBytes || time.Since(start) != 0 {
 					t.Errorf("%d bytes were read in %v, want %d at once", body.n, time.Since(start), drainBytes)
 				}
 			})
@@ -163,7 +163,7 @@ func TestHandlerThatIsDoneEarlyWaitsForNothing(t *testing.T) {
 				rest, more := io.Pipe()
 				defer more.Close()
 				start := time.Now()
-				if _, body := r.call(t, rest); body.n != 0 || time.Since(start) != 0 {
+				if body := r.call(t, rest); body.n != 0 || time.Since(start) != 0 {
 					t.Errorf("%d bytes were read in %v", body.n, time.Since(start))
 				}
 			})

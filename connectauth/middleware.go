@@ -45,7 +45,8 @@ func NewMiddleware(auth *interceptor.Authenticator, options ...MiddlewareOption)
 	m.metadataPath, m.metadata = auth.ResourceMetadata()
 	for _, option := range options {
 		if option == nil {
-			panic("connectauth: NewMiddleware was given a nil MiddlewareOption") //nolint:forbidigo // as for a nil Authenticator
+			//nolint:forbidigo // as for a nil Authenticator
+			panic("connectauth: NewMiddleware was given a nil MiddlewareOption")
 		}
 		option.apply(m)
 	}

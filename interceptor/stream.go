@@ -288,7 +288,8 @@ func moveMessage(dst, src any) {
 	if message, ok := reflectMessage(dst); ok {
 		if isMovable(message) {
 			proto.Reset(message.Interface())
-			proto.Merge(message.Interface(), src.(proto.Message)) //nolint:errcheck,forcetypeassert // newMessage made it
+			//nolint:errcheck,forcetypeassert // newMessage made it
+			proto.Merge(message.Interface(), src.(proto.Message))
 		}
 		return
 	}

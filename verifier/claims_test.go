@@ -222,7 +222,7 @@ func TestVerifyJudgesEachClaim(t *testing.T) {
 
 		{"iat", nil, accepted},
 		{"iat", 0, accepted},
-		{"iat", int64(4_000_000_000), accepted},           // in the future
+		{"iat", int64(4_000_000_000), accepted},    // in the future
 		{"iat", raw(`9007199254740993`), accepted}, // as if absent, like any claim that nothing needs
 		{"iat", raw(`1e400`), accepted},
 		{"iat", "0", accepted},

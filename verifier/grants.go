@@ -51,7 +51,8 @@ func (r Requirement) check(claims *Claims) *AuthError {
 	}
 	for _, permission := range r.Permissions {
 		if !claims.HasPermission(permission) {
-			cause := describeGrants("permission", "PermissionsClaim", c.rules.permissionsClaim, permission, c.hasPermissions, false)
+			cause := describeGrants("permission", "PermissionsClaim",
+				c.rules.permissionsClaim, permission, c.hasPermissions, false)
 			return refuse(CodeInsufficientPermissions, "the token lacks a required permission").because("%s", cause)
 		}
 	}
