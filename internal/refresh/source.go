@@ -113,13 +113,14 @@ func (s *Source[T]) Find(ctx context.Context, d Demand[T]) (*Version[T], error) 
 		now := time.Now()
 		v := s.current.Load()
 		isOwn := v != nil && v.seq > began // good for this call, even if it has expired
-		if isOwn || s.use(v, now) && (d.Enough == nil || d.Enough(v)) {
+		isUsable := !isOwn && s.use(v, now)
+		if isOwn || isUsable && (d.Enough == nil || d.Enough(v)) {
 			return v, nil
 		}
 		if failure != nil {
 			return nil, failure
 		}
-		f, err := s.join(v, now, d)
+		f, err := s.join(v, isUsable, now, d)
 		if err != nil {
 			return nil, err
 		}
@@ -181,15 +182,16 @@ type flight struct {
 	err    error
 }
 
-// join returns the fetch for a call to wait for, because seen isn't enough. It returns an error
-// if no fetch may start, and nil twice if a newer version has already arrived.
-func (s *Source[T]) join(seen *Version[T], now time.Time, d Demand[T]) (*flight, error) {
+// join returns the fetch for a call to wait for, because seen isn't usable, or isn't enough. It
+// returns an error if no fetch may start. It returns nil twice if a newer version has already
+// arrived, or if a fetch has failed meanwhile and made seen usable.
+func (s *Source[T]) join(seen *Version[T], wasUsable bool, now time.Time, d Demand[T]) (*flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.flight != nil:
 		return s.flight, nil
-	case s.current.Load() != seen:
+	case s.current.Load() != seen, !wasUsable && s.isUsable(seen, now):
 		return nil, nil //nolint:nilnil // look again
 	case s.outage.blocks(now):
 		return nil, s.outage.error(now)

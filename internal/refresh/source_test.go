@@ -75,6 +75,30 @@ func TestFindReturnsTheVersionThatItWaitedFor(t *testing.T) {
 	})
 }
 
+// Between a call's look at the version and its decision to wait, another call's fetch may fail.
+// The call must hear of the version that it may use now, not of the failure.
+func TestFetchThatFailsAmidACallMakesTheVersionUsable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var o owner
+		s := o.source()
+		mustFind(t, s)
+		o.fail(errors.New("down"))
+		time.Sleep(6 * time.Minute)
+		v, now := s.current.Load(), time.Now()
+		if s.isUsable(v, now) { // no other goroutine needs the mutex
+			t.Fatal("the version is usable past its time, though nothing has failed")
+		}
+		mustFind(t, s) // another call
+		if f, err := s.join(v, false, now, Demand[int64]{}); f != nil || err != nil {
+			t.Errorf("join = %v, %v, want to look again", f, err)
+		}
+		if _, err := s.join(v, true, now, Demand[int64]{}); err == nil {
+			t.Error("join lets a call look again that the version wasn't enough for")
+		}
+	})
+}
+
 func TestFetchThatBeganInTimeMakesNoCallWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
