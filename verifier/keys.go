@@ -182,6 +182,7 @@ func (k *keys) status() Status {
 	}
 	if v := state.Version; v != nil {
 		status.Keys = v.Value.Len()
+		status.UsableKeys = v.Value.Usable()
 		status.KeysSince = v.Value.Since
 		status.LastSuccess = v.Fetched
 	}
@@ -205,6 +206,7 @@ func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
 		event.Err = fetchError(e.Err)
 	default:
 		event.Keys = document.Value.Len()
+		event.UsableKeys = document.Value.Usable()
 		event.Outcome = FetchUnchanged
 		if e.Previous == nil || e.Previous.Value.Set != document.Value.Set {
 			event.Outcome = FetchChanged

@@ -11,6 +11,7 @@ type Status struct {
 	Issuer      string
 	Usable      bool      // tokens can be judged now, without waiting for the issuer
 	Keys        int       // keys in the set, usable or not
+	UsableKeys  int       // keys in the set that can verify signatures
 	KeysSince   time.Time // when this key set was first fetched
 	LastSuccess time.Time // when it was last confirmed by a fetch
 	LastFailure time.Time
@@ -27,8 +28,9 @@ type FetchEvent struct {
 	Outcome  FetchOutcome
 	Duration time.Duration
 
-	// Keys is the number of keys in the set, usable or not, and 0 if the fetch failed.
-	Keys int
+	// Keys is the number of keys in the set, usable or not, and UsableKeys the number of keys
+	// that can verify signatures. Both are 0 if the fetch failed.
+	Keys, UsableKeys int
 
 	// Failures counts consecutive failed fetches: including this one if it failed, or just before
 	// it if it succeeded.
@@ -77,6 +79,6 @@ func logFetch(logger *slog.Logger, event FetchEvent) {
 		logger.Info("issuer back", "failures", event.Failures)
 	}
 	if event.Outcome == FetchChanged {
-		logger.Info("issuer keys changed", "keys", event.Keys)
+		logger.Info("issuer keys changed", "keys", event.Keys, "usable", event.UsableKeys)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 func TestStatusFollowsTheKeys(t *testing.T) {
@@ -39,7 +40,7 @@ func TestStatusFollowsTheKeys(t *testing.T) {
 
 		start := time.Now()
 		accept(t, v, token)
-		want.Usable, want.Keys, want.KeysSince, want.LastSuccess = true, 1, start, start
+		want.Usable, want.Keys, want.UsableKeys, want.KeysSince, want.LastSuccess = true, 1, 1, start, start
 		status := check("after the first call")
 		if next := status.NextRefresh.Sub(start); next < 3*time.Minute || next > 5*time.Minute {
 			t.Errorf("the next refresh is in %v, want 60 to 95 %% of 5m", next)
@@ -177,13 +178,24 @@ func TestLoggerGetsOneLinePerChangeOfState(t *testing.T) {
 
 		got := strings.Split(strings.TrimSpace(lines.String()), "\n")
 		want := []string{
-			`level=INFO msg="issuer keys changed" issuer=https://issuer.test keys=1`,
+			`level=INFO msg="issuer keys changed" issuer=https://issuer.test keys=1 usable=1`,
 			`level=WARN msg="issuer lost" issuer=https://issuer.test reason=unknown_kid error="jwks_fetch_failed: GET https://issuer.test/jwks: read tcp: connection reset by peer"`,
 			`level=INFO msg="issuer back" issuer=https://issuer.test failures=`,
-			`level=INFO msg="issuer keys changed" issuer=https://issuer.test keys=1`,
+			`level=INFO msg="issuer keys changed" issuer=https://issuer.test keys=1 usable=1`,
 		}
 		if !slices.EqualFunc(got, want, strings.HasPrefix) {
 			t.Errorf("log:\n%s\nwant:\n%s", lines.String(), strings.Join(want, "\n"))
 		}
 	})
+}
+
+func TestStatusCountsTheUsableAmongTheListedKeys(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	config := issuer.Config()
+	config.JWKS = []byte(strings.Replace(string(issuer.JWKS()), `{"keys":[`,
+		`{"keys":[{"kty":"oct","k":"c2VjcmV0"},{"kty":"RSA","use":"enc","n":"AQAB","e":"AQAB"},`, 1))
+	status := newVerifier(t, config).Status()[0]
+	if status.Keys != 3 || status.UsableKeys != 1 {
+		t.Errorf("Status: %d of %d keys are usable, want 1 of 3", status.UsableKeys, status.Keys)
+	}
 }
