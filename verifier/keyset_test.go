@@ -209,7 +209,7 @@ func TestKeysOfOtherKindsAreSkipped(t *testing.T) {
 		"a secret":             `{"kty":"oct","kid":"key","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}`,
 		"a secret for HMAC":    `{"kty":"oct","kid":"key","alg":"HS256","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}`,
 		"a secret without k":   `{"kty":"oct","kid":"key"}`,
-		"ML-DSA":               `{"kty":"AKP","kid":"key","alg":"ML-DSA-44","pub":"` + strings.Repeat("A", 1750) + `"}`,
+		"AKP of another kind":  `{"kty":"AKP","kid":"key","alg":"SLH-DSA-SHA2-128s","pub":"` + strings.Repeat("A", 1750) + `"}`,
 		"X25519":               `{"kty":"OKP","kid":"key","crv":"X25519","x":"hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo"}`,
 		"Ed448":                `{"kty":"OKP","kid":"key","crv":"Ed448","x":"` + strings.Repeat("A", 76) + `"}`,
 		"secp256k1":            `{"kty":"EC","kid":"key","crv":"secp256k1","x":"AQ","y":"AQ"}`,
