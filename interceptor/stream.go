@@ -116,7 +116,9 @@ func (s *Stream) look() {
 // nothing about the token: there is no call here that the panic could end.
 func (s *Stream) verifyAgain() (refusal *verifier.AuthError, ok bool) {
 	defer func() { _ = recover() }()
-	_, err := s.admission.ctx.auth.verifier.Verify(s.ctx, s.token)
+	ctx, cancel := context.WithDeadline(s.ctx, s.expiry) // when the stream ends anyway
+	defer cancel()
+	_, err := s.admission.ctx.auth.verifier.Verify(ctx, s.token)
 	refusal, ok = errors.AsType[*verifier.AuthError](err)
 	if !ok || refusal == nil {
 		return nil, false

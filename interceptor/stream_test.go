@@ -609,3 +609,34 @@ func TestVerifierThatPanicsEndsNoStream(t *testing.T) {
 		}
 	})
 }
+
+// A verifier that waits for its issuer doesn't keep a stream alive.
+func TestStreamEndsInTimeThoughTheVerifierIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &slowAtLast{claims: claimsOf(map[string]any{"exp": time.Now().Add(70 * time.Second).Unix()})}
+		stream, refusal := mustNew(t, v).AuthenticateStream(t.Context(), withToken("/a.S/M"), func(any) error { return nil })
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		until := v.claims.ValidUntil()
+		<-stream.Context().Done()
+		if late := time.Since(until); late > 0 {
+			t.Errorf("the stream ended %v late", late)
+		}
+		stream.End(nil)
+	})
+}
+
+// slowAtLast answers the first question at once, and later ones when their context ends.
+type slowAtLast struct {
+	claims *verifier.Claims
+	asked  int
+}
+
+func (s *slowAtLast) Verify(ctx context.Context, _ string) (*verifier.Claims, error) {
+	if s.asked++; s.asked > 1 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.claims, nil
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"sync"
 	"sync/atomic"
 )
 
@@ -91,17 +90,23 @@ func (m *Multi) Ready(ctx context.Context) error {
 }
 
 func anyReady(ctx context.Context, verifiers []*Verifier) error {
-	failures := make([]error, len(verifiers))
-	var wg sync.WaitGroup
-	for i, v := range verifiers {
-		wg.Go(func() { failures[i] = v.Ready(ctx) })
+	ctx, cancel := context.WithCancel(ctx) // fetches go on without us
+	defer cancel()
+	type result struct {
+		index int
+		err   error
 	}
-	wg.Wait()
-	for i, failure := range failures {
-		if failure == nil {
+	results := make(chan result, len(verifiers))
+	for i, v := range verifiers {
+		go func() { results <- result{i, v.Ready(ctx)} }()
+	}
+	failures := make([]error, len(verifiers))
+	for range verifiers {
+		r := <-results
+		if r.err == nil {
 			return nil
 		}
-		failures[i] = fmt.Errorf("issuer %q: %w", verifiers[i].config.Issuer, failure)
+		failures[r.index] = fmt.Errorf("issuer %q: %w", verifiers[r.index].config.Issuer, r.err)
 	}
 	return errors.Join(failures...)
 }

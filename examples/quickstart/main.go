@@ -76,6 +76,7 @@ func startServers(issuer *verifiertest.Issuer) (servers, error) {
 	v, err := verifier.New(verifier.Config{
 		Issuer:    issuer.URL(),
 		Audiences: []string{verifiertest.Audience},
+		Leeway:    -1, // the issuer shares this clock
 	})
 	if err != nil {
 		return servers{}, err

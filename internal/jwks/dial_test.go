@@ -44,6 +44,10 @@ func TestPublicAddresses(t *testing.T) {
 		"64:ff9b::7f00:1":        false,
 		"2002:7f00:1::":          false,
 		"2001:db8::1":            false,
+		"::127.0.0.1":            false,
+		"::ffff:0:7f00:1":        false,
+		"192.88.99.1":            false,
+		"3fff::1":                false,
 		"::ffff:169.254.169.254": false,
 	} {
 		addr := netip.MustParseAddr(address)

@@ -181,6 +181,9 @@ func (s *Set) candidates(name Name) []jws.JWK {
 		if s.keys[i].MayFit(name.value) {
 			keys = append(keys, s.keys[i])
 		}
+		if len(keys) > maxSharedName { // too many, however many more there are
+			break
+		}
 	}
 	return keys
 }

@@ -158,8 +158,15 @@ func MarkPublished(keys []JWK) {
 	}
 }
 
-// canonical returns the key in its usual spelling. Some issuers write numbers with leading zeros.
+// canonical returns the key in its usual spelling, without members of another kind of key. Some
+// issuers write numbers with leading zeros.
 func (p public) canonical() public {
+	switch p.Kty {
+	case "RSA":
+		p = public{Kty: p.Kty, N: p.N, E: p.E}
+	case "EC", "OKP":
+		p = public{Kty: p.Kty, Crv: p.Crv, X: p.X, Y: p.Y}
+	}
 	for _, number := range []*string{&p.N, &p.E, &p.X, &p.Y, &p.Pub} {
 		if data, err := base64.RawURLEncoding.DecodeString(*number); err == nil {
 			*number = string(bytes.TrimLeft(data, "\x00"))

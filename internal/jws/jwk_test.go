@@ -106,6 +106,20 @@ func TestKeysAreEqualThatSayTheSame(t *testing.T) {
 
 // Any reader of a set can sign with a private key that stands in it, also under the kid of
 // the public half.
+// A member of another kind of key makes no other key of it.
+func TestTwinWithAStrayMemberIsUnusable(t *testing.T) {
+	private := ecKey(t, elliptic.P256())
+	twin := string(jwk(t, jose.JSONWebKey{Key: private.Public(), KeyID: "public"}))
+	keys := []jws.JWK{
+		jws.ReadJWK(`{"n":"AQAB",` + twin[1:]),
+		jws.ReadJWK(string(jwk(t, jose.JSONWebKey{Key: private, KeyID: "private"}))),
+	}
+	jws.MarkPublished(keys)
+	if decoded, _ := keys[0].Key(); decoded != nil {
+		t.Error("the public twin of a published private key is usable")
+	}
+}
+
 func TestTwinOfAPublishedPrivateKeyIsUnusable(t *testing.T) {
 	t.Parallel()
 	private, other := ecKey(t, elliptic.P256()), ecKey(t, elliptic.P256())
