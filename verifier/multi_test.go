@@ -192,6 +192,7 @@ func TestMultiIsReadyWhenOneIssuerIs(t *testing.T) {
 		if err := v.Ready(t.Context()); err != nil {
 			t.Errorf("Ready: %v, want nil as one issuer is there", err)
 		}
+		time.Sleep(4 * time.Second) // the other issuer's fetch ends by itself
 		status := v.Status()
 		if len(status) != 2 || status[0].Issuer != a.URL() || status[0].Usable || !status[1].Usable {
 			t.Errorf("Status() = %+v, want a lost and a good issuer in their order", status)
