@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -115,17 +116,33 @@ func compile(ctx context.Context, pkg, binary string, flags ...string) error {
 
 var failed = regexp.MustCompile(`--- FAIL: (\S+)|(panic: .*)|(fatal error: .*)|(goleak): `)
 
-// run returns the first test that fails, and "" if none does.
+// run returns the first test that fails, and "" if none does. It ends the others, since
+// -failfast lets parallel tests go on.
 func run(ctx context.Context, pkg, binary string, flags []string) (killer string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	command := exec.CommandContext(ctx, binary, append(flags, "-test.failfast")...)
 	command.Dir = pkg
-	output, err := command.CombinedOutput()
-	if err == nil {
-		return "", nil
+	output, err := command.StdoutPipe()
+	if err != nil {
+		return "", err
 	}
-	match := failed.FindStringSubmatch(string(output))
-	if match == nil {
-		return "", fmt.Errorf("no test failed: %w\n%s", err, output)
+	command.Stderr = command.Stdout
+	if err := command.Start(); err != nil {
+		return "", err
 	}
-	return strings.Join(match[1:], ""), nil
+	var text strings.Builder
+	lines := bufio.NewScanner(output)
+	lines.Buffer(nil, 16<<20) // a test may quote what is too long
+	for killer == "" && lines.Scan() {
+		text.WriteString(lines.Text() + "\n")
+		if match := failed.FindStringSubmatch(lines.Text()); match != nil {
+			killer = strings.Join(match[1:], "")
+			cancel()
+		}
+	}
+	if err := command.Wait(); err != nil && killer == "" {
+		return "", fmt.Errorf("no test failed: %w\n%s", err, text.String())
+	}
+	return killer, nil
 }
