@@ -3,6 +3,7 @@ package interceptor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -77,14 +78,12 @@ func (a *Authenticator) caller(ctx context.Context, call Call, rule *keyedRule) 
 	}
 	switch {
 	case rule.Access == AccessDenied:
-		return claims, denial(errDenied)
+		return claims, denial(fmt.Errorf("interceptor: the rule %q denies every caller", rule.key))
 	case rule.Allow != nil:
 		return claims, askAllow(ctx, rule, claims)
 	}
 	return claims, nil
 }
-
-var errDenied = errors.New("interceptor: the procedure is denied to every caller")
 
 func (a *Authenticator) verify(ctx context.Context, token string) (*verifier.Claims, error) {
 	claims, err := a.verifier.Verify(ctx, token)

@@ -203,8 +203,8 @@ func TestDenialIsToldOnlyToCallersWithAValidToken(t *testing.T) {
 			t.Errorf("decided by %q", decided.Rule)
 		}
 	}
-	if decided.Err == nil || !strings.Contains(errors.Unwrap(decided.Err).Error(), "denied") {
-		t.Errorf("the observer sees %v", decided.Err)
+	if decided.Err == nil || !strings.Contains(decided.Err.Error(), `the rule "/*" denies every caller`) {
+		t.Errorf("the observer sees %v, want the rule", decided.Err)
 	}
 }
 

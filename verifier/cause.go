@@ -171,6 +171,8 @@ func describeAudience(found, expected []string) string {
 func describeGrants(what, field, claim, needed string, isPresent, hasSCP bool) string {
 	lack := fmt.Sprintf("it lacks the %s %q: Config.%s is %q, and ", what, needed, field, claim)
 	switch {
+	case isPresent && what == "scope":
+		return lack + "that claim grants others; have the client ask for it"
 	case isPresent:
 		return lack + "that claim grants others"
 	case hasSCP && claim == "scope":

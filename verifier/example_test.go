@@ -163,6 +163,6 @@ func ExampleRequirement() {
 		fmt.Println(refusal.StatusCode(), refusal.Scopes)
 	}
 	// Output:
-	// insufficient_scope: the token lacks a required scope: it lacks the scope "orders:write": Config.ScopeClaim is "scope", and that claim grants others
+	// insufficient_scope: the token lacks a required scope: it lacks the scope "orders:write": Config.ScopeClaim is "scope", and that claim grants others; have the client ask for it
 	// 403 [orders:read orders:write]
 }

@@ -347,8 +347,8 @@ var mistakes = []scene{
 		name:   "a scope that wasn't asked for",
 		config: func(c *verifier.Config) { c.Require.Scopes = []string{"read"} }, claims: map[string]any{"scope": "openid email"},
 		code: verifier.CodeInsufficientScope, told: "the token lacks a required scope",
-		cause:  `it lacks the scope "read": Config.ScopeClaim is "scope", and that claim grants others`,
-		change: "that claim grants others",
+		cause:  `it lacks the scope "read": Config.ScopeClaim is "scope", and that claim grants others; have the client ask for it`,
+		change: "have the client ask for it",
 	}, {
 		name:   "no scope at all",
 		config: func(c *verifier.Config) { c.Require.Scopes = []string{"read"} },
