@@ -43,7 +43,7 @@ func (a *Authenticator) decide(ctx context.Context, call Call, start time.Time) 
 	rule, ok := a.policy.rule(call.Procedure)
 	decision := Decision{Procedure: call.Procedure, Peer: call.Peer, Rule: rule.key, Err: errProcedure}
 	if ok {
-		decision.Claims, decision.Err = a.caller(ctx, call, rule)
+		decision.Claims, decision.Err = a.caller(ctx, call, rule, start)
 	}
 	var refusal *Refusal
 	if decision.Err != nil {
@@ -58,7 +58,9 @@ var errProcedure = errors.New("interceptor: the procedure is not of the form /se
 
 // caller returns the claims of a caller who satisfies the rule, or nil for an
 // anonymous one. With an error they're the claims of a verified caller who doesn't.
-func (a *Authenticator) caller(ctx context.Context, call Call, rule *keyedRule) (*verifier.Claims, error) {
+func (a *Authenticator) caller(
+	ctx context.Context, call Call, rule *keyedRule, start time.Time,
+) (*verifier.Claims, error) {
 	if a.verifier == nil {
 		return nil, errors.New("interceptor: the Authenticator was not made by New")
 	}
@@ -69,7 +71,7 @@ func (a *Authenticator) caller(ctx context.Context, call Call, rule *keyedRule) 
 	if err != nil {
 		return nil, err
 	}
-	claims, err := a.verify(ctx, token)
+	claims, err := a.verify(ctx, token, start)
 	if err != nil {
 		return nil, withNeedsOf(rule, err)
 	}
@@ -85,13 +87,15 @@ func (a *Authenticator) caller(ctx context.Context, call Call, rule *keyedRule) 
 	return claims, nil
 }
 
-func (a *Authenticator) verify(ctx context.Context, token string) (*verifier.Claims, error) {
+func (a *Authenticator) verify(ctx context.Context, token string, start time.Time) (*verifier.Claims, error) {
 	claims, err := a.verifier.Verify(ctx, token)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if claims.IsZero() {
+	case claims.IsZero():
 		return nil, errors.New("interceptor: the TokenVerifier returned neither claims nor an error")
+	case !start.Before(claims.ValidUntil()):
+		return nil, expired("the token has expired", "the TokenVerifier returned claims that had expired")
 	}
 	return claims, nil
 }

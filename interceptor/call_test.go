@@ -146,6 +146,21 @@ func TestZeroClaimsAreInternal(t *testing.T) {
 	}
 }
 
+// A verifier may keep claims for longer than they are valid.
+func TestExpiredClaimsAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := claimsOf(map[string]any{"exp": time.Now().Add(life).Unix()})
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil }))
+		time.Sleep(life - time.Nanosecond)
+		admit(t.Context(), t, auth, withToken("/a.S/M"))
+		time.Sleep(time.Nanosecond)
+		_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+		if got := reasonOf(t, refusal); got != "TOKEN_EXPIRED" || refusal.Code != interceptor.CodeUnauthenticated {
+			t.Errorf("refused with %v, %s; want TOKEN_EXPIRED", refusal.Code, got)
+		}
+	})
+}
+
 func TestRefusalIsReportedWhenItReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log auditLog

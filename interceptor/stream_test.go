@@ -473,9 +473,11 @@ func TestFarExpiryNeverComes(t *testing.T) {
 // the test runs on.
 func TestExpiredTokenStopsMessagesBeforeItsTimerFires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		claims := claimsOf(map[string]any{"exp": time.Now().Add(life).Unix()})
-		time.Sleep(life)
-		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil }))
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+			claims := claimsOf(map[string]any{"exp": time.Now().Add(life).Unix()})
+			time.Sleep(life)
+			return claims, nil
+		}))
 		for name, use := range map[string]func(*interceptor.Stream) bool{
 			"send": func(s *interceptor.Stream) bool { return s.Check() == nil },
 			"receive": func(s *interceptor.Stream) bool {

@@ -18,6 +18,7 @@ var callRules = []mutant{
 	{"a credential may hold any character", calls, "bearerToken", never(`!isB64Token(token)`)},
 	{"an optional procedure ignores what was sent", calls, "Authenticator.caller", always(`len(call.Authorization) == 0`)},
 	{"no claims and no error mean yes", calls, "Authenticator.verify", never(`claims.IsZero()`)},
+	{"claims that have expired admit", calls, "Authenticator.verify", never(`!start.Before(claims.ValidUntil())`)},
 	{"a zero Authenticator admits", calls, "Authenticator.caller", never(`a.verifier == nil`)},
 
 	// The rule.
