@@ -11,12 +11,13 @@ import (
 )
 
 // A TokenVerifier turns a bearer token into claims, as [*verifier.Verifier],
-// [*verifier.Multi] and [*verifier.Dynamic] do. Only package verifier makes claims,
-// so your own TokenVerifier can wrap one of these but not replace it.
+// [*verifier.Multi] and [*verifier.Dynamic] do. Your own can wrap one of these, or make
+// claims with [verifier.NewClaims] for any other kind of credential. The policy, the
+// observer and streams treat all claims alike.
 //
-// A [*verifier.AuthError] from Verify refuses the caller, and a [*verifier.KeysError]
-// becomes Unavailable. Any other error becomes Internal, as do nil claims without an
-// error. Once the call's own context has ended, it's Canceled or DeadlineExceeded
+// A [*verifier.AuthError] from Verify refuses the caller, and so do claims that have
+// expired. A [*verifier.KeysError] becomes Unavailable. Any other error becomes Internal,
+// as do nil or zero claims without an error. Once the call's own context has ended, it's Canceled or DeadlineExceeded
 // instead. Verify must be safe for concurrent use.
 //
 // A credential may be 16 KiB long, or as long as a method MaxTokenBytes() int says.

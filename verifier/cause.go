@@ -64,6 +64,12 @@ func notAccessToken(cause string) *AuthError {
 	return refuse(CodeInvalidToken, "the token is not an access token").because("%s", cause)
 }
 
+// boundToProof refuses a token that another party may not use.
+func boundToProof() *AuthError {
+	return refuse(CodeInvalidToken, "the token is bound to a proof that is not supported").because(
+		"it has cnf, so it's bound by DPoP or mTLS; have the issuer issue bearer tokens")
+}
+
 // noKey refuses a token whose key the issuer doesn't have.
 func noKey(cause error) *AuthError {
 	refusal := refuse(CodeKeyNotFound, "the issuer has no key for this token")

@@ -14,9 +14,9 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
-// Claims are a verified token's contents. They are immutable and safe for concurrent use, and
-// lists are returned as copies. Keep and share Claims by pointer, because a copied value is
-// empty.
+// Claims say who a caller is and what it may do: they are a verified token's contents, or what
+// you vouch for with [NewClaims]. They are immutable and safe for concurrent use, and lists are
+// returned as copies. Keep and share Claims by pointer, because a copied value is empty.
 //
 // An absent claim reads as its zero value, and so does every claim of a nil, zero or copied
 // Claims.
@@ -33,6 +33,7 @@ type claims struct {
 	scopes, permissions         []string
 	senderConstrained           bool
 	isIDToken                   bool
+	hasExpiry, neverExpires     bool
 	hasScopes, hasPermissions   bool // whether the claim that grants them is present
 	hasSCP                      bool
 	rules                       *claimRules
@@ -73,7 +74,8 @@ func (c *Claims) get() *claims {
 // IsZero reports whether c is empty: nil, zero, or a copy.
 func (c *Claims) IsZero() bool { return c.get() == &noClaims }
 
-// Issuer returns iss, which always equals a [Config].Issuer.
+// Issuer returns iss, which always equals a [Config].Issuer unless the claims come from
+// [NewClaims].
 func (c *Claims) Issuer() string { return c.get().issuer }
 
 // Subject returns sub, which is unique only within its issuer: two issuers may use the same value
@@ -91,7 +93,8 @@ func (c *Claims) ID() string { return c.get().id }
 // Audience returns aud as a list, even if the token holds a single string.
 func (c *Claims) Audience() []string { return slices.Clone(c.get().audience) }
 
-// Expiry returns exp, truncated to whole seconds.
+// Expiry returns exp, truncated to whole seconds. Only with [ClaimsConfig].AllowNoExpiry it may be
+// the zero time.
 func (c *Claims) Expiry() time.Time { return c.get().expiry }
 
 // NotBefore returns nbf, or the zero time.
@@ -108,12 +111,21 @@ func (c *Claims) ACR() string { return c.get().acr }
 func (c *Claims) AuthTime() time.Time { return c.get().authTime }
 
 // ValidUntil returns the first instant at which the verifier refuses the token: exp plus
-// [Config].Leeway.
-func (c *Claims) ValidUntil() time.Time { return c.get().expiry.Add(c.get().rules.leeway) }
+// [Config].Leeway. For claims without exp it's the end of the year 9999, which every comparison
+// takes for never.
+func (c *Claims) ValidUntil() time.Time {
+	if c.get().neverExpires {
+		return endOfTime
+	}
+	return c.get().expiry.Add(c.get().rules.leeway)
+}
+
+// endOfTime is the last second that RFC 3339 can write.
+var endOfTime = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
 
 // Recheck returns how long a call may run before its token should be verified again, because the
-// key may have been withdrawn. It equals [Config].KeysTTL, 0 means never, and only adapters need
-// it.
+// key may have been withdrawn. It equals [Config].KeysTTL or [ClaimsConfig].Recheck, 0 means
+// never, and only adapters need it.
 func (c *Claims) Recheck() time.Duration { return c.get().rules.recheck }
 
 // Scopes returns the scopes granted by the claim [Config].ScopeClaim names.
@@ -134,31 +146,44 @@ func (c *Claims) HasPermission(permission string) bool {
 // String returns only the token's ID and issuer, so logging claims reveals nothing about the
 // user.
 func (c *Claims) String() string {
-	return fmt.Sprintf("token %q of %s", field.Printable(c.get().id), c.get().issuer)
+	return fmt.Sprintf("token %q of %s", field.Printable(c.get().id), field.Printable(c.get().issuer))
 }
 
 // Decode unmarshals all of the token's claims into dst, a pointer to a struct or map. Names are
 // case-sensitive. Errors may quote claim values, so don't send them to callers.
 func (c *Claims) Decode(dst any) error { return json.Unmarshal([]byte(c.get().payload), dst) }
 
-// compile parses the paths to the scopes and permissions.
-func (r *claimRules) compile() (err error) {
+// compile parses the paths to the scopes and permissions, which are fields of config.
+func (r *claimRules) compile(config string) (err error) {
 	if r.scopes, err = parseClaimPath(r.scopeClaim); err != nil {
-		return fmt.Errorf("Config.ScopeClaim: %w", err)
+		return fmt.Errorf("%s.ScopeClaim: %w", config, err)
 	}
 	if r.permissions, err = parseClaimPath(r.permissionsClaim); err != nil {
-		return fmt.Errorf("Config.PermissionsClaim: %w", err)
+		return fmt.Errorf("%s.PermissionsClaim: %w", config, err)
 	}
 	return nil
 }
 
 // read parses a payload. The result can't be trusted until the signature is verified.
 func (r *claimRules) read(payload string) (*Claims, *AuthError) {
-	all := newClaims()
+	claims, misshapen, ok := r.parse(payload)
+	if !ok {
+		return nil, notObject("payload")
+	}
+	if misshapen != "" {
+		return nil, refuse(CodeMalformedToken, "a registered claim has the wrong type").because(
+			"%s", describeShape(misshapen))
+	}
+	return claims, nil
+}
+
+// parse reads an object, and returns false unless it's strict JSON. It also returns the name of a
+// claim that decides about the token but has the wrong type, or "".
+func (r *claimRules) parse(object string) (all *Claims, misshapen string, ok bool) {
+	all = newClaims()
 	c := all.data
-	c.payload, c.rules = payload, r
-	var misshapen string
-	wellFormed := strictjson.Members(payload, maxPayloadDepth, func(name, value string) {
+	c.payload, c.rules = object, r
+	ok = strictjson.Members(object, maxPayloadDepth, func(name, value string) {
 		if !c.set(name, value) {
 			misshapen = name
 		}
@@ -171,14 +196,7 @@ func (r *claimRules) read(payload string) (*Claims, *AuthError) {
 			c.permissions, c.hasPermissions = words(granted), granted != ""
 		}
 	})
-	if !wellFormed {
-		return nil, notObject("payload")
-	}
-	if misshapen != "" {
-		return nil, refuse(CodeMalformedToken, "a registered claim has the wrong type").because(
-			"%s", describeShape(misshapen))
-	}
-	return all, nil
+	return all, misshapen, ok
 }
 
 // set reads one member. It returns false if a claim that decides about the token has the wrong
@@ -193,6 +211,7 @@ func (c *claims) set(name, value string) (ok bool) {
 		c.audience, ok = audience(value)
 	case "exp":
 		c.expiry, ok = numericDate(value)
+		c.hasExpiry = true
 		c.expiry = c.expiry.Truncate(time.Second)
 	case "nbf":
 		c.notBefore, ok = numericDate(value)

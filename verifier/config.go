@@ -23,6 +23,9 @@ const (
 	defaultKeysTTL        = 5 * time.Minute
 	defaultKeysMaxStale   = time.Hour
 	defaultTokenCacheSize = 10_000
+
+	defaultScopeClaim       = "scope"
+	defaultPermissionsClaim = "permissions"
 )
 
 // A Config says which tokens a [Verifier] accepts. Most services set only Issuer and Audiences.
@@ -156,10 +159,10 @@ func (c Config) withDefaults() Config {
 		c.MaxTokenBytes = defaultMaxTokenBytes
 	}
 	if c.ScopeClaim == "" {
-		c.ScopeClaim = "scope"
+		c.ScopeClaim = defaultScopeClaim
 	}
 	if c.PermissionsClaim == "" {
-		c.PermissionsClaim = "permissions"
+		c.PermissionsClaim = defaultPermissionsClaim
 	}
 	if c.FetchTimeout == 0 {
 		c.FetchTimeout = defaultFetchTimeout
@@ -304,7 +307,7 @@ func (c Config) claimRules() (*claimRules, error) {
 		recheck:          c.KeysTTL,
 		baseline:         c.Require,
 	}
-	return r, r.compile()
+	return r, r.compile("Config")
 }
 
 // equal compares everything except OnFetch. Clients and loggers are equal if they are the same

@@ -37,6 +37,11 @@
 // [NewMulti] accepts a fixed list of issuers, and [NewDynamic] looks up each issuer through your
 // function. Both judge a token only by the configuration for the issuer it names.
 //
+// # Other credentials
+//
+// [NewClaims] makes claims from a JSON object for which you vouch, such as a session or a row of
+// a table with API keys. A policy judges them like a token's.
+//
 // # Servers and tests
 //
 // This package knows nothing about gRPC, Connect or HTTP handlers: package interceptor and its

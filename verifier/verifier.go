@@ -79,7 +79,7 @@ func (v *Verifier) recall(token string) (*Claims, bool) {
 	if r == nil {
 		return nil, false
 	}
-	if r.claims.data != r.data || !v.keys.holds(r.name, r.key) || v.checkTimes(r.claims, time.Now()) != nil {
+	if r.claims.data != r.data || !v.keys.holds(r.name, r.key) || checkTimes(r.claims, time.Now()) != nil {
 		v.cache.remove(r)
 		return nil, false
 	}
@@ -211,15 +211,14 @@ func (v *Verifier) checkClaims(claims *Claims, now time.Time) *AuthError {
 		return refuse(CodeInvalidAudience, "the token is for another audience").because(
 			"%s", describeAudience(c.audience, v.config.Audiences))
 	}
-	if refusal := v.checkTimes(claims, now); refusal != nil {
+	if refusal := checkTimes(claims, now); refusal != nil {
 		return refusal
 	}
 	switch {
 	// A token bound to a key is not a bearer token (RFC 9449, section 7.2). No other confirmation
 	// method may be ignored either (RFC 7800, section 3.1).
 	case c.senderConstrained:
-		return refuse(CodeInvalidToken, "the token is bound to a proof that is not supported").because(
-			"it has cnf, so it's bound by DPoP or mTLS; have the issuer issue bearer tokens")
+		return boundToProof()
 	case c.isIDToken && !v.config.AcceptIDTokens:
 		return notAccessToken("it has at_hash or c_hash, so it's an ID token, which is meant for the client: " +
 			"send the access token, or set Config.AcceptIDTokens")
@@ -266,7 +265,7 @@ func (v *Verifier) isAudience(claims *Claims) bool {
 }
 
 // checkTimes makes the only checks whose result can change for claims that were once valid.
-func (v *Verifier) checkTimes(claims *Claims, now time.Time) *AuthError {
+func checkTimes(claims *Claims, now time.Time) *AuthError {
 	leeway := claims.get().rules.leeway
 	switch {
 	case !now.Before(claims.ValidUntil()):

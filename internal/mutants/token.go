@@ -50,9 +50,9 @@ var tokenRules = []mutant{
 	{"any issuer will do", tokens, "Verifier.checkClaims", never(`c.issuer != v.config.Issuer`)},
 	{"any audience will do", tokens, "Verifier.checkClaims", never(`!v.isAudience(claims)`)},
 	{"exp may be missing", tokens, "Verifier.checkPresent", never(`c.expiry.IsZero()`)},
-	{"a token lives through its last second", tokens, "Verifier.checkTimes",
+	{"a token lives through its last second", tokens, "checkTimes",
 		become(`!now.Before(claims.ValidUntil())`, `now.After(claims.ValidUntil())`)},
-	{"nbf is ignored", tokens, "Verifier.checkTimes", never(`now.Before(claims.get().notBefore.Add(-leeway))`)},
+	{"nbf is ignored", tokens, "checkTimes", never(`now.Before(claims.get().notBefore.Add(-leeway))`)},
 	{"bound tokens are bearer tokens", tokens, "Verifier.checkClaims", never(`c.senderConstrained`)},
 	{"ID tokens are access tokens", tokens, "Verifier.checkClaims", never(`c.isIDToken && !v.config.AcceptIDTokens`)},
 	{"claims may have any type", tokens, "claimRules.read", never(`misshapen != ""`)},
@@ -70,12 +70,21 @@ var tokenRules = []mutant{
 	{"claims can be replaced in place", tokens, "Claims.get", never(`c.data.self != c`)},
 
 	// Tokens that were verified before.
-	{"remembered tokens outlive their exp", tokens, "Verifier.recall", never(`v.checkTimes(r.claims, time.Now()) != nil`)},
+	{"remembered tokens outlive their exp", tokens, "Verifier.recall", never(`checkTimes(r.claims, time.Now()) != nil`)},
 	{"remembered tokens outlive their key", tokens, "Verifier.recall", never(`!v.keys.holds(r.name, r.key)`)},
 	{"a remembered token is not compared", tokens, "tokenShard.get", always(`r.token == token`)},
 	{"remembered tokens are not bounded in bytes", tokens, "tokenShard.add", never(`s.bytes > s.maxBytes`)},
 	{"remembered tokens are not asked for the baseline", tokens, "Verifier.Verify",
 		become(`return v.checkGrants(claims)`, `if ok { return claims, nil }; return v.checkGrants(claims)`)},
+
+	// What a user vouches for.
+	{"an object may lack exp", tokens, "claimRules.vouch", never(`!c.hasExpiry && !config.AllowNoExpiry`)},
+	{"an object may lack iss", tokens, "claimRules.vouch", never(`c.issuer == "" && config.Issuer == ""`)},
+	{"an object need not be strict JSON", tokens, "claimRules.vouch", never(`!ok`)},
+	{"an object's members may have any type", tokens, "claimRules.vouch", never(`misshapen != ""`)},
+	{"an object may name another issuer", tokens, "checkVouched", never(`c.issuer != config.Issuer`)},
+	{"vouched claims may be bound", tokens, "checkVouched", never(`c.senderConstrained`)},
+	{"vouched claims outlive their exp", tokens, "checkVouched", become(`checkTimes(claims, time.Now())`, `nil`)},
 
 	// The answer.
 	{"control characters reach the challenge", tokens, "Challenge.String", never(`r < 0x20 || r > 0x7E`)},
@@ -116,7 +125,7 @@ var tokenDetails = []mutant{
 	{"fractions in exp count", tokens, "claims.set", skip(`c.expiry = c.expiry.Truncate(time.Second)`)},
 	{"leeway does not count for exp", tokens, "Claims.ValidUntil", become(`c.get().expiry.Add(c.get().rules.leeway)`, `c.get().expiry`)},
 	{"leeway counts twice for exp", tokens, "Claims.ValidUntil", become(`c.get().rules.leeway`, `2*c.get().rules.leeway`)},
-	{"leeway does not count for nbf", tokens, "Verifier.checkTimes",
+	{"leeway does not count for nbf", tokens, "checkTimes",
 		become(`claims.get().notBefore.Add(-leeway)`, `claims.get().notBefore`)},
 	{"an absent acr is the empty one", tokens, "Requirement.check", never(`c.acr == ""`)},
 	{"a user who never authenticated did so in time", tokens, "claims.authenticatedWithin",
@@ -141,6 +150,20 @@ var tokenDetails = []mutant{
 	{"a challenge may have no parameter", tokens, "AuthError.Challenge", become(`cmp.Or(realm, defaultRealm)`, `cmp.Or(realm)`)},
 	{"an issuer's refusal is the caller's", tokens, "KeysError.Unwrap", never(`ok`)},
 	{"a nil error has a code", tokens, "CodeOf", always(`authErr != nil`)},
+
+	// What a user vouches for.
+	{"an object may have any length", tokens, "claimRules.vouch", never(`len(object) > maxObjectBytes`)},
+	{"an early exp is none", tokens, "claimRules.vouch",
+		become(`c.neverExpires = !c.hasExpiry`, `c.neverExpires = c.expiry.IsZero()`)},
+	{"claims without exp have expired", tokens, "Claims.ValidUntil", never(`c.get().neverExpires`)},
+	{"an object's leeway is not bounded", tokens, "ClaimsConfig.claimRules", never(`c.Leeway > maxLeeway`)},
+	{"an object's leeway may be negative", tokens, "ClaimsConfig.claimRules", never(`c.Leeway < 0`)},
+	{"a credential may be asked for without pause", tokens, "ClaimsConfig.claimRules",
+		never(`0 < c.Recheck && c.Recheck < minRecheck`)},
+	{"a credential is asked for once", tokens, "ClaimsConfig.claimRules",
+		become(`cmp.Or(c.Recheck, defaultRecheck)`, `c.Recheck`)},
+	{"a log line holds what claims say", tokens, "Claims.String",
+		become(`field.Printable(c.get().issuer)`, `c.get().issuer`)},
 
 	// Tokens that were verified before.
 	{"remembered tokens are not bounded in number", tokens, "tokenShard.start",

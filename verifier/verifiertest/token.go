@@ -79,7 +79,7 @@ func (i *Issuer) Token(claims map[string]any, options ...TokenOption) string {
 	}
 	payload := d.rawPayload
 	if payload == nil {
-		payload = mustJSON(i.claims(claims))
+		payload = mustJSON(payloadOf(i.url, claims))
 	}
 	signer := d.signer
 	if signer == nil {
@@ -93,10 +93,11 @@ func (i *Issuer) Token(claims map[string]any, options ...TokenOption) string {
 	return signed + "." + segment(signature)
 }
 
-func (i *Issuer) claims(claims map[string]any) map[string]any {
+// payloadOf returns a good token's claims, changed as claims say.
+func payloadOf(issuer string, claims map[string]any) map[string]any {
 	now := time.Now()
 	return overlay(map[string]any{
-		"iss":       i.url,
+		"iss":       issuer,
 		"aud":       Audience,
 		"sub":       "user",
 		"client_id": "client",

@@ -188,7 +188,7 @@ func TestWhatCannotBeSignedPanics(t *testing.T) {
 		"a claim that JSON lacks":     func() { issuer.Token(map[string]any{"x": func() {}}) },
 		"a header that JSON lacks":    func() { issuer.Token(nil, verifiertest.WithHeader("x", make(chan int))) },
 		"claims that are expired":     func() { verifiertest.Claims(map[string]any{"exp": 1}) },
-		"claims that are not for us":  func() { verifiertest.Claims(map[string]any{"aud": nil, "client_id": nil}) },
+		"claims that never expire":    func() { verifiertest.Claims(map[string]any{"exp": nil}) },
 		"claims without an issuer":    func() { verifiertest.Claims(map[string]any{"iss": nil}) },
 		"claims of the wrong type":    func() { verifiertest.Claims(map[string]any{"nbf": "now"}) },
 		"claims of an audience alone": func() { verifiertest.Claims(map[string]any{"aud": []any{1}}) },
@@ -205,7 +205,7 @@ func TestWhatCannotBeSignedPanics(t *testing.T) {
 	}
 }
 
-func TestClaimsAreVerifiedForAnyIssuerAndAudience(t *testing.T) {
+func TestClaimsMayNameAnyIssuerAndAudience(t *testing.T) {
 	t.Parallel()
 	claims := verifiertest.Claims(map[string]any{
 		"iss": "https://other.test", "aud": []string{"a", "b"}, "sub": "alice", "scope": "read", "permissions": []string{"drop"},
@@ -219,6 +219,9 @@ func TestClaimsAreVerifiedForAnyIssuerAndAudience(t *testing.T) {
 		if got := claims.Audience(); (len(got) == 1) != (aud != nil) {
 			t.Errorf("%s: audience = %q", name, got)
 		}
+	}
+	if got := verifiertest.Claims(map[string]any{"aud": nil, "client_id": nil}); got.Audience() != nil || got.ClientID() != "" {
+		t.Errorf("audience = %q and client = %q, want none", got.Audience(), got.ClientID())
 	}
 	if got := verifiertest.Claims(nil).Subject(); got != "user" {
 		t.Errorf("subject = %q, want a token's", got)
