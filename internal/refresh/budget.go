@@ -50,3 +50,13 @@ func (b *Budget) giveBack() {
 	defer b.mu.Unlock()
 	b.spent = max(0, b.spent-1)
 }
+
+// fill undoes all spending.
+func (b *Budget) fill() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spent = 0
+}

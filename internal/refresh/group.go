@@ -1,0 +1,277 @@
+package refresh
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Group fetches many values that one owner keeps, each under a key, such as what an
+// authorization server says about tokens. It keeps no value itself, only the fetches under way,
+// and whether the owner is down.
+//
+// Keys come from strangers. A stranger's key must not cost more than a budget, and must not be
+// able to make the owner look down. So when the fetch of a stranger's key fails, the Group asks
+// with a key of its own: only if this fails, too, is the owner down. It is safe for concurrent
+// use.
+type Group[T any] struct {
+	config  GroupConfig[T]
+	waiting atomic.Int64
+
+	mu      sync.Mutex // never held during a fetch
+	flights map[string]*groupFlight[T]
+	probe   *groupFlight[T] // under way
+	outage  outage
+	success time.Time // when the owner last answered
+}
+
+// A GroupConfig tells a [Group] how to fetch values.
+type GroupConfig[T any] struct {
+	// Fetch asks the owner about a key. Its context has a deadline; a Fetch that overruns it is
+	// abandoned.
+	Fetch func(ctx context.Context, key string) (T, error)
+
+	// Probe asks the owner about a key of our own.
+	Probe func(ctx context.Context) error
+
+	// Keep is called with every result of Fetch, before a call sees it and with no lock held. It
+	// reports whether the budget gets its fetch back. It isn't asked about failures of known
+	// keys, which the budget always gets back.
+	Keep func(Result[T]) (refund bool)
+
+	// Report is called after every fetch and probe, with no lock held.
+	Report func(Result[T])
+
+	Timeout time.Duration
+	Known   *Budget // pays for known keys
+	Strange *Budget // pays for strangers' keys
+}
+
+// A Result is what became of one fetch.
+type Result[T any] struct {
+	Key      string // "" for a probe
+	IsKnown  bool
+	Asked    time.Time // when the fetch began
+	Duration time.Duration
+	Value    T
+	Err      error
+
+	// IsOutage is set if the failure counts against the owner, and not only against the key.
+	IsOutage bool
+	Failures int // consecutive, as in [Event]
+}
+
+// NewGroup returns a Group, which fetches nothing until a call needs it.
+func NewGroup[T any](config GroupConfig[T]) *Group[T] {
+	return &Group[T]{config: config, flights: make(map[string]*groupFlight[T])}
+}
+
+// Get returns the value under key from a new fetch, or from the one under way. Before it starts
+// one, it asks held whether the value has just arrived. The error is an [*Unavailable], Fetch's
+// own, or ctx.Err(), which ends only this call's wait.
+func (g *Group[T]) Get(ctx context.Context, key string, isKnown bool, held func() (T, bool)) (value T, err error) {
+	for range maxProbes {
+		f, value, err := g.join(key, isKnown, time.Now(), held)
+		if f == nil {
+			return value, err
+		}
+		if err := g.wait(ctx, f); err != nil {
+			return value, err
+		}
+		if f.result.Err != nil || f.result.Key != "" {
+			return f.result.Value, f.result.Err
+		}
+	}
+	return value, &Unavailable{RetryAfter: time.Second, Err: ErrSlow}
+}
+
+// maxProbes is how many probes one call waits for.
+const maxProbes = 3
+
+// Renew makes sure that a fetch for a known key is under way, if one may start and held doesn't
+// say that one has just ended.
+func (g *Group[T]) Renew(key string, held func() (T, bool)) {
+	_, _, _ = g.join(key, true, time.Now(), held)
+}
+
+// Probe waits for a new probe, or for the one under way. The error is an [*Unavailable] or
+// ctx.Err().
+func (g *Group[T]) Probe(ctx context.Context) error {
+	g.mu.Lock()
+	now := time.Now()
+	if g.probe == nil && g.outage.blocks(now) {
+		defer g.mu.Unlock()
+		return g.outage.error(now)
+	}
+	f := g.startProbe(now)
+	g.mu.Unlock()
+	if err := g.wait(ctx, f); err != nil {
+		return err
+	}
+	return f.result.Err
+}
+
+// A groupFlight is one fetch, shared by all calls waiting for it.
+type groupFlight[T any] struct {
+	result Result[T]     // final once done is closed
+	done   chan struct{} // closed at the end
+}
+
+// join returns the fetch for a call to wait for, which is a probe while the owner is down. It
+// returns no fetch if the value is held meanwhile, or if no fetch may start.
+func (g *Group[T]) join(
+	key string, isKnown bool, now time.Time, held func() (T, bool),
+) (f *groupFlight[T], value T, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if f := g.flights[key]; f != nil {
+		return f, value, nil
+	}
+	if value, ok := held(); ok {
+		return nil, value, nil
+	}
+	if g.outage.failures > 0 {
+		if g.probe == nil && g.outage.blocks(now) {
+			return nil, value, g.outage.error(now)
+		}
+		return g.startProbe(now), value, nil
+	}
+	if wait := g.budget(isKnown).Take(now); wait > 0 {
+		return nil, value, &Unavailable{RetryAfter: wait, Err: ErrBudget}
+	}
+	f = &groupFlight[T]{result: Result[T]{Key: key, IsKnown: isKnown, Asked: now}, done: make(chan struct{})}
+	g.flights[key] = f
+	go g.run(f)
+	return f, value, nil
+}
+
+func (g *Group[T]) budget(isKnown bool) *Budget {
+	if isKnown {
+		return g.config.Known
+	}
+	return g.config.Strange
+}
+
+// startProbe returns the probe under way, or a new one. The caller holds the mutex.
+func (g *Group[T]) startProbe(now time.Time) *groupFlight[T] {
+	if g.probe == nil {
+		g.probe = &groupFlight[T]{result: Result[T]{Asked: now}, done: make(chan struct{})}
+		go g.run(g.probe)
+	}
+	return g.probe
+}
+
+// run fetches with a context of its own: a caller who gives up must not fail the others.
+func (g *Group[T]) run(f *groupFlight[T]) {
+	ctx, cancel := context.WithTimeout(context.Background(), g.config.Timeout)
+	defer cancel()
+	r := f.result
+	var value T
+	var failure error
+	err := callWithDeadline(ctx, func() {
+		if r.Key == "" {
+			failure = g.config.Probe(ctx)
+			return
+		}
+		value, failure = g.config.Fetch(ctx, r.Key)
+	})
+	if err == nil { // otherwise it may still be running: don't touch its results
+		r.Value, err = value, failure
+	}
+	r.Err = err
+	r.Duration = time.Since(r.Asked)
+	r.IsOutage = err != nil && (r.Key == "" || r.IsKnown)
+	refund := r.IsOutage
+	if !r.IsOutage && r.Key != "" {
+		refund = g.config.Keep(r)
+	}
+	g.finish(f, &r, refund)
+	if g.config.Report != nil {
+		g.config.Report(r)
+	}
+}
+
+// finish ends a flight.
+func (g *Group[T]) finish(f *groupFlight[T], r *Result[T], refund bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if refund && r.Key != "" {
+		g.budget(r.IsKnown).giveBack()
+	}
+	r.Failures = g.outage.failures
+	switch {
+	case r.Err == nil:
+		g.success = now
+		g.endOutage()
+	case !r.IsOutage:
+		if !g.outage.blocks(now) {
+			g.startProbe(now)
+		}
+	default:
+		g.extendOutage(r, now)
+	}
+	f.result = *r
+	if r.IsOutage {
+		f.result.Err = g.outage.error(now)
+	}
+	if r.Key == "" {
+		g.probe = nil
+	} else {
+		delete(g.flights, r.Key)
+	}
+	close(f.done)
+}
+
+// endOutage also fills the strangers' budget: what the outage made of their keys says nothing
+// about them.
+func (g *Group[T]) endOutage() {
+	if g.outage.failures > 0 {
+		g.outage.end()
+		g.config.Strange.fill()
+	}
+}
+
+// extendOutage counts fetches that failed side by side as one.
+func (g *Group[T]) extendOutage(r *Result[T], now time.Time) {
+	if g.outage.failures == 0 || r.Asked.After(g.outage.latest) {
+		g.outage.extend(r.Asked, now, r.Err)
+	}
+	r.Failures = g.outage.failures
+}
+
+// wait waits for f, or returns an error if the call can't.
+func (g *Group[T]) wait(ctx context.Context, f *groupFlight[T]) error {
+	defer g.waiting.Add(-1)
+	if g.waiting.Add(1) > maxWaiting {
+		return &Unavailable{RetryAfter: time.Second, Err: ErrWaiting}
+	}
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A GroupState is a snapshot of what a Group knows about the owner.
+type GroupState struct {
+	LastSuccess, LastFailure time.Time
+	Err                      error // the last failure, even if a fetch has succeeded since
+	Failures                 int   // consecutive, up to now; 0 after a success
+	NextFetch                time.Time
+}
+
+// State returns a snapshot and starts no fetch.
+func (g *Group[T]) State() GroupState {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return GroupState{
+		LastSuccess: g.success,
+		LastFailure: g.outage.latest,
+		Err:         g.outage.err,
+		Failures:    g.outage.failures,
+		NextFetch:   time.Time(g.outage.retryAt),
+	}
+}
