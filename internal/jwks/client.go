@@ -37,6 +37,9 @@ func newClient(user *http.Client, publicOnly bool) *client {
 	}
 	c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		req.Header.Del("If-None-Match") // the tag belongs to another resource
+		if via[0].Method != http.MethodGet {
+			return redirectError("redirected, which is followed only for documents")
+		}
 		from := via[0].URL
 		if req.URL.Host != from.Host || req.URL.Scheme != from.Scheme {
 			to := req.URL.Scheme + "://" + req.URL.Host

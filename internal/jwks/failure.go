@@ -22,6 +22,9 @@ type Failure struct {
 	Answered bool // the issuer answered, but the answer is unusable
 	Err      error
 
+	// Code is the OAuth error code with status 400 or 401 (RFC 6749, section 5.2), or "".
+	Code string
+
 	retryAfter time.Duration
 }
 
@@ -35,7 +38,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 func (f *Failure) RetryAfter() time.Duration { return f.retryAfter }
 
 func unreachable(url string, cause error) *Failure {
-	return &Failure{Err: &fetchError{printable(url), cause}}
+	return &Failure{Err: &fetchError{"GET " + printable(url), cause}}
 }
 
 func unusable(format string, args ...any) *Failure {
@@ -76,11 +79,11 @@ func (f *Failure) hasStatus(statuses ...int) bool {
 // the cause quotes nothing the other side sent. net/http quotes unreadable lines at any length,
 // and crypto/tls quotes names from certificates.
 type fetchError struct {
-	url   string
-	cause error
+	request string // its method and URL
+	cause   error
 }
 
-func (e *fetchError) Error() string { return "GET " + e.url + ": " + e.reason() }
+func (e *fetchError) Error() string { return e.request + ": " + e.reason() }
 
 func (e *fetchError) Unwrap() error { return e.cause }
 

@@ -148,26 +148,13 @@ func (i *Issuer) discoverBeside(ctx context.Context) func() (string, *Failure) {
 	}
 }
 
-// discover reads the key set's URL from the issuer's metadata. It tries OpenID Connect Discovery
-// 1.0, section 4, and then RFC 8414 if the first document doesn't exist.
+// discover reads the key set's URL from the issuer's metadata.
 func (i *Issuer) discover(ctx context.Context) (string, *Failure) {
-	openID, oauth := metadataURLs(i.config.Issuer)
-	document, _, failure := i.client.get(ctx, request{url: openID, accept: "application/json"})
-	if failure.hasStatus(http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone) {
-		first := failure
-		if document, _, failure = i.client.get(ctx, request{url: oauth, accept: "application/json"}); failure != nil {
-			failure = failure.after(first).instead("Config.JWKSURL can say where the keys are")
-		}
+	url, failure := i.client.discover(ctx, i.config.Issuer, i.config.AllowHTTP, keys)
+	if failure == nil {
+		i.place.Store(&place{url: url, named: time.Now()})
 	}
-	if failure != nil {
-		return "", failure
-	}
-	jwksURL, err := parseMetadata(document, i.config.Issuer, i.config.AllowHTTP)
-	if err != nil {
-		return "", unusable("metadata of %s: %w", printable(i.config.Issuer), err)
-	}
-	i.place.Store(&place{url: jwksURL, named: time.Now()})
-	return jwksURL, nil
+	return url, failure
 }
 
 // readKeys fetches the key set at url.

@@ -2,11 +2,14 @@ package jwks
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,8 +33,45 @@ func metadataURLs(issuer string) (openID, oauth string) {
 	return issuer + "/.well-known/openid-configuration", oauth
 }
 
-func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL string, err error) {
-	name, jwksURL, err := readMetadata(document)
+// discover reads a URL from an issuer's metadata. It tries OpenID Connect Discovery 1.0, section
+// 4, and then RFC 8414 if the first document doesn't exist.
+func (c *client) discover(ctx context.Context, issuer string, allowHTTP bool, m Member) (string, *Failure) {
+	openID, oauth := metadataURLs(issuer)
+	document, _, failure := c.get(ctx, request{url: openID, accept: "application/json"})
+	if failure.hasStatus(http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone) {
+		first := failure
+		if document, _, failure = c.get(ctx, request{url: oauth, accept: "application/json"}); failure != nil {
+			failure = failure.after(first).instead(m.field + " can say " + m.place)
+		}
+	}
+	if failure != nil {
+		return "", failure
+	}
+	url, err := parseMetadata(document, issuer, allowHTTP, m)
+	if err != nil {
+		return "", unusable("metadata of %s: %w", printable(issuer), err)
+	}
+	return url, nil
+}
+
+// A Member is a URL that metadata name.
+type Member struct {
+	name  string
+	alias bool   // if it has another URL for clients that prove themselves by certificate, that one
+	field string // what can name it instead
+	place string // what the field then says
+}
+
+// The members we read (OpenID Connect Discovery 1.0, section 3; RFC 8414, section 2; RFC 8705,
+// section 5).
+var (
+	keys             = Member{name: "jwks_uri", field: "Config.JWKSURL", place: "where the keys are"}
+	Introspection    = Member{name: "introspection_endpoint", field: "Config.Endpoint", place: "where to ask"}
+	IntrospectionTLS = Member{name: "introspection_endpoint", field: "Config.Endpoint", place: "where to ask", alias: true}
+)
+
+func parseMetadata(document []byte, issuer string, allowHTTP bool, m Member) (url string, err error) {
+	name, url, err := readMetadata(document, m)
 	switch {
 	case err != nil:
 		return "", err
@@ -40,58 +80,72 @@ func parseMetadata(document []byte, issuer string, allowHTTP bool) (jwksURL stri
 			"it must be the same to the last slash",
 			field.Printable(name), field.Printable(issuer))
 	}
-	if err := CheckURL(jwksURL, allowHTTP); errors.Is(err, errPlain) {
-		return "", fmt.Errorf("jwks_uri %q is http: an issuer behind a proxy may not know that it's reached by https "+
-			"(X-Forwarded-Proto); Config.JWKSURL can name it, and Config.AllowHTTP allows it", field.Printable(jwksURL))
+	if err := CheckURL(url, allowHTTP); errors.Is(err, errPlain) {
+		return "", fmt.Errorf("%s %q is http: an issuer behind a proxy may not know that it's reached by https "+
+			"(X-Forwarded-Proto); %s can name it, and Config.AllowHTTP allows it", m.name, field.Printable(url), m.field)
 	} else if err != nil {
-		return "", fmt.Errorf("jwks_uri %w", err)
+		return "", fmt.Errorf("%s %w", m.name, err)
 	}
 	// A remote issuer must not choose what we request from this host's ports.
-	isPlain := !strings.HasPrefix(strings.ToLower(jwksURL), "https:")
+	isPlain := !strings.HasPrefix(strings.ToLower(url), "https:")
 	if isPlain && !allowHTTP && !strings.HasPrefix(issuer, "http:") {
-		return "", errors.New("jwks_uri must be an https URL, unless the issuer is on this host, too; " +
-			"else set Config.JWKSURL")
+		return "", fmt.Errorf("%s must be an https URL, unless the issuer is on this host, too; "+
+			"else set %s", m.name, m.field)
 	}
-	return jwksURL, nil
+	return url, nil
 }
 
 // readMetadata is lenient about members it doesn't need and strict about the two it does: a
 // duplicate is an error.
-func readMetadata(document []byte) (issuer, jwksURL string, err error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(document),
+func readMetadata(document []byte, m Member) (issuer, url string, err error) {
+	const aliases = "mtls_endpoint_aliases"
+	found, err := readMembers(document, "issuer", m.name, aliases)
+	if err != nil {
+		return "", "", err
+	}
+	if len(found["issuer"]) != 1 || len(found[m.name]) != 1 {
+		return "", "", fmt.Errorf("they must name issuer and %s once each", m.name)
+	}
+	issuer, _ = strictjson.Text(found["issuer"][0])
+	url, _ = strictjson.Text(found[m.name][0])
+	if m.alias && len(found[aliases]) == 1 {
+		other, _ := readMembers([]byte(found[aliases][0]), m.name)
+		if len(other[m.name]) == 1 {
+			url, _ = strictjson.Text(other[m.name][0])
+		}
+	}
+	return issuer, url, nil
+}
+
+// readMembers returns the values an object has under these names.
+func readMembers(object []byte, names ...string) (map[string][]string, error) {
+	dec := jsontext.NewDecoder(bytes.NewReader(object),
 		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	var read struct{ issuer, jwksURL []string }
+	found := make(map[string][]string)
 	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
-		return "", "", errNotAnObject
+		return nil, errNotAnObject
 	}
 	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
+		token, err := dec.ReadToken()
 		if err != nil {
-			return "", "", errNotAnObject
+			return nil, errNotAnObject
 		}
-		member := name.String()
+		name := token.String()
 		value, err := dec.ReadValue()
 		if err != nil {
-			return "", "", errNotAnObject
+			return nil, errNotAnObject
 		}
-		text, _ := strictjson.Text(string(value))
-		switch member {
-		case "issuer":
-			read.issuer = append(read.issuer, text)
-		case "jwks_uri":
-			read.jwksURL = append(read.jwksURL, text)
+		if slices.Contains(names, name) {
+			found[name] = append(found[name], string(value))
 		}
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return "", "", errNotAnObject
+		return nil, errNotAnObject
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return "", "", errNotAnObject
+		return nil, errNotAnObject
 	}
-	if len(read.issuer) != 1 || len(read.jwksURL) != 1 {
-		return "", "", errors.New("they must name issuer and jwks_uri once each")
-	}
-	return read.issuer[0], read.jwksURL[0], nil
+	return found, nil
 }
 
 var errNotAnObject = errors.New("not a valid JSON object")
