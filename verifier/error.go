@@ -45,6 +45,9 @@ const (
 const (
 	CodeJWKSFetchFailed Code = "jwks_fetch_failed" // the issuer didn't answer, or may not be asked yet
 	CodeJWKSError       Code = "jwks_error"        // the issuer's answer was unusable
+
+	CodeIntrospectionFailed Code = "introspection_failed" // no answer about the token, or it may not be asked for yet
+	CodeIntrospectionError  Code = "introspection_error"  // the answer was unusable
 )
 
 // An AuthError refuses a caller whose token is absent, bad, or not enough.
@@ -150,10 +153,10 @@ func unquoted(value string) string {
 	}, value)
 }
 
-// A KeysError means that the issuer's keys are unavailable, so no token was judged. The caller
-// should keep its token and try again.
+// A KeysError means that the issuer's keys are unavailable, or its answer about the token (package
+// introspection), so the token was not judged. The caller should keep its token and try again.
 type KeysError struct {
-	Code       Code          // CodeJWKSFetchFailed or CodeJWKSError
+	Code       Code          // one of the codes above
 	RetryAfter time.Duration // how long until an attempt can succeed; always positive
 	Err        error         // the cause, for your logs only
 }

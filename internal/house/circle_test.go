@@ -13,8 +13,9 @@ import (
 )
 
 var packages = []string{
-	"verifier", "verifier/verifiertest", "interceptor", "interceptor/schema", "grpcauth", "connectauth",
+	"verifier", "verifier/verifiertest", "verifier/introspection", "interceptor", "interceptor/schema", "grpcauth", "connectauth",
 	"internal/refresh", "internal/jwks", "internal/jws", "internal/strictjson", "internal/field",
+	"internal/tokencache",
 }
 
 func TestNoPackageHasACircleOfFiles(t *testing.T) {

@@ -1,0 +1,240 @@
+package introspection
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/internal/jwks"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+const (
+	defaultLeeway           = 30 * time.Second
+	defaultMaxTokenBytes    = 16 << 10
+	defaultFetchTimeout     = 3 * time.Second
+	defaultCacheTTL         = time.Minute
+	defaultTokenCacheSize   = 10_000
+	defaultUnknownPerSecond = 10
+	minUnknownBurst         = 64
+)
+
+// A Config says who is asked about tokens, and which tokens a [Verifier] accepts. Most services
+// set Issuer, Client and Audiences.
+//
+// The zero value of every other field is a safe default. A negative Leeway means none, and any
+// other negative number is an error.
+type Config struct {
+	// Issuer is the authorization server's identifier, and required. If a response has iss, it
+	// must equal Issuer byte for byte; a response without it is taken as Issuer's. Discovery
+	// starts from it, as for [verifier.Config].Issuer. If Endpoint is set, Issuer is only a name
+	// and may have any form.
+	Issuer string
+
+	// Endpoint is the URL to ask. By default it's the introspection_endpoint in the issuer's
+	// metadata (RFC 8414, section 2; OpenID Connect Discovery 1.0), which must name Issuer.
+	Endpoint string
+
+	// Client says how this service authenticates at the endpoint, and is required.
+	Client Client
+
+	// Audiences lists the names of this service. A response's aud must contain at least one,
+	// exactly. Required unless ClientIDs or AllowNoAudience is set.
+	Audiences []string
+
+	// ClientIDs admits tokens for which the response has no aud, or an empty one, if the client_id
+	// in it is listed. It never applies to a response that names an audience.
+	ClientIDs []string
+
+	// AllowNoAudience accepts responses without aud. Then any token of the issuer is good for this
+	// service, even one that was issued for another. Set it if the authorization server issues
+	// tokens for this service only, or calls active only what is meant for the client that asks.
+	// An aud that is present still counts.
+	AllowNoAudience bool
+
+	// AllowNoExpiry accepts responses without exp. Such a token is good until the authorization
+	// server says otherwise.
+	AllowNoExpiry bool
+
+	// Leeway allows for clock differences, as [verifier.Config].Leeway does. The default is 30
+	// seconds, the maximum 5 minutes, and a negative value means none.
+	Leeway time.Duration
+
+	// MaxTokenBytes limits a token's length, and nothing is asked about a longer one. The default
+	// is 16 KiB and the maximum 64 KiB.
+	MaxTokenBytes int
+
+	// Require says what every token must grant, in addition to any policy.
+	Require verifier.Requirement
+
+	// ScopeClaim and PermissionsClaim name the members that grant scopes and permissions, as in
+	// [verifier.Config]. The defaults are "scope" and "permissions".
+	ScopeClaim       string
+	PermissionsClaim string
+
+	// HTTPClient sends the requests. The default uses [http.DefaultTransport]. The client is
+	// copied, and some limits always apply: a redirected question is a failure, a response may
+	// have 64 KiB, and FetchTimeout covers everything. Its own CheckRedirect is not called.
+	HTTPClient *http.Client
+
+	// FetchTimeout limits one question, including discovery, to 3 seconds by default.
+	FetchTimeout time.Duration
+
+	// CacheTTL is how long an answer is used, and so how long a revoked token is still accepted.
+	// The default is a minute, the minimum a second and the maximum an hour. It also bounds how
+	// long known tokens are accepted in an outage. A token in use is asked about earlier, in the
+	// background. Open streams look as often, and at least once a minute.
+	CacheTTL time.Duration
+
+	// TokenCacheSize is how many accepted tokens are remembered. The default is 10,000 and the
+	// maximum 10 million. They take at most 4 KiB each on average, which is 40 MB by default. A
+	// token that was forgotten counts as unknown.
+	TokenCacheSize int
+
+	// UnknownTokensPerSecond limits the questions about tokens that aren't remembered, because
+	// anyone can make up tokens. A token that turns out to be good doesn't count any more, and
+	// neither does one that couldn't be judged because the authorization server was down. At first
+	// there may be 64 more, or as many as in a second if that's more. Beyond the limit, a call gets
+	// a [*verifier.KeysError]. The default is 10.
+	//
+	// The burst is also how many unknown tokens can be asked about at the same time.
+	UnknownTokensPerSecond int
+
+	// OnFetch, if set, is called after every question, sometimes concurrently. Its Keys are 0. The
+	// outcome is [verifier.FetchChanged] if the token was unknown, or isn't accepted any more.
+	// Calls don't wait for it, but it should return soon and must not panic.
+	OnFetch func(verifier.FetchEvent)
+
+	// Logger, if set, gets a line when the authorization server becomes unreachable or comes back.
+	Logger *slog.Logger
+
+	// AllowHTTP permits plain http to hosts other than this one. An attacker on the network path
+	// can then decide which tokens are good, and read them and the client's secret.
+	AllowHTTP bool
+}
+
+// withDefaults returns a copy with defaults filled in, which shares no slice with c.
+func (c Config) withDefaults() Config {
+	c.Audiences = slices.Clone(c.Audiences)
+	c.ClientIDs = slices.Clone(c.ClientIDs)
+	c.Require = c.Require.Clone()
+	for _, field := range []struct {
+		value *time.Duration
+		zero  time.Duration
+	}{
+		{&c.Leeway, defaultLeeway}, {&c.FetchTimeout, defaultFetchTimeout}, {&c.CacheTTL, defaultCacheTTL},
+	} {
+		if *field.value == 0 {
+			*field.value = field.zero
+		}
+	}
+	c.Leeway = max(c.Leeway, 0)
+	for _, field := range []struct {
+		value *int
+		zero  int
+	}{
+		{&c.MaxTokenBytes, defaultMaxTokenBytes},
+		{&c.TokenCacheSize, defaultTokenCacheSize},
+		{&c.UnknownTokensPerSecond, defaultUnknownPerSecond},
+	} {
+		if *field.value == 0 {
+			*field.value = field.zero
+		}
+	}
+	return c
+}
+
+const (
+	maxLeeway           = 5 * time.Minute
+	minCacheTTL         = time.Second
+	maxCacheTTL         = time.Hour
+	maxMaxTokenBytes    = 64 << 10
+	maxTokenCacheSize   = 10_000_000
+	maxUnknownPerSecond = 100_000
+)
+
+// validate expects a Config with its defaults filled in.
+func (c Config) validate() error {
+	if err := c.validateServer(); err != nil {
+		return err
+	}
+	switch {
+	case len(c.Audiences) == 0 && len(c.ClientIDs) == 0 && !c.AllowNoAudience:
+		return errors.New("Config.Audiences must name at least one audience, " +
+			"unless Config.ClientIDs or Config.AllowNoAudience is set")
+	case slices.Contains(c.Audiences, ""):
+		return errors.New("Config.Audiences must not hold an empty audience")
+	case slices.Contains(c.ClientIDs, ""):
+		return errors.New("Config.ClientIDs must not hold an empty client ID")
+	}
+	if err := c.validateNumbers(); err != nil {
+		return err
+	}
+	if err := c.Require.Validate(); err != nil {
+		return fmt.Errorf("Config.Require: %w", err)
+	}
+	return nil
+}
+
+func (c Config) validateServer() error {
+	switch {
+	case c.Issuer == "":
+		return errors.New("Config.Issuer is required")
+	case c.Client == nil:
+		return errors.New("Config.Client is required; Unauthenticated proves nothing")
+	case reflect.ValueOf(c.Client).Kind() == reflect.Pointer:
+		return errors.New("Config.Client must be the value, not a pointer to it")
+	}
+	if _, ok := c.Client.(TLSClient); ok {
+		if err := checkCertificate(c.HTTPClient); err != nil {
+			return err
+		}
+	}
+	if c.Endpoint != "" {
+		if err := jwks.CheckURL(c.Endpoint, c.AllowHTTP); err != nil {
+			return fmt.Errorf("Config.Endpoint %w", err)
+		}
+		return nil
+	}
+	if err := jwks.CheckURL(c.Issuer, c.AllowHTTP); err != nil {
+		return fmt.Errorf("Config.Issuer %w", err)
+	}
+	if strings.ContainsAny(c.Issuer, "?#") || strings.Contains(c.Issuer, "/.well-known/") {
+		return errors.New("Config.Issuer must be the issuer itself, without a query, not the URL of its metadata")
+	}
+	return nil
+}
+
+func (c Config) validateNumbers() error {
+	for _, field := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"Config.Leeway", c.Leeway}, {"Config.FetchTimeout", c.FetchTimeout}, {"Config.CacheTTL", c.CacheTTL},
+	} {
+		if 0 < field.value && field.value < time.Millisecond {
+			return fmt.Errorf("%s is %v: a bare number counts nanoseconds, so write %d*time.Second",
+				field.name, field.value, field.value)
+		}
+	}
+	switch {
+	case c.Leeway > maxLeeway:
+		return fmt.Errorf("Config.Leeway must be at most %v", maxLeeway)
+	case c.FetchTimeout < 0:
+		return errors.New("Config.FetchTimeout must not be negative")
+	case c.CacheTTL < minCacheTTL || c.CacheTTL > maxCacheTTL:
+		return fmt.Errorf("Config.CacheTTL must be between %v and %v", minCacheTTL, maxCacheTTL)
+	case c.MaxTokenBytes < 0 || c.MaxTokenBytes > maxMaxTokenBytes:
+		return fmt.Errorf("Config.MaxTokenBytes must be at most %d, and not negative", maxMaxTokenBytes)
+	case c.TokenCacheSize < 0 || c.TokenCacheSize > maxTokenCacheSize:
+		return fmt.Errorf("Config.TokenCacheSize must be at most %d, and not negative", maxTokenCacheSize)
+	case c.UnknownTokensPerSecond < 0 || c.UnknownTokensPerSecond > maxUnknownPerSecond:
+		return fmt.Errorf("Config.UnknownTokensPerSecond must be at most %d, and not negative", maxUnknownPerSecond)
+	}
+	return nil
+}

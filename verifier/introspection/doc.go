@@ -1,0 +1,3 @@
+// Package introspection decides about opaque access tokens by asking the authorization server that
+// issued them (RFC 7662).
+package introspection

@@ -1,0 +1,104 @@
+package introspection
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/oidcrpc/oidcrpc/internal/jwks"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+// A server is the authorization server that is asked about tokens.
+type server struct {
+	endpoint     *jwks.Endpoint
+	authenticate authentication
+	rules        *rules
+}
+
+func newServer(c Config) (*server, error) {
+	authenticate, err := c.Client.prepare(c.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := newRules(c)
+	if err != nil {
+		return nil, err
+	}
+	member := jwks.Introspection
+	if _, ok := c.Client.(TLSClient); ok {
+		member = jwks.IntrospectionTLS
+	}
+	return &server{
+		endpoint: jwks.NewEndpoint(jwks.EndpointConfig{
+			Issuer:     c.Issuer,
+			URL:        c.Endpoint,
+			Member:     member,
+			HTTPClient: c.HTTPClient,
+			AllowHTTP:  c.AllowHTTP,
+			Timeout:    c.FetchTimeout,
+		}),
+		authenticate: authenticate,
+		rules:        rules,
+	}, nil
+}
+
+// ask asks about a token (RFC 7662, section 2.1). The error means that there is no verdict.
+func (s *server) ask(ctx context.Context, token string) (verdict, error) {
+	post := jwks.Post{
+		Form:   url.Values{"token": {token}, "token_type_hint": {"access_token"}},
+		Header: make(http.Header),
+		Accept: jsonType,
+	}
+	if err := s.authenticate(ctx, &post); err != nil {
+		return verdict{}, err
+	}
+	answer, failure := s.endpoint.Post(ctx, post)
+	if failure != nil {
+		if failure.Code == "unsupported_token_type" { // oidc-provider says so about its JWTs
+			return refused(refuse(verifier.CodeInvalidToken, "the token is not one that can be introspected",
+				"the authorization server doesn't introspect tokens of this type: verify its JWTs by its keys")), nil
+		}
+		return verdict{}, failure
+	}
+	if answer.Type != jsonType {
+		return verdict{}, unusable(errors.New("the response's Content-Type is not " + jsonType))
+	}
+	v, err := s.rules.judge(answer.Body)
+	if err != nil {
+		return verdict{}, unusable(err)
+	}
+	return v, nil
+}
+
+const jsonType = "application/json"
+
+func unusable(err error) error { return &jwks.Failure{Answered: true, Err: err} }
+
+// probe asks about a token that doesn't exist. It finds out whether the server answers us, and
+// can't be made to fail by a caller's token.
+func (s *server) probe(ctx context.Context) error {
+	v, err := s.ask(ctx, "oidcrpc-probe-"+rand.Text())
+	switch {
+	case err != nil:
+		return err
+	case v.claims != nil:
+		return unusable(errors.New("a made-up token is active: it's no introspection endpoint"))
+	}
+	return nil
+}
+
+// keysError returns what a caller learns when there is no verdict.
+func keysError(err error, code verifier.Code) *verifier.KeysError {
+	e := &verifier.KeysError{Code: code, RetryAfter: failureTTL, Err: err}
+	if failure, ok := errors.AsType[*jwks.Failure](err); ok && failure.Answered {
+		e.Code = verifier.CodeIntrospectionError
+	}
+	if _, ok := errors.AsType[*verifier.AuthError](err); ok {
+		e.Err = fmt.Errorf("%v", err) //nolint:errorlint // an AuthError in it isn't about our caller
+	}
+	return e
+}
