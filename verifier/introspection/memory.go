@@ -11,7 +11,6 @@ import (
 
 const (
 	refusalTTL     = 10 * time.Second // how long a refused token isn't asked about again
-	failureTTL     = time.Second      // how long one that couldn't be judged isn't
 	maxRefusals    = 1024
 	entryOverhead  = 1024 // bytes per token besides its texts
 	earliestRenew  = 0.60 // the part of an answer's time after which it's renewed
@@ -71,6 +70,22 @@ func (m *memory) recall(token string, now time.Time) (verdict, bool) {
 	return verdict{}, false
 }
 
+// keep remembers what came of a question. It reports whether the budget gets the question back,
+// which it doesn't for a token that may be made up.
+func (m *memory) keep(r refresh.Result[verdict]) (refund bool) {
+	switch {
+	case r.Err != nil:
+		m.fail(r.Key, keysError(r.Err), time.Now())
+		return false
+	case r.Value.claims == nil:
+		m.refuse(r.Key, r.Value.err, r.Asked)
+		return r.IsKnown
+	default:
+		m.accept(r.Key, r.Value, r.Asked)
+		return true
+	}
+}
+
 // accept remembers claims that the authorization server vouched for when it was asked.
 func (m *memory) accept(token string, v verdict, asked time.Time) {
 	life := m.ttl
@@ -100,20 +115,4 @@ func (m *memory) fail(token string, err error, now time.Time) {
 
 func (m *memory) hold(token string, err error, until time.Time) {
 	m.refused.Add(token, refusal{err, until}, int64(len(token)+entryOverhead))
-}
-
-// keep remembers what came of a question. It reports whether the budget gets the question back,
-// which it doesn't for a token that may be made up.
-func (m *memory) keep(r refresh.Result[verdict]) (refund bool) {
-	switch {
-	case r.Err != nil:
-		m.fail(r.Key, keysError(r.Err, verifier.CodeIntrospectionFailed), time.Now())
-		return false
-	case r.Value.claims == nil:
-		m.refuse(r.Key, r.Value.err, r.Asked)
-		return r.IsKnown
-	default:
-		m.accept(r.Key, r.Value, r.Asked)
-		return true
-	}
 }

@@ -20,7 +20,7 @@ func report(c Config, r refresh.Result[verdict]) {
 	switch {
 	case r.Err != nil:
 		event.Outcome = verifier.FetchFailed
-		event.Err = keysError(r.Err, verifier.CodeIntrospectionFailed)
+		event.Err = keysError(r.Err)
 	case r.Key == "", r.IsKnown && r.Value.claims != nil:
 		event.Outcome = verifier.FetchUnchanged
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -76,8 +75,6 @@ func (s *server) ask(ctx context.Context, token string) (verdict, error) {
 
 const jsonType = "application/json"
 
-func unusable(err error) error { return &jwks.Failure{Answered: true, Err: err} }
-
 // probe asks about a token that doesn't exist. It finds out whether the server answers us, and
 // can't be made to fail by a caller's token.
 func (s *server) probe(ctx context.Context) error {
@@ -89,16 +86,4 @@ func (s *server) probe(ctx context.Context) error {
 		return unusable(errors.New("a made-up token is active: it's no introspection endpoint"))
 	}
 	return nil
-}
-
-// keysError returns what a caller learns when there is no verdict.
-func keysError(err error, code verifier.Code) *verifier.KeysError {
-	e := &verifier.KeysError{Code: code, RetryAfter: failureTTL, Err: err}
-	if failure, ok := errors.AsType[*jwks.Failure](err); ok && failure.Answered {
-		e.Code = verifier.CodeIntrospectionError
-	}
-	if _, ok := errors.AsType[*verifier.AuthError](err); ok {
-		e.Err = fmt.Errorf("%v", err) //nolint:errorlint // an AuthError in it isn't about our caller
-	}
-	return e
 }

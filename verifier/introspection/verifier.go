@@ -140,17 +140,7 @@ func (v *Verifier) unavailable(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%w while waiting for an answer about the token", ctx.Err())
 	}
-	e := keysError(err, verifier.CodeIntrospectionFailed)
-	if u, ok := errors.AsType[*refresh.Unavailable](err); ok {
-		e.RetryAfter = u.RetryAfter
-	}
-	switch {
-	case errors.Is(err, refresh.ErrBudget):
-		e.Err = errors.New("too many unknown tokens; Config.UnknownTokensPerSecond limits them")
-	case errors.Is(err, refresh.ErrWaiting):
-		e.Err = errors.New("too many calls wait for answers")
-	}
-	return e
+	return keysError(err)
 }
 
 // checkGrants checks [Config].Require.
@@ -200,7 +190,7 @@ func (v *Verifier) Status() []verifier.Status {
 		NextRefresh: state.NextFetch,
 	}
 	if state.Err != nil {
-		status.LastError = keysError(state.Err, verifier.CodeIntrospectionFailed).Error()
+		status.LastError = keysError(state.Err).Error()
 	}
 	return []verifier.Status{status}
 }
