@@ -287,6 +287,13 @@ func (v *Verifier) checkGrants(claims *Claims) (*Claims, error) {
 	return claims, nil
 }
 
+// Judges reports whether a token has the form of a compact JWS and names this verifier's issuer.
+// It doesn't say that the token is good: iss is read, but nothing is checked. Use it to choose
+// between verifiers, and then call Verify.
+func (v *Verifier) Judges(token string) bool {
+	return v.cache.get(token) != nil || names(token, func(issuer string) bool { return issuer == v.config.Issuer })
+}
+
 // Ready returns nil if the issuer's keys are available, fetching them if necessary. Otherwise the
 // error is a [*KeysError] or wraps ctx.Err(). Use it at start-up and in readiness probes; Verify
 // works without it.
