@@ -35,6 +35,11 @@ type ClaimsConfig struct {
 	// means never.
 	Recheck time.Duration
 
+	// Require says what every credential must grant, in addition to any policy. NewClaims doesn't
+	// check it: [Requirement.Check] does so for each call, as it does with [Config].Require, and a
+	// refused caller is told of all that the call needs.
+	Require Requirement
+
 	// AllowNoExpiry accepts an object without exp, such as an API key, which is valid until it's
 	// withdrawn. [Claims.Expiry] is then the zero time, and a stream lasts until the credential is
 	// refused when verified again. If there is an exp, it still counts.
@@ -79,6 +84,10 @@ func (c ClaimsConfig) claimRules() (*claimRules, error) {
 		permissionsClaim: cmp.Or(c.PermissionsClaim, defaultPermissionsClaim),
 		leeway:           c.Leeway,
 		recheck:          max(cmp.Or(c.Recheck, defaultRecheck), 0),
+		baseline:         c.Require.Clone(),
+	}
+	if err := c.Require.Validate(); err != nil {
+		return nil, fmt.Errorf("ClaimsConfig.Require: %w", err)
 	}
 	switch {
 	case c.Leeway < 0 || c.Leeway > maxLeeway:

@@ -33,6 +33,7 @@ func newRules(c Config) (*rules, error) {
 		PermissionsClaim: c.PermissionsClaim,
 		Leeway:           c.Leeway,
 		Recheck:          c.CacheTTL,
+		Require:          c.Require,
 		AllowNoExpiry:    true, // see [rules.check]
 	}}
 	if _, err := verifier.NewClaims([]byte("{}"), r.claims); err != nil {

@@ -228,3 +228,19 @@ func TestNothingSaidAboutATokenReachesItsCaller(t *testing.T) {
 		}
 	}
 }
+
+func TestACallerHearsOfAllThatTheCallNeeds(t *testing.T) {
+	t.Parallel()
+	s := newServer()
+	v := s.verifier(t, require("orders:read"))
+	claims := accept(t, v, s.issue("opaque", nil))
+	err := verifier.Requirement{Scopes: []string{"orders:write"}}.Check(claims)
+	refusal, ok := err.(*verifier.AuthError)
+	if !ok || strings.Join(refusal.Scopes, " ") != "orders:read orders:write" {
+		t.Errorf("Check: %v, want both scopes", err)
+	}
+	_, err = s.verifier(t, require("orders:write")).Verify(t.Context(), "opaque")
+	if refusal, ok := err.(*verifier.AuthError); !ok || strings.Join(refusal.Scopes, " ") != "orders:write" {
+		t.Errorf("Verify: %v, want the scope", err)
+	}
+}

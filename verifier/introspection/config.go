@@ -172,13 +172,7 @@ func (c Config) validate() error {
 	case slices.Contains(c.ClientIDs, ""):
 		return errors.New("Config.ClientIDs must not hold an empty client ID")
 	}
-	if err := c.validateNumbers(); err != nil {
-		return err
-	}
-	if err := c.Require.Validate(); err != nil {
-		return fmt.Errorf("Config.Require: %w", err)
-	}
-	return nil
+	return c.validateNumbers()
 }
 
 func (c Config) validateServer() error {

@@ -68,13 +68,13 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*verifier.Claims, 
 	now := time.Now()
 	known := v.memory.known(token)
 	if known != nil && !known.isDue(now) && !known.claims.IsZero() {
-		return v.checkGrants(known.claims)
+		return checkGrants(known.claims)
 	}
 	claims, err := v.find(ctx, token, known, now)
 	if err != nil {
 		return nil, err
 	}
-	return v.checkGrants(claims)
+	return checkGrants(claims)
 }
 
 // find returns a token's claims, from a new answer if necessary.
@@ -143,9 +143,9 @@ func (v *Verifier) unavailable(ctx context.Context, err error) error {
 	return keysError(err)
 }
 
-// checkGrants checks [Config].Require.
-func (v *Verifier) checkGrants(claims *verifier.Claims) (*verifier.Claims, error) {
-	if err := v.config.Require.Check(claims); err != nil {
+// checkGrants checks [Config].Require, which the claims carry.
+func checkGrants(claims *verifier.Claims) (*verifier.Claims, error) {
+	if err := (verifier.Requirement{}).Check(claims); err != nil {
 		return nil, err
 	}
 	return claims, nil
