@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -118,9 +119,7 @@ func (e *Endpoint) post(ctx context.Context, url string, p Post) (answer Answer,
 	if err != nil {
 		return answer, failed(err)
 	}
-	for name, values := range p.Header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, p.Header)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", p.Accept)
 	req.Header["Idempotency-Key"] = nil // not sent: net/http may try again if an idle connection was closed

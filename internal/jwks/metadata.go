@@ -67,7 +67,7 @@ type Member struct {
 var (
 	keys             = Member{name: "jwks_uri", field: "Config.JWKSURL", place: "where the keys are"}
 	Introspection    = Member{name: "introspection_endpoint", field: "Config.Endpoint", place: "where to ask"}
-	IntrospectionTLS = Member{name: "introspection_endpoint", field: "Config.Endpoint", place: "where to ask", alias: true}
+	IntrospectionTLS = Member{name: Introspection.name, field: Introspection.field, place: Introspection.place, alias: true}
 )
 
 func parseMetadata(document []byte, issuer string, allowHTTP bool, m Member) (url string, err error) {
@@ -82,7 +82,8 @@ func parseMetadata(document []byte, issuer string, allowHTTP bool, m Member) (ur
 	}
 	if err := CheckURL(url, allowHTTP); errors.Is(err, errPlain) {
 		return "", fmt.Errorf("%s %q is http: an issuer behind a proxy may not know that it's reached by https "+
-			"(X-Forwarded-Proto); %s can name it, and Config.AllowHTTP allows it", m.name, field.Printable(url), m.field)
+			"(X-Forwarded-Proto); %s can name it, and Config.AllowHTTP allows it",
+			m.name, field.Printable(url), m.field)
 	} else if err != nil {
 		return "", fmt.Errorf("%s %w", m.name, err)
 	}

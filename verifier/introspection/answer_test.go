@@ -1,6 +1,7 @@
 package introspection_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -223,7 +224,7 @@ func TestNothingSaidAboutATokenReachesItsCaller(t *testing.T) {
 	s.issue("refresh", map[string]any{"token_type": "secret"})
 	for _, token := range []string{"foreign", "refresh"} {
 		_, err := v.Verify(t.Context(), token)
-		if refusal, ok := err.(*verifier.AuthError); !ok || strings.Contains(refusal.Message, "secret") {
+		if refusal, ok := errors.AsType[*verifier.AuthError](err); !ok || strings.Contains(refusal.Message, "secret") {
 			t.Errorf("the message is %v", err)
 		}
 	}
@@ -235,12 +236,12 @@ func TestACallerHearsOfAllThatTheCallNeeds(t *testing.T) {
 	v := s.verifier(t, require("orders:read"))
 	claims := accept(t, v, s.issue("opaque", nil))
 	err := verifier.Requirement{Scopes: []string{"orders:write"}}.Check(claims)
-	refusal, ok := err.(*verifier.AuthError)
+	refusal, ok := errors.AsType[*verifier.AuthError](err)
 	if !ok || strings.Join(refusal.Scopes, " ") != "orders:read orders:write" {
 		t.Errorf("Check: %v, want both scopes", err)
 	}
 	_, err = s.verifier(t, require("orders:write")).Verify(t.Context(), "opaque")
-	if refusal, ok := err.(*verifier.AuthError); !ok || strings.Join(refusal.Scopes, " ") != "orders:write" {
+	if refusal, ok := errors.AsType[*verifier.AuthError](err); !ok || strings.Join(refusal.Scopes, " ") != "orders:write" {
 		t.Errorf("Verify: %v, want the scope", err)
 	}
 }
