@@ -193,8 +193,7 @@ func names(raw string, isOurs func(issuer string) bool) (found bool) {
 	if refusal != nil {
 		return false
 	}
-	segment = alphabets.Replace(strings.TrimRight(segment, "="))
-	payload, err := base64.RawURLEncoding.DecodeString(segment)
+	payload, err := base64.RawURLEncoding.DecodeString(alphabets.Replace(segment))
 	if err != nil {
 		return false
 	}

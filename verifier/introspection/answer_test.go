@@ -2,6 +2,7 @@ package introspection_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -186,6 +187,43 @@ func TestVerifyBelievesOnlyJSON(t *testing.T) {
 			}
 			unavailable(t, verify(t, v, token), verifier.CodeIntrospectionError)
 		})
+	}
+}
+
+// countedBytes counts what is read of a long answer.
+type countedBytes struct{ left, read int }
+
+func (c *countedBytes) Read(b []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(len(b), c.left)
+	for i := range b[:n] {
+		b[i] = ' '
+	}
+	c.left -= n
+	c.read += n
+	return n, nil
+}
+
+func (c *countedBytes) Close() error { return nil }
+
+func TestVerifyReadsNoMoreThanItAccepts(t *testing.T) {
+	t.Parallel()
+	body := &countedBytes{left: 1 << 20}
+	v := newServer().verifier(t, func(c *introspection.Config) {
+		c.Client = introspection.Unauthenticated{}
+		c.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if strings.HasPrefix(r.PostFormValue("token"), "oidcrpc-probe-") {
+				return nil, http.ErrServerClosed
+			}
+			header := http.Header{"Content-Type": {"application/json"}}
+			return &http.Response{StatusCode: http.StatusOK, Header: header, Body: body, Request: r}, nil
+		})}
+	})
+	unavailable(t, verify(t, v, "opaque"), verifier.CodeIntrospectionError)
+	if body.read > 100<<10 {
+		t.Errorf("%d bytes were read", body.read)
 	}
 }
 

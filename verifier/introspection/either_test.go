@@ -1,6 +1,7 @@
 package introspection_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
@@ -31,6 +32,8 @@ func TestAJWTOfTheVerifiersIssuerIsNeverIntrospected(t *testing.T) {
 		{"signed by another key", other.Token(map[string]any{"iss": jwts.URL()}), verifier.CodeInvalidToken, false},
 		{"without a signature", header + "." + payload + ".", verifier.CodeMalformedToken, false},
 		{"with a header that is none", "x." + payload + "." + signature, verifier.CodeMalformedToken, false},
+		{"with bits after its payload", header + "." + unevenBase64(jwts.URL()) + "." + signature, verifier.CodeMalformedToken, false},
+		{"in the other alphabet", header + "." + otherAlphabet(jwts.URL()) + "." + signature, verifier.CodeMalformedToken, false},
 		{"padded", header + "." + payload + "=." + signature, verifier.CodeMalformedToken, false},
 		{"with iss twice", jwts.Token(nil, verifiertest.WithRawPayload(`{"iss":"`+jwts.URL()+`","iss":"x"}`)), verifier.CodeMalformedToken, false},
 		{"with text after its payload", jwts.Token(nil, verifiertest.WithRawPayload(`{"iss":"`+jwts.URL()+`"} {}`)), verifier.CodeMalformedToken, false},
@@ -68,6 +71,19 @@ func TestAJWTOfTheVerifiersIssuerIsNeverIntrospected(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unevenBase64 returns a payload of which only a lenient decoder makes sense.
+func unevenBase64(issuer string) string {
+	text := []byte(base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"` + issuer + `"}` + strings.Repeat(" ", 3-(len(issuer)+10)%3+1))))
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := &text[len(text)-1]
+	*last = alphabet[strings.IndexByte(alphabet, *last)|1]
+	return string(text)
+}
+
+func otherAlphabet(issuer string) string {
+	return base64.RawStdEncoding.EncodeToString([]byte(`{"iss":"` + issuer + `","x":"???>>>??>>"}`))
 }
 
 func must[V any](v V, err error) V {

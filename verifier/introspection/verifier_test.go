@@ -83,6 +83,24 @@ func TestARevokedTokenIsRefusedWithinCacheTTL(t *testing.T) {
 	}
 }
 
+// The background finds out first, and doesn't keep it to itself until the answer is too old.
+func TestARevokedTokenIsRefusedOnceItWasAskedAbout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		v := s.verifier(t, nil)
+		token := s.issue("opaque", nil)
+		accept(t, v, token)
+		s.revoke(token)
+		for s.questions() == 1 {
+			time.Sleep(time.Second)
+			accept(t, v, token)
+			synctest.Wait()
+		}
+		refuse(t, v, token, verifier.CodeInvalidToken)
+	})
+}
+
 func TestAnAnswerIsNotUsedPastExp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,55 @@
+package main
+
+// Opaque tokens: what the authorization server's answer must say, and what asking may cost.
+var (
+	opaque = home{"verifier/introspection", []string{"verifier/introspection"}}
+	groups = home{"internal/refresh", []string{"verifier/introspection"}}
+	posts  = home{"internal/jwks", []string{"verifier/introspection"}}
+	chosen = home{"verifier", []string{"verifier/introspection"}}
+)
+
+var opaqueRules = []mutant{
+	// The answer.
+	{"an inactive token is accepted", opaque, "rules.judge", never(`!a.active`)},
+	{"active may be anything", opaque, "readAnswer", never(`active != "true" && active != "false"`)},
+	{"an answer may hold a name twice", opaque, "readAnswer", never(`!wellFormed`)},
+	{"an answer may be of any media type", opaque, "server.ask", never(`answer.Type != jsonType`)},
+	{"an answer may be another issuer's", opaque, "newRules", become(`c.Issuer`, `""`)},
+	{"an answer may be for another service", opaque, "rules.check",
+		never(`!slices.ContainsFunc(audience, func(name string) bool { return slices.Contains(r.config.Audiences, name) })`)},
+	{"an answer may be for no service", opaque, "rules.checkNoAudience", become(`r.config.AllowNoAudience`, `true`)},
+	{"an answer needs no exp", opaque, "rules.check", never(`claims.Expiry().IsZero() && !r.config.AllowNoExpiry`)},
+	{"refresh tokens are accepted", opaque, "answer.checkKind", never(`!k.isAccessToken()`)},
+	{"ID tokens are introspected", opaque, "answer.checkKind", never(`a.isID`)},
+	{"an answer to a redirected question counts", posts, "newClient", never(`via[0].Method != http.MethodGet`)},
+	{"an answer may have any size", posts, "Endpoint.post",
+		become(`io.LimitReader(res.Body, maxAnswerBytes+1)`, `res.Body`)},
+	{"a baseline doesn't count for opaque tokens", opaque, "newRules", become(`c.Require`, `verifier.Requirement{}`)},
+	{"the client isn't authenticated", opaque, "server.ask", become(`s.authenticate(ctx, &post)`, `error(nil)`)},
+	{"an assertion is good for every issuer", opaque, "PrivateKeyJWT.prepare",
+		become(`assert(signer, c.ClientID, issuer)`, `assert(signer, c.ClientID, "")`)},
+	{"a client's ID and secret aren't encoded", opaque, "SecretBasic.prepare",
+		become(`url.QueryEscape(c.Secret)`, `c.Secret`)},
+
+	// What is remembered.
+	{"answers are used for ever", opaque, "acceptance.isOver", never(`refresh.HasCome(a.until, now)`)},
+	{"answers are used past exp", opaque, "memory.accept", never(`!expiry.IsZero()`)},
+	{"a revoked token stays remembered", opaque, "memory.refuse", never(`e != nil`)},
+	{"refused tokens push accepted ones out", opaque, "newMemory",
+		become(`tokencache.New[refusal](maxRefusals, c.MaxTokenBytes)`, `tokencache.New[refusal](0, c.MaxTokenBytes)`)},
+
+	// What is asked.
+	{"strangers' tokens are asked about without bound", opaque, "New",
+		become(`refresh.NewBudget(max(minUnknownBurst, perSecond), time.Second/time.Duration(perSecond))`,
+			`refresh.NewBudget(1<<30+0*perSecond, time.Second)`)},
+	{"known tokens spend the strangers' budget", groups, "Group.budget", become(`g.config.Known`, `g.config.Strange`)},
+	{"a made-up token gives its question back", opaque, "memory.keep", become(`r.IsKnown`, `true`)},
+	{"every call asks by itself", groups, "Group.join", in(`if f := g.flights[key]; f != nil`, never(`f != nil`))},
+	{"a stranger's token makes the server look down", groups, "Group.run", become(`(r.Key == "" || r.IsKnown)`, `true`)},
+	{"a server that is down is asked on every call", groups, "Group.join", never(`g.probe == nil && g.outage.blocks(now)`)},
+	{"what isn't a token is asked about", opaque, "Verifier.checkForm", never(`!isToken68(token)`)},
+
+	// Two kinds.
+	{"a JWT falls through to introspection", opaque, "Either.Verify", never(`e.jwts.Judges(token)`)},
+	{"a malformed JWT falls through to introspection", chosen, "names", become(`alphabets.Replace(segment)`, `segment`)},
+}
