@@ -67,7 +67,9 @@ type Member struct {
 var (
 	keys             = Member{name: "jwks_uri", field: "Config.JWKSURL", place: "where the keys are"}
 	Introspection    = Member{name: "introspection_endpoint", field: "Config.Endpoint", place: "where to ask"}
-	IntrospectionTLS = Member{name: Introspection.name, field: Introspection.field, place: Introspection.place, alias: true}
+	IntrospectionTLS = Member{
+		name: Introspection.name, field: Introspection.field, place: Introspection.place, alias: true,
+	}
 )
 
 func parseMetadata(document []byte, issuer string, allowHTTP bool, m Member) (url string, err error) {

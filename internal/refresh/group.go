@@ -92,7 +92,7 @@ const maxProbes = 3
 // Renew makes sure that a fetch for a known key is under way, if one may start and held doesn't
 // say that one has just ended.
 func (g *Group[T]) Renew(key string, held func() (T, bool)) {
-	g.join(key, true, time.Now(), held) //nolint:errcheck,dogsled // the next call tries again
+	g.join(key, true, time.Now(), held) //nolint:errcheck,gosec // the next call tries again
 }
 
 // Probe waits for a new probe, or for the one under way. The error is an [*Unavailable] or
