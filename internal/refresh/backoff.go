@@ -39,6 +39,8 @@ var (
 
 // An outage is a series of consecutive failed fetches.
 type outage struct {
+	maxWait time.Duration // see Config.MaxBackoff
+
 	failures int       // 0 when there's no outage
 	since    moment    // the first failure
 	retryAt  moment    // no fetch starts before this
@@ -68,6 +70,9 @@ func (o *outage) extend(started, now time.Time, err error) {
 	wait := bound
 	if o.failures < 16 {
 		wait = min(bound, minBackoff<<o.failures)
+	}
+	if o.maxWait > 0 {
+		wait = min(wait, o.maxWait)
 	}
 	retryAt := later(now.Add(minBackoff/2), started.Add(wait/2+rand.N(wait/2)))
 	if asked, ok := errors.AsType[interface {

@@ -13,13 +13,15 @@
 package refresh
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// maxWaiting is how many calls may wait for one Source's fetches at a time.
+// maxWaiting is how many calls may wait for one Source's fetches at a time, unless its Config says
+// otherwise.
 const maxWaiting = 1024
 
 // A Reason says why a value is fetched.
@@ -36,6 +38,7 @@ type Source[T any] struct {
 	fetch   func(ctx context.Context, previous *Version[T], reason Reason) (T, Life, error)
 	timeout time.Duration
 	report  func(Event[T])
+	maxWait int64 // calls that may wait at a time
 
 	current atomic.Pointer[Version[T]]
 	started atomic.Uint64 // fetches started so far
@@ -59,11 +62,24 @@ type Config[T any] struct {
 
 	Timeout time.Duration
 	Report  func(Event[T]) // nil, or called after each fetch with no lock held
+
+	// MaxWaiting is how many calls may wait at a time; 0 means 1024.
+	MaxWaiting int64
+
+	// MaxBackoff limits how long a failed fetch keeps the next one away, unless the owner has
+	// asked for more; 0 means up to a minute.
+	MaxBackoff time.Duration
 }
 
 // New returns a Source without a version, which fetches nothing until a call needs one.
 func New[T any](config Config[T]) *Source[T] {
-	return &Source[T]{fetch: config.Fetch, timeout: config.Timeout, report: config.Report}
+	return &Source[T]{
+		fetch:   config.Fetch,
+		timeout: config.Timeout,
+		report:  config.Report,
+		maxWait: cmp.Or(config.MaxWaiting, maxWaiting),
+		outage:  outage{maxWait: config.MaxBackoff},
+	}
 }
 
 // Fixed returns a Source that holds value forever and never fetches.
@@ -266,7 +282,7 @@ func (s *Source[T]) wait(ctx context.Context, f *flight, start time.Time) (failu
 		return nil, nil
 	}
 	defer s.waiting.Add(-1)
-	if s.waiting.Add(1) > maxWaiting {
+	if s.waiting.Add(1) > s.maxWait {
 		return nil, &Unavailable{RetryAfter: time.Second, Err: ErrWaiting}
 	}
 	// A call may have to wait for the end of one fetch, and then for its own. It waits no longer
