@@ -1,0 +1,87 @@
+package client
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+// A TokenError means that there is no access token to send, so the call was not made.
+type TokenError struct {
+	RetryAfter time.Duration // how long until another request for a token; always positive
+	Err        error         // why the last one failed: often an [*oauth2.RetrieveError]
+}
+
+// Error returns the cause too, which may quote the token endpoint: keep it in your logs.
+func (e *TokenError) Error() string { return "client: " + e.Message() + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// Message returns a fixed text without the cause. For adapters.
+func (e *TokenError) Message() string {
+	if e.Temporary() {
+		return "no access token is available at the moment"
+	}
+	return "the token endpoint refuses this client"
+}
+
+// Temporary reports whether another attempt can help. It can't if the token endpoint has refused
+// the client, its secret, its assertion or its refresh token.
+func (e *TokenError) Temporary() bool {
+	refused, ok := errors.AsType[*oauth2.RetrieveError](e.Err)
+	if !ok || refused.Response == nil {
+		return true
+	}
+	switch status := refused.Response.StatusCode; status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	default:
+		return status < 400 || status >= 500
+	}
+}
+
+// Code returns Unavailable, or Unauthenticated if the error isn't temporary. For adapters.
+func (e *TokenError) Code() interceptor.Code {
+	if e.Temporary() {
+		return interceptor.CodeUnavailable
+	}
+	return interceptor.CodeUnauthenticated
+}
+
+// withRetryAfter tells the next request when the endpoint wants it (RFC 9110, section 10.2.3).
+func withRetryAfter(err error) error {
+	failed, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if !ok || failed.Response == nil {
+		return err
+	}
+	if after := parseRetryAfter(failed.Response.Header.Get("Retry-After")); after > 0 {
+		return &delayedError{error: err, after: after}
+	}
+	return err
+}
+
+type delayedError struct {
+	error
+
+	after time.Duration
+}
+
+func (e *delayedError) Unwrap() error             { return e.error }
+func (e *delayedError) RetryAfter() time.Duration { return e.after }
+
+// parseRetryAfter returns 0 for an invalid value, and for a time in the past.
+func parseRetryAfter(value string) time.Duration {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(0, time.Until(date))
+	}
+	return 0
+}

@@ -1,0 +1,191 @@
+package client
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/internal/field"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+// A Refusal says why a server refused a call, and what would have been enough. Any server that
+// sends a Bearer challenge can cause one (RFC 6750, section 3; RFC 9470, section 3). All of it is
+// what the server says. A field the server doesn't mention has its zero value.
+type Refusal struct {
+	// Code says what is wrong. Servers with this library send one of package verifier's codes,
+	// and others the challenge's error, such as "invalid_token".
+	Code verifier.Code
+
+	Message string // for a log
+
+	// Scopes and Permissions are all that the call needs, where the server lists them.
+	Scopes      []string
+	Permissions []string
+
+	// ACRValues and MaxAge say how, and how recently, the user must have logged in (RFC 9470). A
+	// max_age of 0 is rounded up to a second.
+	ACRValues []string
+	MaxAge    time.Duration
+
+	// ResourceMetadata is the URL of the server's metadata (RFC 9728, section 5.1). It's not
+	// checked in any way.
+	ResourceMetadata string
+
+	// RetryAfter is set if the server could not judge the token, and will be able to.
+	RetryAfter time.Duration
+
+	// Challenges are all the challenges the server sent, in their order, whatever the scheme.
+	Challenges []verifier.Challenge
+
+	// Err is why no other token could be had, or nil if none was asked for.
+	Err error
+
+	isFirstHand  bool // the challenge came with the response itself
+	isIdempotent bool // the call may be made twice
+	isFinal      bool // the server asks not to be called again
+}
+
+// Error returns the code and the message.
+func (r *Refusal) Error() string {
+	text := "client: the server has refused the call"
+	if r.Code != "" {
+		text += ": " + field.Printable(string(r.Code))
+	}
+	if r.Message != "" {
+		text += ": " + field.Printable(r.Message)
+	}
+	return text
+}
+
+// Unwrap returns Err.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// A Response is what an adapter knows about a call that failed.
+type Response struct {
+	Code    interceptor.Code
+	Message string
+
+	// Header and Trailer return the values of a field by its name in lower case. Nil has none.
+	Header, Trailer func(name string) []string
+
+	Details    []Detail
+	Idempotent bool // the procedure says that it may be called twice
+}
+
+// A Detail is one of an error's details.
+type Detail struct {
+	Type  string // such as "google.rpc.ErrorInfo", with or without a prefix that ends in a slash
+	Value []byte
+}
+
+// ReadRefusal returns what a failed call's response says, or nil if the server hasn't refused it.
+// It reads the header, the trailer, and the details. For adapters.
+func ReadRefusal(r Response) *Refusal {
+	refusal := &Refusal{Message: r.Message, isIdempotent: r.Idempotent}
+	ours, inDetail := refusal.readDetails(r.Details)
+	switch r.Code {
+	case interceptor.CodeUnauthenticated, interceptor.CodePermissionDenied:
+	case interceptor.CodeUnavailable:
+		if !ours {
+			return nil
+		}
+	default:
+		return nil
+	}
+	refusal.Challenges = parseChallenges(r.values("www-authenticate"))
+	refusal.isFirstHand = len(refusal.Challenges) > 0
+	if !refusal.isFirstHand {
+		refusal.Challenges = parseChallenges(inDetail)
+	}
+	refusal.readChallenge()
+	for _, value := range r.values("retry-after") {
+		refusal.RetryAfter = max(refusal.RetryAfter, parseRetryAfter(value))
+	}
+	for _, value := range r.values("grpc-retry-pushback-ms") { // gRFC A6: not a number, or a negative one
+		if _, err := strconv.ParseUint(value, 10, 31); err != nil {
+			refusal.isFinal = true
+		}
+	}
+	return refusal
+}
+
+// values returns a field's values, from the header and then from the trailer.
+func (r *Response) values(name string) []string {
+	var values []string
+	for _, read := range []func(string) []string{r.Header, r.Trailer} {
+		if read != nil {
+			values = append(values, read(name)...)
+		}
+	}
+	return values
+}
+
+// readDetails returns whether a server with this library sent them, and the challenges within.
+func (r *Refusal) readDetails(details []Detail) (ours bool, challenges []string) {
+	for _, detail := range details {
+		switch detail.Type[strings.LastIndexByte(detail.Type, '/')+1:] {
+		case "google.rpc.ErrorInfo":
+			var info errdetails.ErrorInfo
+			if ours || proto.Unmarshal(detail.Value, &info) != nil || info.GetDomain() != interceptor.ErrorDomain {
+				continue
+			}
+			ours = true
+			r.Code = verifier.Code(strings.ToLower(info.GetReason()))
+			challenges = []string{info.GetMetadata()["challenge"]}
+		case "google.rpc.RetryInfo":
+			var info errdetails.RetryInfo
+			if proto.Unmarshal(detail.Value, &info) == nil && info.GetRetryDelay().IsValid() {
+				r.RetryAfter = max(r.RetryAfter, info.GetRetryDelay().AsDuration())
+			}
+		}
+	}
+	return ours, challenges
+}
+
+const maxFieldBytes = 16 << 10 // of all challenges together
+
+// parseChallenges reads each value by itself, so that one that's malformed costs no other.
+func parseChallenges(values []string) (challenges []verifier.Challenge) {
+	left := maxFieldBytes
+	for _, value := range values {
+		if left -= len(value); left < 0 {
+			break
+		}
+		if parsed, err := verifier.ParseChallenges([]string{value}); err == nil {
+			challenges = append(challenges, parsed...)
+		}
+	}
+	return challenges
+}
+
+// readChallenge reads the first Bearer challenge with an error, or else the first one.
+func (r *Refusal) readChallenge() {
+	isBearer := func(c verifier.Challenge) bool { return strings.EqualFold(c.Scheme, "Bearer") }
+	i := slices.IndexFunc(r.Challenges, func(c verifier.Challenge) bool { return isBearer(c) && c.Value("error") != "" })
+	if i < 0 {
+		i = slices.IndexFunc(r.Challenges, isBearer)
+	}
+	if i < 0 {
+		return
+	}
+	c := r.Challenges[i]
+	if r.Code == "" {
+		r.Code = verifier.Code(c.Value("error"))
+	}
+	if description := c.Value("error_description"); description != "" {
+		r.Message = description
+	}
+	r.Scopes = strings.Fields(c.Value("scope"))
+	r.Permissions = strings.Fields(c.Value("permissions")) // not a standard, but sent
+	r.ACRValues = strings.Fields(c.Value("acr_values"))
+	r.ResourceMetadata = c.Value("resource_metadata")
+	if seconds, err := strconv.ParseUint(c.Value("max_age"), 10, 31); err == nil {
+		r.MaxAge = time.Duration(max(1, seconds)) * time.Second
+	}
+}
