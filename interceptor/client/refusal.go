@@ -167,7 +167,8 @@ func parseChallenges(values []string) (challenges []verifier.Challenge) {
 // readChallenge reads the first Bearer challenge with an error, or else the first one.
 func (r *Refusal) readChallenge() {
 	isBearer := func(c verifier.Challenge) bool { return strings.EqualFold(c.Scheme, "Bearer") }
-	i := slices.IndexFunc(r.Challenges, func(c verifier.Challenge) bool { return isBearer(c) && c.Value("error") != "" })
+	hasError := func(c verifier.Challenge) bool { return isBearer(c) && c.Value("error") != "" }
+	i := slices.IndexFunc(r.Challenges, hasError)
 	if i < 0 {
 		i = slices.IndexFunc(r.Challenges, isBearer)
 	}

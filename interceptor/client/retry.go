@@ -27,7 +27,7 @@ func (s *Source) Retry(ctx context.Context, refused *Credential, r *Refusal) *Cr
 	}
 	isOther := func(c *Credential) bool { return c.token.AccessToken != refused.token.AccessToken }
 	next, err := s.find(ctx, refresh.Demand[*Credential]{
-		Enough: func(v *refresh.Version[*Credential]) bool { return isOther(v.Value) },
+		Enough: func(v *version) bool { return isOther(v.Value) },
 		Budget: s.renewals,
 		Reason: "refused",
 	})

@@ -88,19 +88,28 @@ func NewSource(fetch Fetch, options ...Option) *Source {
 		Timeout:    fetchTimeout,
 		MaxWaiting: math.MaxInt64,
 		MaxBackoff: maxBackoff,
-		Fetch: func(ctx context.Context, _ *refresh.Version[*Credential], _ refresh.Reason) (*Credential, refresh.Life, error) {
-			token, err := fetch(context.WithValue(ctx, oauth2.HTTPClient, settings.http))
-			if err != nil {
-				return nil, refresh.Life{}, withRetryAfter(err)
-			}
-			credential, err := newCredential(token)
-			if err != nil {
-				return nil, refresh.Life{}, err
-			}
-			return credential, lifeOf(token, time.Now(), settings.maxAge), nil
-		},
+		Fetch:      settings.fetchCredential(fetch),
 	})
 	return s
+}
+
+type version = refresh.Version[*Credential]
+
+// fetchCredential returns fetch as package refresh calls it.
+func (s settings) fetchCredential(
+	fetch Fetch,
+) func(context.Context, *version, refresh.Reason) (*Credential, refresh.Life, error) {
+	return func(ctx context.Context, _ *version, _ refresh.Reason) (*Credential, refresh.Life, error) {
+		token, err := fetch(context.WithValue(ctx, oauth2.HTTPClient, s.http))
+		if err != nil {
+			return nil, refresh.Life{}, withRetryAfter(err)
+		}
+		credential, err := newCredential(token)
+		if err != nil {
+			return nil, refresh.Life{}, err
+		}
+		return credential, lifeOf(token, time.Now(), s.maxAge), nil
+	}
 }
 
 func newHTTPClient() *http.Client {
