@@ -32,16 +32,16 @@ func newAuth(tb testing.TB, issuer *verifiertest.Issuer, options ...interceptor.
 }
 
 // dial serves within this process until the test ends.
-func dial(tb testing.TB, server *grpc.Server) *grpc.ClientConn {
+func dial(tb testing.TB, server *grpc.Server, options ...grpc.DialOption) *grpc.ClientConn {
 	tb.Helper()
 	listener := bufconn.Listen(1 << 16)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	conn, err := grpc.NewClient("passthrough:///bufconn",
+	conn, err := grpc.NewClient("passthrough:///bufconn", append(options,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return listener.DialContext(ctx)
-		}))
+		}))...)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,0 +1,140 @@
+package grpcauth
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/oidcrpc/oidcrpc/interceptor/client"
+)
+
+// ClientOptions returns the options of a client whose calls send an access token, followed by
+// yours:
+//
+//	conn, err := grpc.NewClient(target, grpcauth.ClientOptions(tokens, grpc.WithTransportCredentials(creds))...)
+//
+// A call that's refused for its token, though a new one can do, is sent once more, and so is a
+// stream that has received nothing and has sent one message at most. The errors of other refused
+// calls hold a [client.Refusal], and the errors of calls without a token a [client.TokenError].
+// Find them with [errors.AsType]. [status.FromError] works as ever.
+//
+// No token is sent over a connection without transport security: [grpc.NewClient] returns an
+// error. It panics if tokens is nil.
+func ClientOptions(tokens *client.Source, options ...grpc.DialOption) []grpc.DialOption {
+	return clientOptions(tokens, true, options)
+}
+
+// PlaintextClientOptions is like [ClientOptions], but also sends tokens over connections without
+// transport security, where everyone on the way can read and use them.
+func PlaintextClientOptions(tokens *client.Source, options ...grpc.DialOption) []grpc.DialOption {
+	return clientOptions(tokens, false, options)
+}
+
+func clientOptions(tokens *client.Source, secure bool, options []grpc.DialOption) []grpc.DialOption {
+	if tokens == nil {
+		panic("grpcauth: the Source is nil") //nolint:forbidigo // as for a nil Authenticator
+	}
+	return append([]grpc.DialOption{
+		grpc.WithPerRPCCredentials(&perRPCCredentials{tokens: tokens, secure: secure}),
+		grpc.WithChainUnaryInterceptor(callUnary(tokens)),
+		grpc.WithChainStreamInterceptor(callStream(tokens)),
+	}, options...)
+}
+
+// perRPCCredentials brings the token into each attempt, also when grpc-go itself tries again.
+type perRPCCredentials struct {
+	tokens *client.Source
+	secure bool
+}
+
+func (c *perRPCCredentials) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+	if c.secure {
+		info, _ := credentials.RequestInfoFromContext(ctx)
+		if err := credentials.CheckSecurityLevel(info.AuthInfo, credentials.PrivacyAndIntegrity); err != nil {
+			return nil, status.Error(codes.Unauthenticated, "the connection is not secure enough for a token")
+		}
+	}
+	credential, err := c.tokens.Credential(ctx)
+	if err != nil {
+		return nil, newTokenError(err)
+	}
+	return credential.Metadata(), nil
+}
+
+func (c *perRPCCredentials) RequireTransportSecurity() bool { return c.secure }
+
+func callUnary(tokens *client.Source) grpc.UnaryClientInterceptor {
+	return func(
+		ctx context.Context, method string, req, res any, cc *grpc.ClientConn,
+		invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
+		credential, err := tokens.Credential(ctx)
+		if err != nil {
+			return newTokenError(err)
+		}
+		var response struct{ header, trailer metadata.MD }
+		opts = append(slices.Clip(opts), grpc.Header(&response.header), grpc.Trailer(&response.trailer))
+		err = invoker(ctx, method, req, res, cc, opts...)
+		if err == nil {
+			tokens.Accepted()
+			return nil
+		}
+		refusal := readRefusal(err, response.header, response.trailer)
+		if refusal == nil {
+			return err
+		}
+		if tokens.Retry(ctx, credential, refusal) == nil {
+			return newRefusedError(err, refusal)
+		}
+		err = invoker(secondAttempt(ctx), method, req, res, cc, opts...)
+		if refusal := readRefusal(err, response.header, response.trailer); refusal != nil {
+			return newRefusedError(err, refusal)
+		}
+		return err
+	}
+}
+
+func callStream(tokens *client.Source) grpc.StreamClientInterceptor {
+	return func(
+		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+		streamer grpc.Streamer, opts ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
+		credential, err := tokens.Credential(ctx)
+		if err != nil {
+			return nil, newTokenError(err)
+		}
+		first, err := streamer(ctx, desc, cc, method, opts...)
+		if err != nil {
+			return nil, err
+		}
+		begin := func(ctx context.Context, _ *client.Credential) (clientAttempt, error) {
+			stream, err := streamer(secondAttempt(ctx), desc, cc, method, opts...)
+			return clientAttempt{stream}, err
+		}
+		return &clientStream{
+			stream: client.NewStream(tokens, credential, clientAttempt{first}, begin, clientAttempt.refusal),
+			ctx:    ctx,
+		}, nil
+	}
+}
+
+// secondAttempt counts the attempts before this one, as grpc-go does when it tries again.
+func secondAttempt(ctx context.Context) context.Context {
+	const name = "grpc-previous-rpc-attempts"
+	md, _ := metadata.FromOutgoingContext(ctx)
+	earlier := 0
+	for _, value := range md.Get(name) {
+		if n, err := strconv.Atoi(value); err == nil {
+			earlier = max(earlier, n)
+		}
+	}
+	md = md.Copy()
+	md.Set(name, strconv.Itoa(earlier+1))
+	return metadata.NewOutgoingContext(ctx, md)
+}
