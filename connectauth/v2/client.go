@@ -1,0 +1,63 @@
+package connectauth
+
+import (
+	"context"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/oidcrpc/oidcrpc/interceptor/client"
+)
+
+// NewClientInterceptor returns an interceptor for clients whose calls send an access token:
+//
+//	greeter := greetv1connect.NewGreetServiceClient(
+//		connect.NewClient(transport, connectauth.NewClientInterceptor(tokens)))
+//
+// A call that's refused for its token, though a new one can do, is sent once more, and so is a
+// stream that has received nothing and has sent one message at most. The errors of other refused
+// calls hold a [client.Refusal], and the errors of calls without a token a [client.TokenError].
+// Find them, and the [connect.Error], with [errors.AsType].
+//
+// The token replaces any Authorization header in the request. The interceptor can't see whether
+// the connection is secure, so give the transport an https URL. It panics if tokens is nil.
+func NewClientInterceptor(tokens *client.Source) connect.ClientInterceptor {
+	if tokens == nil {
+		panic("connectauth: the Source is nil") //nolint:forbidigo // as for a nil Authenticator
+	}
+	return func(next connect.ClientFunc) connect.ClientFunc {
+		return func(ctx context.Context, spec connect.Spec) (connect.ClientStream, error) {
+			info, ok := connect.CallInfoForClientContext(ctx)
+			if !ok {
+				return nil, connect.NewError(connect.CodeInternal, "the context of the call has no CallInfo")
+			}
+			credential, err := tokens.Credential(ctx)
+			if err != nil {
+				return nil, newTokenError(err)
+			}
+			info.RequestHeader().SetValues("Authorization", credential.Header())
+			first, err := next(ctx, spec)
+			if err != nil {
+				return nil, err
+			}
+			begin := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
+				forget(info.ResponseHeader())
+				forget(info.ResponseTrailer())
+				info.RequestHeader().SetValues("Authorization", c.Header())
+				again, err := next(ctx, spec)
+				return clientAttempt{again}, err
+			}
+			refusal := func(_ clientAttempt, err error) *client.Refusal { return readRefusal(err, spec, info) }
+			return &clientStream{
+				stream: client.NewStream(tokens, credential, clientAttempt{first}, begin, refusal),
+				ctx:    ctx,
+			}, nil
+		}
+	}
+}
+
+// forget removes what an attempt before has left.
+func forget(header *connect.Header) {
+	for name := range header.All() {
+		header.Delete(name)
+	}
+}

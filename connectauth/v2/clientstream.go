@@ -1,0 +1,40 @@
+package connectauth
+
+import (
+	"context"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/oidcrpc/oidcrpc/interceptor/client"
+)
+
+// clientStream is a client's call of any kind, which begins again if its token is refused.
+type clientStream struct {
+	stream *client.Stream[clientAttempt]
+	ctx    context.Context
+}
+
+func (s *clientStream) SendHeaders() error { return s.stream.Send(nil) }
+func (s *clientStream) Send(m any) error   { return s.stream.Send(m) }
+func (s *clientStream) CloseSend() error   { return s.stream.CloseSend() }
+func (s *clientStream) Close() error       { return s.stream.Close().ClientStream.Close() }
+
+func (s *clientStream) Receive(m any) error {
+	refusal, err := s.stream.Receive(s.ctx, m)
+	if refusal != nil {
+		return newRefusedError(err, refusal)
+	}
+	return err
+}
+
+// clientAttempt is connect-go's stream.
+type clientAttempt struct{ connect.ClientStream }
+
+func (a clientAttempt) Send(m any) error {
+	if m == nil {
+		return a.SendHeaders()
+	}
+	return a.ClientStream.Send(m)
+}
+
+func (a clientAttempt) Close() { _ = a.ClientStream.Close() }
