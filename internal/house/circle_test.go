@@ -13,7 +13,8 @@ import (
 )
 
 var packages = []string{
-	"verifier", "verifier/verifiertest", "verifier/introspection", "interceptor", "interceptor/schema", "grpcauth", "connectauth",
+	"verifier", "verifier/verifiertest", "verifier/introspection",
+	"interceptor", "interceptor/client", "interceptor/schema", "grpcauth", "connectauth", "connectauth/v2",
 	"internal/refresh", "internal/jwks", "internal/jws", "internal/strictjson", "internal/field",
 	"internal/tokencache",
 }

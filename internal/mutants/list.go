@@ -3,7 +3,9 @@ package main
 import "slices"
 
 // rules are what CI tries: at least one mutant for each rule in SECURITY.md.
-var rules = slices.Concat(callRules, tokenRules, keyRules, schemaRules, adapterRules, opaqueRules)
+var rules = slices.Concat(
+	callRules, tokenRules, keyRules, schemaRules, adapterRules, opaqueRules, clientRules,
+)
 
 // lesserRules are tried on demand.
-var lesserRules = slices.Concat(callDetails, tokenDetails, keyDetails, schemaDetails, adapterDetails)
+var lesserRules = slices.Concat(callDetails, tokenDetails, keyDetails, schemaDetails, adapterDetails, clientDetails)

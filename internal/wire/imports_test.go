@@ -11,10 +11,11 @@ import (
 func TestAdaptersCompileOneFrameworkEach(t *testing.T) {
 	const ours = "github.com/oidcrpc/oidcrpc/"
 	frameworks := map[string]string{ // the package that each program compiles
-		"grpcauth":       "google.golang.org/grpc",
-		"connectauth":    "connectrpc.com/connect",
-		"connectauth/v2": "connectrpc.com/connect/v2",
-		"interceptor":    "",
+		"grpcauth":           "google.golang.org/grpc",
+		"connectauth":        "connectrpc.com/connect",
+		"connectauth/v2":     "connectrpc.com/connect/v2",
+		"interceptor":        "",
+		"interceptor/client": "",
 	}
 	for pkg, own := range frameworks {
 		list, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ours+pkg).Output()
