@@ -119,7 +119,7 @@ var keyDetails = []mutant{
 	{"issuers may have any length", tokens, "Dynamic.Verify", never(`len(issuer) > maxIssuerBytes`)},
 	{"calls wait for a refresh that began ahead", engine, "Source.isUsable",
 		never(`s.flight != nil && !v.expires.hasCome(s.flight.asked)`)},
-	{"any number of calls wait", engine, "Source.wait", never(`s.waiting.Add(1) > maxWaiting`)},
+	{"any number of calls wait", engine, "Source.wait", never(`s.waiting.Add(1) > s.maxWait`)},
 	{"strangers fill the log", tokens, "keys.report", always(`!k.isMuted.Load()`)},
 	{"what was forgotten comes back", tokens, "Dynamic.find", never(`t.isGone.Load()`)},
 	{"stale keys are not used", engine, "Source.isUsable", become(`s.outage.isCurrent(v.refreshAt, v.ttl, now)`, `false`)},
