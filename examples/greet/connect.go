@@ -2,64 +2,74 @@ package greet
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 
-	"connectrpc.com/connect"
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
-	"github.com/oidcrpc/oidcrpc/connectauth"
+	connectauth "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
-	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
+	greetv1connect "github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connectv2"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
 // NewConnectHandler returns an HTTP handler for the greeting and health services,
 // secured by auth, for the Connect, gRPC and gRPC-Web protocols.
 func NewConnectHandler(auth *interceptor.Authenticator) http.Handler {
-	secured := connect.WithInterceptors(connectauth.NewInterceptor(auth))
 	mux := http.NewServeMux()
-	mux.Handle(greetv1connect.NewGreetServiceHandler(connectService{}, secured))
-	mux.Handle(healthv1.Health_Check_FullMethodName, connect.NewUnaryHandler(
-		healthv1.Health_Check_FullMethodName, checkHealth, secured))
-	return connectauth.NewMiddleware(auth).Wrap(mux)
+	connecthttp.Mount(mux, NewConnectServer(auth))
+	return mux
+}
+
+// NewConnectServer returns the server behind [NewConnectHandler].
+func NewConnectServer(auth *interceptor.Authenticator) *connect.Server {
+	server := connect.NewServer(connectauth.NewServerInterceptor(auth))
+	greetv1connect.RegisterGreetServiceHandler(server, connectService{})
+	server.Register(connect.Method{
+		Spec:    connect.Spec{Procedure: healthv1.Health_Check_FullMethodName, StreamType: connect.StreamTypeUnary},
+		Handler: checkHealth,
+	})
+	return server
 }
 
 type connectService struct{}
 
-func (connectService) Greet(
-	ctx context.Context, req *connect.Request[greetv1.GreetRequest],
-) (*connect.Response[greetv1.GreetResponse], error) {
-	return connect.NewResponse(&greetv1.GreetResponse{Greeting: greeting(ctx, req.Msg.GetName())}), nil
+func (connectService) Greet(ctx context.Context, req *greetv1.GreetRequest) (*greetv1.GreetResponse, error) {
+	return &greetv1.GreetResponse{Greeting: greeting(ctx, req.GetName())}, nil
 }
 
 func (connectService) Watch(
-	ctx context.Context,
-	req *connect.Request[greetv1.WatchRequest],
-	stream *connect.ServerStream[greetv1.WatchResponse],
+	ctx context.Context, req *greetv1.WatchRequest, stream greetv1connect.GreetServiceWatchServerStream,
 ) error {
-	return watch(ctx, req.Msg, stream.Send)
+	return watch(ctx, req, stream.Send)
 }
 
 func (connectService) Collect(
-	_ context.Context, stream *connect.ClientStream[greetv1.CollectRequest],
-) (*connect.Response[greetv1.CollectResponse], error) {
+	_ context.Context, stream greetv1connect.GreetServiceCollectServerStream,
+) (*greetv1.CollectResponse, error) {
 	res := &greetv1.CollectResponse{}
-	for stream.Receive() {
-		res.Names = append(res.Names, stream.Msg().GetName())
+	for {
+		req, err := stream.Receive()
+		if errors.Is(err, io.EOF) {
+			return res, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		res.Names = append(res.Names, req.GetName())
 	}
-	return connect.NewResponse(res), stream.Err()
 }
 
-func (connectService) Converse(
-	ctx context.Context, stream *connect.BidiStream[greetv1.ConverseRequest, greetv1.ConverseResponse],
-) error {
+func (connectService) Converse(ctx context.Context, stream greetv1connect.GreetServiceConverseServerStream) error {
 	return converse(ctx, stream.Receive, stream.Send)
 }
 
-func checkHealth(
-	context.Context, *connect.Request[healthv1.HealthCheckRequest],
-) (*connect.Response[healthv1.HealthCheckResponse], error) {
-	return connect.NewResponse(&healthv1.HealthCheckResponse{
-		Status: healthv1.HealthCheckResponse_SERVING,
-	}), nil
+func checkHealth(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	if err := stream.Receive(&healthv1.HealthCheckRequest{}); err != nil {
+		return err
+	}
+	return stream.Send(&healthv1.HealthCheckResponse{Status: healthv1.HealthCheckResponse_SERVING})
 }

@@ -7,6 +7,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
+	connectauthv2 "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	"github.com/oidcrpc/oidcrpc/examples/greet"
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 	"github.com/oidcrpc/oidcrpc/grpcauth"
@@ -41,5 +42,15 @@ func TestDescriptorsAndServerListTheSameProcedures(t *testing.T) {
 	described := connectauth.Procedures(greetv1.File_greet_v1_greet_proto, healthv1.File_grpc_health_v1_health_proto)
 	if served := grpcauth.Procedures(newServer(newAuth(t))); !slices.Equal(described, served) {
 		t.Errorf("the files describe %q, the server serves %q", described, served)
+	}
+}
+
+func TestConnectServesNoOtherProcedures(t *testing.T) {
+	auth := newAuth(t)
+	overGRPC := grpcauth.Procedures(newServer(auth))
+	for _, procedure := range connectauthv2.Procedures(greet.NewConnectServer(auth)) {
+		if !slices.Contains(overGRPC, procedure) {
+			t.Errorf("%s is served over Connect alone, and has no rule", procedure)
+		}
 	}
 }

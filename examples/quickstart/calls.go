@@ -68,14 +68,17 @@ func calls(issuer *verifiertest.Issuer) []call {
 	}
 }
 
-// callAll makes every call over every protocol, prints a table with the outcomes and
+// callAll makes every call to every server and protocol, prints a table with the outcomes and
 // returns an error unless all of them are as promised.
 func callAll(issuer *verifiertest.Issuer, servers servers) error {
 	clients := []*client{
-		newClient("gRPC", servers.grpc, connect.WithGRPC()),
-		newClient("gRPC (Connect)", servers.connect, connect.WithGRPC()),
-		newClient("gRPC-Web", servers.connect, connect.WithGRPCWeb()),
-		newClient("Connect", servers.connect),
+		newClient("grpc-go", "gRPC", servers.grpc, connect.WithGRPC()),
+		newClient("connect v2", "gRPC", servers.connect, connect.WithGRPC()),
+		newClient("connect v2", "gRPC-Web", servers.connect, connect.WithGRPCWeb()),
+		newClient("connect v2", "Connect", servers.connect),
+		newClient("connect v1", "gRPC", servers.connectV1, connect.WithGRPC()),
+		newClient("connect v1", "gRPC-Web", servers.connectV1, connect.WithGRPCWeb()),
+		newClient("connect v1", "Connect", servers.connectV1),
 	}
 	calls := calls(issuer)
 	rows := make([]string, len(clients)*len(calls))
@@ -92,7 +95,7 @@ func callAll(issuer *verifiertest.Issuer, servers servers) error {
 	wait.Wait()
 
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PROTOCOL\tPROCEDURE\tSENT\tCODE\tCHALLENGE")
+	fmt.Fprintln(table, "SERVER\tPROTOCOL\tPROCEDURE\tSENT\tCODE\tCHALLENGE")
 	failures := 0
 	for i, row := range rows {
 		if broken[i] {

@@ -20,17 +20,19 @@ import (
 
 // A client calls one server over one protocol.
 type client struct {
+	server   string
 	protocol string
 	service  greetv1connect.GreetServiceClient
 	health   *connect.Client[healthv1.HealthCheckRequest, healthv1.HealthCheckResponse]
 }
 
-func newClient(protocol, addr string, options ...connect.ClientOption) *client {
+func newClient(server, protocol, addr string, options ...connect.ClientOption) *client {
 	transport := &http.Transport{Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	httpClient := &http.Client{Transport: transport}
 	url := "http://" + addr
 	return &client{
+		server:   server,
 		protocol: protocol,
 		service:  greetv1connect.NewGreetServiceClient(httpClient, url, options...),
 		health: connect.NewClient[healthv1.HealthCheckRequest, healthv1.HealthCheckResponse](
@@ -51,7 +53,8 @@ func (c *client) try(call call) (row string, broken bool) {
 	}
 	challenge, place := challengeOf(err)
 	broken = code != call.code || challenge != call.challenge
-	return strings.Join([]string{c.protocol, call.procedure, call.sent, name, challenge + place}, "\t"), broken
+	cells := []string{c.server, c.protocol, call.procedure, call.sent, name, challenge + place}
+	return strings.Join(cells, "\t"), broken
 }
 
 // challengeOf returns the challenge as it reached the client: as a header or trailer,

@@ -1,7 +1,7 @@
 // Command quickstart shows what callers get from a secured server. It starts an issuer,
-// a grpc-go server and a Connect server on this host. Then it calls them over gRPC,
-// gRPC-Web and Connect with good tokens and bad ones, and prints every outcome. It
-// fails if one isn't what it should be.
+// a grpc-go server and two Connect servers, of v2 and v1, on this host. Then it calls
+// them over gRPC, gRPC-Web and Connect with good tokens and bad ones, and prints every
+// outcome. It fails if one isn't what it should be.
 //
 //	go run ./examples/quickstart
 //	go run ./examples/quickstart -serve
@@ -68,8 +68,8 @@ func startIssuer() (*verifiertest.Issuer, error) {
 	return issuer, nil
 }
 
-// servers holds the addresses of two servers with the same services.
-type servers struct{ grpc, connect string }
+// servers holds the addresses of three servers with the same services.
+type servers struct{ grpc, connect, connectV1 string }
 
 // startServers secures a server for each stack with one authenticator.
 func startServers(issuer *verifiertest.Issuer) (servers, error) {
@@ -88,19 +88,19 @@ func startServers(issuer *verifiertest.Issuer) (servers, error) {
 	if err != nil {
 		return servers{}, err
 	}
-	grpcListener, err := listen()
-	if err != nil {
-		return servers{}, err
+	var listeners [3]net.Listener
+	for i := range listeners {
+		if listeners[i], err = listen(); err != nil {
+			return servers{}, err
+		}
 	}
-	connectListener, err := listen()
-	if err != nil {
-		return servers{}, err
-	}
-	go func() { _ = greet.NewGRPCServer(auth).Serve(grpcListener) }()
-	go serveHTTP(connectListener, greet.NewConnectHandler(auth))
+	go func() { _ = greet.NewGRPCServer(auth).Serve(listeners[0]) }()
+	go serveHTTP(listeners[1], greet.NewConnectHandler(auth))
+	go serveHTTP(listeners[2], greet.NewConnectV1Handler(auth))
 	return servers{
-		grpc:    grpcListener.Addr().String(),
-		connect: connectListener.Addr().String(),
+		grpc:      listeners[0].Addr().String(),
+		connect:   listeners[1].Addr().String(),
+		connectV1: listeners[2].Addr().String(),
 	}, nil
 }
 

@@ -44,21 +44,24 @@ func greetWith(t *testing.T, s service) protoreflect.FileDescriptor {
 	return link(t, file)
 }
 
-// clients serve the greeting service on both stacks, and call it in every way.
+// clients serve the greeting service on all stacks, and call it in every way.
 func clients(t *testing.T, auth *interceptor.Authenticator) map[string]client {
 	t.Helper()
-	grpcListener, connectListener := listen(t), listen(t)
+	grpcListener, connectListener, connectV1Listener := listen(t), listen(t), listen(t)
 	grpcServer := greet.NewGRPCServer(auth)
 	connectServer := &http.Server{Handler: greet.NewConnectHandler(auth), Protocols: unencrypted()}
+	connectV1Server := &http.Server{Handler: greet.NewConnectV1Handler(auth), Protocols: unencrypted()}
 	var served sync.WaitGroup
 	served.Go(func() { _ = grpcServer.Serve(grpcListener) })
 	served.Go(func() { _ = connectServer.Serve(connectListener) })
+	served.Go(func() { _ = connectV1Server.Serve(connectV1Listener) })
 	overGRPC := &http.Transport{Protocols: new(http.Protocols)}
 	overGRPC.Protocols.SetUnencryptedHTTP2(true)
 	t.Cleanup(func() {
 		overGRPC.CloseIdleConnections()
 		grpcServer.Stop()
 		_ = connectServer.Close()
+		_ = connectV1Server.Close()
 		served.Wait()
 	})
 	dial := func(listener net.Listener, options ...connect.ClientOption) client {
@@ -66,10 +69,13 @@ func clients(t *testing.T, auth *interceptor.Authenticator) map[string]client {
 			&http.Client{Transport: overGRPC}, "http://"+listener.Addr().String(), options...)}
 	}
 	return map[string]client{
-		"grpc-go":          dial(grpcListener, connect.WithGRPC()),
-		"Connect, gRPC":    dial(connectListener, connect.WithGRPC()),
-		"Connect, Web":     dial(connectListener, connect.WithGRPCWeb()),
-		"Connect, Connect": dial(connectListener),
+		"grpc-go":             dial(grpcListener, connect.WithGRPC()),
+		"Connect v2, gRPC":    dial(connectListener, connect.WithGRPC()),
+		"Connect v2, Web":     dial(connectListener, connect.WithGRPCWeb()),
+		"Connect v2, Connect": dial(connectListener),
+		"Connect v1, gRPC":    dial(connectV1Listener, connect.WithGRPC()),
+		"Connect v1, Web":     dial(connectV1Listener, connect.WithGRPCWeb()),
+		"Connect v1, Connect": dial(connectV1Listener),
 	}
 }
 
