@@ -25,15 +25,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // protocols are the ways to call the service. grpc-go answers the first, and connect-go
 // the others.
 var protocols = map[string][]connect.ClientOption{
-	"gRPC":     {connect.WithGRPC()},
-	"gRPC-Web": {connect.WithGRPCWeb()},
-	"Connect":  nil,
+	"gRPC":         {connect.WithGRPC()},
+	"gRPC-Web, v2": {connect.WithGRPCWeb()},
+	"Connect, v2":  nil,
+	"gRPC-Web, v1": {connect.WithGRPCWeb()},
+	"Connect, v1":  nil,
 }
 
-// A server is the whole service on its own port, with its issuer.
+// A server is the whole service, with connect-go v2 on one port and v1 on another, and
+// its issuer.
 type server struct {
 	issuer    *verifiertest.Issuer
-	url       string
+	url, v1   string
 	transport *http.Transport
 }
 
@@ -42,24 +45,30 @@ func startServer(t *testing.T) *server {
 	s := &server{issuer: verifiertest.NewIssuer(), transport: &http.Transport{Protocols: new(http.Protocols)}}
 	s.transport.Protocols.SetUnencryptedHTTP2(true)
 	auth := newTestAuthenticator(t, s.issuer)
+	t.Cleanup(s.transport.CloseIdleConnections)
+	s.url, s.v1 = startHandler(t, newHandler(auth, false)), startHandler(t, newHandler(auth, true))
+	return s
+}
+
+// startHandler returns the URL at which it serves.
+func startHandler(t *testing.T, handler http.Handler) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.url = "http://" + listener.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	var served sync.WaitGroup
 	served.Go(func() {
-		if err := serve(ctx, listener, newHandler(auth)); err != nil {
+		if err := serve(ctx, listener, handler); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Cleanup(func() {
-		s.transport.CloseIdleConnections()
 		stop()
 		served.Wait()
 	})
-	return s
+	return "http://" + listener.Addr().String()
 }
 
 func newTestAuthenticator(t *testing.T, issuer *verifiertest.Issuer) *interceptor.Authenticator {
@@ -86,7 +95,11 @@ func (s *server) client(protocol string, claims map[string]any) client {
 	if claims != nil {
 		httpClient.Transport = bearer{token: s.issuer.Token(claims), next: s.transport}
 	}
-	return client{ordersv1connect.NewOrderServiceClient(httpClient, s.url, protocols[protocol]...)}
+	url := s.url
+	if strings.HasSuffix(protocol, "v1") {
+		url = s.v1
+	}
+	return client{ordersv1connect.NewOrderServiceClient(httpClient, url, protocols[protocol]...)}
 }
 
 type bearer struct {

@@ -33,9 +33,10 @@ func main() {
 	issuer := flag.String("issuer", "", "the issuer's `URL`, exactly as tokens name it; without it, our own issuer")
 	audience := flag.String("audience", "", "the `name` of this service in tokens")
 	addr := flag.String("addr", "127.0.0.1:8080", "where to serve")
+	v1 := flag.Bool("connect-v1", false, "serve Connect and gRPC-Web by connect-go v1, not v2")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout, *issuer, *audience, *addr)
+	err := run(ctx, os.Stdout, *issuer, *audience, *addr, *v1)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "orders:", err)
@@ -44,7 +45,7 @@ func main() {
 }
 
 // run serves until ctx ends.
-func run(ctx context.Context, stdout io.Writer, issuer, audience, addr string) error {
+func run(ctx context.Context, stdout io.Writer, issuer, audience, addr string, v1 bool) error {
 	config, token := verifier.Config{Issuer: issuer, Audiences: []string{audience}}, ""
 	if issuer == "" {
 		var err error
@@ -67,7 +68,7 @@ func run(ctx context.Context, stdout io.Writer, issuer, audience, addr string) e
 	if err := printCommands(stdout, listener.Addr().String(), token); err != nil {
 		return err
 	}
-	return serve(ctx, listener, newHandler(auth))
+	return serve(ctx, listener, newHandler(auth, v1))
 }
 
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {

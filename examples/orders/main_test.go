@@ -16,7 +16,7 @@ func TestPrintedCommandWorks(t *testing.T) {
 	out, stdout := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, stdout, "", "", "127.0.0.1:0")
+		done <- run(ctx, stdout, "", "", "127.0.0.1:0", false)
 		_ = stdout.Close()
 	}()
 	defer func() {
@@ -61,10 +61,10 @@ func TestRunFailsWhereItCannotServe(t *testing.T) {
 	defer taken.Close()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	if err := run(ctx, io.Discard, "", "", taken.Addr().String()); err == nil {
+	if err := run(ctx, io.Discard, "", "", taken.Addr().String(), false); err == nil {
 		t.Error("a port that is taken was served on")
 	}
-	if err := run(ctx, io.Discard, "https://issuer.example/", "", "127.0.0.1:0"); err == nil {
+	if err := run(ctx, io.Discard, "https://issuer.example/", "", "127.0.0.1:0", false); err == nil {
 		t.Error("an issuer was trusted for any audience")
 	}
 }

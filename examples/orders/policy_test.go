@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
+	connectauthv2 "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	ordersv1 "github.com/oidcrpc/oidcrpc/examples/orders/v1"
 	"github.com/oidcrpc/oidcrpc/grpcauth"
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -23,6 +25,14 @@ func TestEveryProcedureHasARule(t *testing.T) {
 	served = append(served, connectauth.Procedures(ordersv1.File_orders_v1_orders_proto)...)
 	if err := auth.CheckPolicy(served); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestConnectServesWhatTheProtoDescribes(t *testing.T) {
+	described := connectauth.Procedures(ordersv1.File_orders_v1_orders_proto)
+	server := newConnectServer(newTestAuthenticator(t, verifiertest.NewIssuer()), &service{})
+	if served := connectauthv2.Procedures(server); !slices.Equal(served, described) {
+		t.Errorf("the server serves %q, the proto describes %q", served, described)
 	}
 }
 

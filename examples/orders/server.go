@@ -27,11 +27,14 @@ func newAuthenticator(
 	return interceptor.New(v, options...)
 }
 
-// newHandler serves both stacks on one port: grpc-go serves gRPC, and connect-go serves
-// Connect and gRPC-Web.
-func newHandler(auth *interceptor.Authenticator) http.Handler {
+// newHandler serves both stacks on one port: grpc-go serves gRPC, and connect-go, v2 or
+// v1, serves Connect and gRPC-Web.
+func newHandler(auth *interceptor.Authenticator, v1 bool) http.Handler {
 	service := &service{store: newStore()}
 	overGRPC, overConnect := newGRPCServer(auth, service), newConnectHandler(auth, service)
+	if v1 {
+		overConnect = newConnectV1Handler(auth, service)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isGRPC(r) {
 			overGRPC.ServeHTTP(w, r)

@@ -43,7 +43,7 @@ func TestBothStacksServeTheSameOrders(t *testing.T) {
 	if _, err := server.client("gRPC", as("alice")).create(t.Context(), "tea"); err != nil {
 		t.Fatal(err)
 	}
-	if items, err := server.client("Connect", as("alice")).list(t.Context()); err != nil || items != "tea" {
+	if items, err := server.client("Connect, v2", as("alice")).list(t.Context()); err != nil || items != "tea" {
 		t.Errorf("over Connect there is %q, %v", items, err)
 	}
 }
