@@ -58,13 +58,11 @@ func run(rounds int, only, output string) error {
 		return err
 	}
 	report.Races = append(report.Races, echoed...)
-	if pattern.MatchString(refusing) {
-		race, err := refuseRace(issuer, rounds)
-		if err != nil {
-			return err
-		}
-		report.Races = append(report.Races, race)
+	refused, err := refuseRaces(issuer, pattern.MatchString, rounds)
+	if err != nil {
+		return err
 	}
+	report.Races = append(report.Races, refused...)
 	if pattern.MatchString("memory") {
 		if report.Remembered, err = rememberedBytes(issuer); err != nil {
 			return err

@@ -43,7 +43,8 @@ type bar struct {
 
 func (r *Report) panels() ([]panel, error) {
 	tokens := panel{title: "An access token (RS256, 1.2 kB): time to verify, × its signature alone"}
-	calls := panel{title: "A unary call with a token that comes again (gRPC over TCP, 16 callers), × no authentication"}
+	calls := panel{title: "A unary call with a token that comes again (16 callers), × no authentication"}
+	refusals := panel{title: "A call of 3 MiB without a token, refused over Connect, × connect v1's interceptor"}
 	add := func(p *panel, label, race, name, base string) error {
 		result, alone := r.result(race, name), r.result(race, base)
 		if result == nil || alone == nil {
@@ -51,7 +52,11 @@ func (r *Report) panels() ([]panel, error) {
 		}
 		times := result.times(alone)
 		text := fmt.Sprintf("%.3g × · %.2f µs · %.0f allocations", times, result.nanos()/1e3, result.Allocs)
-		if p.bars = append(p.bars, bar{label, text, times, name == ours}); times > p.unit {
+		if p == &refusals {
+			text = fmt.Sprintf("%.2g × · %.0f µs · %.0f kB allocated · %.0f kB read",
+				times, result.nanos()/1e3, result.Bytes/1e3, result.Read/1e3)
+		}
+		if p.bars = append(p.bars, bar{label, text, times, strings.HasPrefix(label, ours)}); times > p.unit {
 			p.unit = times
 		}
 		return nil
@@ -68,12 +73,21 @@ func (r *Report) panels() ([]panel, error) {
 	if err := add(&tokens, ours+", again", "RS256, "+oneToken, ours, cryptoOnly); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{noAuth, withPeer, ours} {
-		if err := add(&calls, name, "gRPC, TCP, unary", name, noAuth); err != nil {
+	for _, stack := range []struct{ name, race string }{
+		{"gRPC", "gRPC, TCP, unary"}, {"connect v2", "Connect v2, h2c, unary"}, {"connect v1", "Connect, h2c, unary"},
+	} {
+		for _, name := range []string{noAuth, withPeer, ours} {
+			if err := add(&calls, name+", "+stack.name, stack.race, name, noAuth); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, name := range []string{"v1", "v1 behind middleware", "v2"} {
+		if err := add(&refusals, ours+", "+name, refusing+", 3 MiB", name, "v1"); err != nil {
 			return nil, err
 		}
 	}
-	return []panel{tokens, calls}, nil
+	return []panel{tokens, calls, refusals}, nil
 }
 
 func (r *Report) footer() []string {
@@ -93,7 +107,7 @@ func (r *Report) footer() []string {
 
 const (
 	plotWidth  = 860
-	labelWidth = 160
+	labelWidth = 200
 	barWidth   = 380
 	lineHeight = 24
 )

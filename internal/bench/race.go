@@ -23,6 +23,7 @@ type Result struct {
 	Nanos  []float64 `json:"ns_per_op"`
 	Allocs float64   `json:"allocs_per_op"`
 	Bytes  float64   `json:"bytes_per_op"`
+	Read   float64   `json:"bytes_read_per_op,omitempty"` // of a refused call's request
 }
 
 // race times the contestants in turns, so that whatever slows the machine down slows

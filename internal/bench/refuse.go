@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -18,53 +19,80 @@ import (
 )
 
 const (
-	refusing    = "Connect call without a token, 1 MiB"
-	refusedSize = 1 << 20
+	refusing    = "Connect call without a token"
 	refuseSlice = 40 * time.Millisecond
 )
 
-// refuseRace times calls that are refused, without a network: what they cost the server.
-func refuseRace(issuer *verifiertest.Issuer, rounds int) (Race, error) {
+// refuseRaces time calls that are refused, without a network: what they cost the server,
+// and how much of the request it reads.
+func refuseRaces(issuer *verifiertest.Issuer, want func(name string) bool, rounds int) (races []Race, err error) {
 	v, err := verifier.New(issuer.Config())
 	if err != nil {
-		return Race{}, err
+		return nil, err
 	}
 	auth, err := interceptor.New(v)
 	if err != nil {
-		return Race{}, err
+		return nil, err
 	}
 	g := guard{name: ours, auth: auth}
-	mux := http.NewServeMux()
-	mux.Handle(greetv1connect.NewGreetServiceHandler(connectEcho{}, handlerOptions(g)...))
-	results, err := race([]contestant{
-		{"v1", 1, refusals(mux)},
-		{"v1 behind middleware", 1, refusals(connectauth.NewMiddleware(auth).Wrap(mux))},
-		{"v2", 1, refusals(newConnectV2(g))},
-	}, rounds, refuseSlice)
-	return Race{refusing, results}, err
+	v1 := http.NewServeMux()
+	v1.Handle(greetv1connect.NewGreetServiceHandler(connectEcho{}, handlerOptions(g)...))
+	for _, mebibytes := range []int{1, 3} {
+		name := fmt.Sprintf("%s, %d MiB", refusing, mebibytes)
+		if !want(name) {
+			continue
+		}
+		message, err := proto.Marshal(&greetv1.GreetRequest{Name: strings.Repeat("a", mebibytes<<20)})
+		if err != nil {
+			return nil, err
+		}
+		refusals := []*refusals{
+			{name: "v1", handler: v1, message: message},
+			{name: "v1 behind middleware", handler: connectauth.NewMiddleware(auth).Wrap(v1), message: message},
+			{name: "v2", handler: newConnectV2(g), message: message},
+		}
+		var contestants []contestant
+		for _, r := range refusals {
+			contestants = append(contestants, contestant{r.name, 1, r.run})
+		}
+		results, err := race(contestants, rounds, refuseSlice)
+		if err != nil {
+			return nil, err
+		}
+		for i, r := range refusals {
+			results[i].Read = float64(r.read) / float64(r.calls)
+		}
+		races = append(races, Race{name, results})
+	}
+	return races, nil
 }
 
-func refusals(handler http.Handler) func(n int) error {
-	message, err := proto.Marshal(&greetv1.GreetRequest{Name: strings.Repeat("a", refusedSize)})
-	return func(n int) error {
+// refusals are calls to one handler with the same message.
+type refusals struct {
+	name        string
+	handler     http.Handler
+	message     []byte
+	calls, read int // so far
+}
+
+func (r *refusals) run(n int) error {
+	for range n {
+		body := bytes.NewReader(r.message)
+		req, err := http.NewRequest(http.MethodPost, greetv1connect.GreetServiceGreetProcedure, io.NopCloser(body))
 		if err != nil {
 			return err
 		}
-		for range n {
-			req, err := http.NewRequest(http.MethodPost, greetv1connect.GreetServiceGreetProcedure, bytes.NewReader(message))
-			if err != nil {
-				return err
-			}
-			req.ProtoMajor = 2
-			req.Header.Set("Content-Type", "application/proto")
-			res := &response{header: make(http.Header)}
-			handler.ServeHTTP(res, req)
-			if res.status != http.StatusUnauthorized {
-				return fmt.Errorf("the call got %d, want 401", res.status)
-			}
+		req.ProtoMajor = 2
+		req.ContentLength = body.Size()
+		req.Header.Set("Content-Type", "application/proto")
+		res := &response{header: make(http.Header)}
+		r.handler.ServeHTTP(res, req)
+		if res.status != http.StatusUnauthorized {
+			return fmt.Errorf("the call got %d, want 401", res.status)
 		}
-		return nil
+		r.calls, r.read = r.calls+1, r.read+len(r.message)-body.Len()
 	}
+	return nil
 }
 
 // A response keeps nothing but the status.
