@@ -106,8 +106,8 @@ func (r *Report) footer() []string {
 }
 
 const (
-	plotWidth  = 860
-	labelWidth = 200
+	plotWidth  = 940
+	labelWidth = 220
 	barWidth   = 380
 	lineHeight = 24
 )
