@@ -6,12 +6,18 @@ import (
 	"net/http"
 
 	"connectrpc.com/connect"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
 // keepPrivate keeps what an admitted caller gets out of shared caches, unless the
-// handler chose for itself. A cache would hand it to callers without a token. Caches
-// only store responses to a GET, as Connect has for procedures without side effects.
-func keepPrivate(ctx context.Context, req connect.AnyRequest, res connect.AnyResponse, err error) {
+// handler chose for itself. A cache would hand it to callers without a token. Even a
+// browser's own cache has to see whether the caller is the same, or still anonymous.
+// Caches only store responses to a GET, as Connect has for procedures without side
+// effects.
+func keepPrivate(
+	ctx context.Context, admission *interceptor.Admission, req connect.AnyRequest, res connect.AnyResponse, err error,
+) {
 	if req.HTTPMethod() != http.MethodGet {
 		return
 	}
@@ -21,7 +27,11 @@ func keepPrivate(ctx context.Context, req connect.AnyRequest, res connect.AnyRes
 	} else if err == nil {
 		header = res.Header()
 	}
-	if chosen := ownHeader(res, err); chosen["Cache-Control"] == nil {
+	for _, key := range admission.Keys() {
+		header.Add("Vary", key)
+	}
+	_, ok := interceptor.ClaimsFromContext(admission.Context())
+	if chosen := ownHeader(res, err); ok && chosen["Cache-Control"] == nil {
 		setPrivate(header, req.HTTPMethod())
 	}
 }

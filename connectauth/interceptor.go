@@ -32,9 +32,7 @@ func (i *authInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if refusal := admission.End(refusalOf(err)); refusal != nil {
 			return nil, refuseUnary(ctx, req, refusal)
 		}
-		if _, ok := interceptor.ClaimsFromContext(admission.Context()); ok {
-			keepPrivate(ctx, req, res, err)
-		}
+		keepPrivate(ctx, admission, req, res, err)
 		return res, err
 	}
 }
@@ -71,5 +69,11 @@ func call(procedure, peer string, header http.Header) interceptor.Call {
 		Procedure:     procedure,
 		Peer:          peer,
 		Authorization: header.Values("Authorization"),
+		Request:       request(header),
 	}
 }
+
+// request is a call's header, as package interceptor reads it.
+type request http.Header
+
+func (r request) Values(_ context.Context, key string) []string { return http.Header(r).Values(key) }

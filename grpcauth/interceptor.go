@@ -63,9 +63,18 @@ func call(ctx context.Context, procedure string) interceptor.Call {
 	call := interceptor.Call{
 		Procedure:     procedure,
 		Authorization: metadata.ValueFromIncomingContext(ctx, "authorization"),
+		Request:       request{},
 	}
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		call.Peer = p.Addr.String()
 	}
 	return call
+}
+
+// request is a call's metadata, as package interceptor reads it. It holds nothing, since
+// it's made for each call.
+type request struct{}
+
+func (request) Values(ctx context.Context, key string) []string {
+	return metadata.ValueFromIncomingContext(ctx, key) // in any case
 }

@@ -6,45 +6,30 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-
-	"github.com/oidcrpc/oidcrpc/verifier"
 )
-
-// A TokenVerifier turns a bearer token into claims, as [*verifier.Verifier],
-// [*verifier.Multi] and [*verifier.Dynamic] do. Your own can wrap one of these, or make
-// claims with [verifier.NewClaims] for any other kind of credential. The policy, the
-// observer and streams treat all claims alike.
-//
-// A [*verifier.AuthError] from Verify refuses the caller, and so do claims that have
-// expired. A [*verifier.KeysError] becomes Unavailable. Any other error becomes Internal,
-// as do nil or zero claims without an error. Once the call's own context has ended, it's Canceled or DeadlineExceeded
-// instead. Verify must be safe for concurrent use.
-//
-// A credential may be 16 KiB long, or as long as a method MaxTokenBytes() int says.
-type TokenVerifier interface {
-	Verify(ctx context.Context, token string) (*verifier.Claims, error)
-}
 
 // An Authenticator admits or refuses calls. Make one with [New]. It's safe for
 // concurrent use by any number of servers. A zero Authenticator refuses every call.
 type Authenticator struct {
-	verifier     TokenVerifier
-	maxToken     int       // the longest token in bytes
+	places       places    // Bearer's is the first
 	realm        string    // "" for the verifier's default
+	challenges   string    // of the other schemes in authorization
 	resource     *resource // nil: challenges name none
 	policy       policy
 	observe      func(context.Context, Decision)
 	streamExpiry bool
 }
 
-// New returns an Authenticator. An error names the option or the policy key at fault.
+// New returns an Authenticator. The TokenVerifier gets what stands behind Bearer in
+// authorization. [WithCredential] adds other places. An error names the option or the
+// policy key at fault.
 func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 	if isNil(v) {
 		return nil, errors.New("interceptor: New needs a TokenVerifier")
 	}
-	a := &Authenticator{verifier: v, maxToken: defaultMaxTokenBytes, streamExpiry: true}
-	if bounded, ok := v.(interface{ MaxTokenBytes() int }); ok {
-		a.maxToken = bounded.MaxTokenBytes()
+	a := &Authenticator{streamExpiry: true}
+	if err := a.places.add(bearer, v); err != nil {
+		return nil, fmt.Errorf("interceptor: %w", err)
 	}
 	for _, option := range options {
 		if option == nil {
@@ -54,8 +39,16 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 			return nil, err
 		}
 	}
+	a.challenges = a.places.otherChallenges(a.realm)
+	if len(a.challenges) > maxOtherChallengeBytes {
+		return nil, fmt.Errorf("interceptor: the schemes in WithCredential make the challenge %d bytes longer; at most %d fit",
+			len(a.challenges), maxOtherChallengeBytes)
+	}
 	return a, nil
 }
+
+// maxOtherChallengeBytes bounds what other schemes add to the header list of a refusal.
+const maxOtherChallengeBytes = 400
 
 // isNil looks inside the interface: ignoring a constructor's error leaves a nil pointer
 // there.
@@ -76,6 +69,33 @@ type Option interface{ apply(*Authenticator) error }
 type option func(*Authenticator) error
 
 func (o option) apply(a *Authenticator) error { return o(a) }
+
+// WithCredential accepts another kind of credential in place, judged by v. It may be
+// given once for each place. Without it a call is judged by what stands behind Bearer in
+// authorization, and nothing else is looked at.
+//
+// A call must carry exactly one credential. One with credentials in several places is
+// refused, since a proxy may have looked at only one of them, and so is one with several
+// values in a place. A proxy that sets a credential must also remove the caller's own from
+// every place.
+//
+// Policy, streams and the observer treat all places alike: [Decision].Credential says
+// which it was. Challenges offer the schemes in authorization, and only Bearer's says
+// what was wrong with a token.
+func WithCredential(place Place, v TokenVerifier) Option {
+	return option(func(a *Authenticator) error {
+		if isNil(v) {
+			return fmt.Errorf("interceptor: WithCredential needs a TokenVerifier for %q", place)
+		}
+		if err := place.validate(); err != nil {
+			return fmt.Errorf("interceptor: WithCredential: %w", err)
+		}
+		if err := a.places.add(place, v); err != nil {
+			return fmt.Errorf("interceptor: WithCredential: %w", err)
+		}
+		return nil
+	})
+}
 
 const maxRealmBytes = 128
 

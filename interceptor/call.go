@@ -20,6 +20,10 @@ type Call struct {
 
 	// Peer is the caller's address, for the observer. It may be empty.
 	Peer string
+
+	// Request lets credentials be found elsewhere. If it's nil and an option names such a
+	// place, the call is refused.
+	Request Request
 }
 
 // An Admission is a call that may proceed. For adapters.
@@ -29,66 +33,73 @@ type Admission struct{ ctx callContext }
 // interceptors in packages grpcauth and connectauth. A stream is better off with
 // [Authenticator.AuthenticateStream].
 func (a *Authenticator) Authenticate(ctx context.Context, call Call) (*Admission, *Refusal) {
+	admission, _, refusal := a.admit(ctx, call)
+	return admission, refusal
+}
+
+// admit also returns the credential of an admitted call.
+func (a *Authenticator) admit(ctx context.Context, call Call) (*Admission, credential, *Refusal) {
 	start := time.Now()
-	decision, refusal := a.decide(ctx, call, start)
+	decision, credential, refusal := a.decide(ctx, call, start)
 	a.report(ctx, decision)
 	if refusal != nil {
-		return nil, refusal
+		return nil, credential, refusal
 	}
-	return &Admission{callContext{Context: ctx, auth: a, decision: decision, start: start}}, nil
+	return &Admission{callContext{Context: ctx, auth: a, decision: decision, start: start}}, credential, nil
 }
 
 // decide returns the decision, and a refusal unless the call may proceed.
-func (a *Authenticator) decide(ctx context.Context, call Call, start time.Time) (Decision, *Refusal) {
+func (a *Authenticator) decide(ctx context.Context, call Call, start time.Time) (Decision, credential, *Refusal) {
 	rule, ok := a.policy.rule(call.Procedure)
 	decision := Decision{Procedure: call.Procedure, Peer: call.Peer, Rule: rule.key, Err: errProcedure}
+	var found credential
 	if ok {
-		decision.Claims, decision.Err = a.caller(ctx, call, rule, start)
+		found, decision.Claims, decision.Err = a.caller(ctx, call, rule, start)
+	}
+	if found.place != nil {
+		decision.Credential = found.place.label
 	}
 	var refusal *Refusal
 	if decision.Err != nil {
-		refusal = a.newRefusal(ctx, decision.Err)
+		refusal = a.newRefusal(ctx, decision.Err, decision.Credential)
 		decision.Code = refusal.Code
 	}
 	decision.Duration = time.Since(start)
-	return decision, refusal
+	return decision, found, refusal
 }
 
 var errProcedure = errors.New("interceptor: the procedure is not of the form /service/method")
 
-// caller returns the claims of a caller who satisfies the rule, or nil for an
-// anonymous one. With an error they're the claims of a verified caller who doesn't.
+// caller returns the credential and the claims of a caller who satisfies the rule. An
+// anonymous one has neither. With an error they're the claims of a verified caller who
+// doesn't satisfy it.
 func (a *Authenticator) caller(
 	ctx context.Context, call Call, rule *keyedRule, start time.Time,
-) (*verifier.Claims, error) {
-	if a.verifier == nil {
-		return nil, errors.New("interceptor: the Authenticator was not made by New")
+) (found credential, claims *verifier.Claims, err error) {
+	if len(a.places.fields) == 0 {
+		return found, nil, errors.New("interceptor: the Authenticator was not made by New")
 	}
-	if rule.Access == AccessPublic || rule.Access == AccessOptional && len(call.Authorization) == 0 {
-		return nil, nil //nolint:nilnil // an anonymous caller, and nothing is wrong with it
+	if rule.Access == AccessPublic {
+		return found, nil, nil
 	}
-	token, err := bearerToken(call.Authorization, a.maxToken)
-	if err != nil {
-		return nil, err
-	}
-	claims, err := a.verify(ctx, token, start)
-	if err != nil {
-		return nil, withNeedsOf(rule, err)
-	}
-	if err := rule.Require.Check(claims); err != nil {
-		return claims, err
-	}
+	found, err = a.places.find(ctx, call.Authorization, call.Request)
 	switch {
-	case rule.Access == AccessDenied:
-		return claims, denial(fmt.Errorf("interceptor: the rule %q denies every caller", rule.key))
-	case rule.Allow != nil:
-		return claims, askAllow(ctx, rule, claims)
+	case err != nil:
+		return found, nil, err
+	case found.place == nil && rule.Access == AccessOptional:
+		return found, nil, nil
+	case found.place == nil:
+		return found, nil, missingToken(errNoValue)
 	}
-	return claims, nil
+	claims, err = found.verify(ctx, start)
+	if err != nil {
+		return found, nil, withNeedsOf(rule, err)
+	}
+	return found, claims, admits(ctx, rule, claims)
 }
 
-func (a *Authenticator) verify(ctx context.Context, token string, start time.Time) (*verifier.Claims, error) {
-	claims, err := a.verifier.Verify(ctx, token)
+func (c credential) verify(ctx context.Context, start time.Time) (*verifier.Claims, error) {
+	claims, err := c.place.verifier.Verify(ctx, c.token)
 	switch {
 	case err != nil:
 		return nil, err
@@ -98,6 +109,20 @@ func (a *Authenticator) verify(ctx context.Context, token string, start time.Tim
 		return nil, expired("the token has expired", "the TokenVerifier returned claims that had expired")
 	}
 	return claims, nil
+}
+
+// admits returns why the rule doesn't admit a verified caller.
+func admits(ctx context.Context, rule *keyedRule, claims *verifier.Claims) error {
+	if err := rule.Require.Check(claims); err != nil {
+		return err
+	}
+	switch {
+	case rule.Access == AccessDenied:
+		return denial(fmt.Errorf("interceptor: the rule %q denies every caller", rule.key))
+	case rule.Allow != nil:
+		return askAllow(ctx, rule, claims)
+	}
+	return nil
 }
 
 // withNeedsOf adds the rule's needs to a refusal by the verifier's own requirement:
@@ -145,6 +170,16 @@ func (a *Authenticator) report(ctx context.Context, d Decision) {
 // Context returns the context to handle the call with.
 func (a *Admission) Context() context.Context { return &a.ctx }
 
+// Keys returns the metadata keys on which the admission depended, in the canonical form of
+// [http.Header]. They belong in the Vary field of a response that caches may keep (RFC
+// 9110, section 12.5.5). A public procedure has none.
+func (a *Admission) Keys() []string {
+	if rule, _ := a.ctx.auth.policy.rule(a.ctx.decision.Procedure); rule.Access == AccessPublic {
+		return nil
+	}
+	return a.ctx.auth.places.keys
+}
+
 // End ends the call, after its handler has returned. It takes the refusal in the
 // handler's error, or nil, reports it to the observer, and returns the one to write.
 //
@@ -170,7 +205,7 @@ func (a *Admission) report(stage Stage, refusal *Refusal) {
 // replaces Authenticate, which asks the verifier again: the token's key may be withdrawn
 // meanwhile, and a remembered token costs next to nothing. For adapters.
 func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) *Refusal {
-	decision, refusal := a.decide(ctx, call, time.Now())
+	decision, _, refusal := a.decide(ctx, call, time.Now())
 	if refusal != nil {
 		decision.Stage = StageEarly
 		a.report(ctx, decision)

@@ -1,7 +1,9 @@
 package interceptor
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,56 +11,210 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// defaultMaxTokenBytes bounds a credential where the TokenVerifier doesn't say.
-const defaultMaxTokenBytes = 16 << 10
+// A Request is how an adapter lets credentials be found. It's read only for the places
+// that [WithCredential] names. A map or a pointer makes one without an allocation. For
+// adapters.
+type Request interface {
+	// Values returns every metadata value under key, neither joined nor split, not even
+	// for cookies. The key is in the canonical form of [http.Header], as in "X-Api-Key".
+	// Its case doesn't matter. The ctx is the one the call was passed on with.
+	Values(ctx context.Context, key string) []string
+}
 
-// bearerToken returns the token in exactly one authorization value with the form
-// "Bearer" 1*SP b64token (RFC 6750, section 2.1). Two values are how credentials
-// are smuggled past a proxy that looks at only one of them: neither is used. The length
-// of the whole value is bounded, spaces included.
-func bearerToken(authorization []string, maxTokenBytes int) (string, error) {
-	if len(authorization) == 0 {
-		return "", missingToken(errNoValue)
+// A credential is what a call carries in one of the places.
+type credential struct {
+	place *namedPlace // nil: the call carries none
+	token string
+}
+
+// find returns the only credential in a call. With an error, its place is the one at
+// fault, or nil if this isn't clear. A call that carries nothing at all gets neither a
+// credential nor an error.
+//
+// Two credentials are how one is smuggled past a proxy that looks at only one of them:
+// neither is used.
+func (p *places) find(ctx context.Context, authorization []string, request Request) (credential, error) {
+	var found credential
+	var otherScheme error
+	for i := range p.fields {
+		values := authorization
+		if i > 0 {
+			if request == nil {
+				return credential{}, errNoRequest
+			}
+			values = request.Values(ctx, p.keys[i])
+		}
+		if len(values) == 0 {
+			continue
+		}
+		one, err := p.fields[i].find(values)
+		switch {
+		case err == errOtherScheme: //nolint:errorlint // find returns it as it is
+			otherScheme = missingToken(err)
+		case err != nil && found.place != nil:
+			return credential{}, p.invalidRequest(err)
+		case err != nil:
+			return one, p.invalidRequest(err)
+		case one.place != nil && found.place != nil:
+			return credential{}, p.invalidRequest(
+				fmt.Errorf("the call carries two credentials: one in %s, one in %s", found.place.label, one.place.label))
+		case one.place != nil:
+			found = one
+		}
 	}
-	if len(authorization) > 1 {
-		return "", invalidRequest(severalValues(authorization))
+	if found.place == nil {
+		return found, otherScheme
 	}
-	value := authorization[0]
-	if len(value) > len("Bearer ")+maxTokenBytes {
-		return "", invalidRequest(errTooLong)
+	return found, nil
+}
+
+func (f *credentialField) find(values []string) (credential, error) {
+	switch {
+	case f.kind == cookied:
+		return f.findCookie(values)
+	case len(values) > 1 && f.kind == bare:
+		return credential{place: &f.places[0]}, f.severalValues(values)
+	case len(values) > 1:
+		return credential{}, f.severalValues(values)
+	case f.kind == bare:
+		return f.places[0].credential(values[0], isCookieValue)
+	default:
+		return f.findScheme(values[0])
+	}
+}
+
+// findScheme finds the credential in a value of the form scheme 1*SP token68 (RFC 6750,
+// section 2.1; RFC 9110, section 11.4). The length of the whole value is bounded, spaces
+// included.
+func (f *credentialField) findScheme(value string) (credential, error) {
+	if len(value) > maxNameBytes+f.maxBytes {
+		return credential{}, f.errTooLong()
 	}
 	scheme, token, _ := strings.Cut(value, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		if isOtherScheme(value) {
-			return "", missingToken(errOtherScheme)
+	place := f.named(scheme)
+	if place == nil {
+		if f.isOtherScheme(value) {
+			return credential{}, errOtherScheme
 		}
-		return "", invalidRequest(errNoScheme)
+		return credential{}, fmt.Errorf(`%s does not start with "%s ", or holds several credentials: `+
+			`a bare token needs the scheme in front of it`, f.key, f.places[0].name)
 	}
-	token = strings.TrimLeft(token, " ")
-	if !isB64Token(token) {
-		return "", invalidRequest(errNotB64)
+	if len(value) > len(scheme)+len(" ")+place.maxBytes {
+		return credential{place: place}, f.errTooLong()
 	}
-	return token, nil
+	return place.credential(strings.TrimLeft(token, " "), isToken68)
+}
+
+// credential returns the credential that a token is.
+func (p *namedPlace) credential(token string, isValid func(string) bool) (credential, error) {
+	switch {
+	case len(token) > p.maxBytes:
+		return credential{place: p}, fmt.Errorf("%s holds a credential longer than %d bytes", p.label, p.maxBytes)
+	case !isValid(token):
+		return credential{place: p}, fmt.Errorf("what stands in %s is empty, or holds a character that no credential has", p.label)
+	default:
+		return credential{p, token}, nil
+	}
+}
+
+// maxCookieBytes bounds what a call's cookies may take beside a credential in them.
+const maxCookieBytes = 16 << 10
+
+// findCookie finds the cookie with one of the field's names. HTTP/2 may split a cookie
+// header, and grpc-go leaves it split (RFC 9113, section 8.2.3). Others' cookies may hold
+// anything. A semicolon ends a cookie even between quotes (RFC 6265, section 4.2.1).
+func (f *credentialField) findCookie(values []string) (found credential, err error) {
+	left := maxCookieBytes + f.maxBytes
+	for _, value := range values {
+		if left -= len(value) + len("; "); left < 0 {
+			return credential{}, f.errTooLong()
+		}
+		for more := true; more; {
+			var pair string
+			pair, value, more = strings.Cut(value, ";")
+			name, token, _ := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
+			trimmed := strings.TrimRight(name, " \t")
+			place := f.named(trimmed)
+			switch {
+			case place == nil:
+				continue
+			case found.place != nil:
+				return credential{}, fmt.Errorf("the call carries two credentials: one in %s, one in %s",
+					found.place.label, place.label)
+			case name != trimmed:
+				return credential{place: place}, fmt.Errorf("%s has a space after its name", place.label)
+			}
+			if found, err = place.credential(unquoted(token), isCookieValue); err != nil {
+				return found, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// unquoted returns a cookie's value without the quotes around it.
+func unquoted(value string) string {
+	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
+		return value[1 : len(value)-1]
+	}
+	return value
+}
+
+// maxListCommas bounds the work on a credential that is meant for others. Of the known
+// schemes Digest has the most parameters: a dozen.
+const maxListCommas = 32
+
+// isOtherScheme reports whether value is empty, or one credential in a scheme that
+// isn't ours. It can use the parser for challenges: credentials have the same grammar
+// (RFC 9110, section 11.4).
+func (f *credentialField) isOtherScheme(value string) bool {
+	if strings.Count(value, ",") > maxListCommas {
+		return false
+	}
+	credentials, err := verifier.ParseChallenges([]string{value})
+	if err != nil || len(credentials) > 1 {
+		return false
+	}
+	return len(credentials) == 0 || f.named(credentials[0].Scheme) == nil
+}
+
+// isToken68 follows RFC 9110, section 11.2, as the b64token in RFC 6750, section 2.1, does.
+func isToken68(token string) bool {
+	token = strings.TrimRight(token, "=")
+	for i := range len(token) {
+		if !field.IsToken68Char(token[i]) {
+			return false
+		}
+	}
+	return token != ""
+}
+
+func isCookieValue(token string) bool {
+	for i := range len(token) {
+		if !field.IsCookieOctet(token[i]) {
+			return false
+		}
+	}
+	return token != ""
 }
 
 // What is wrong with a credential, for the observer.
 var (
-	errNoValue     = errors.New("there is no authorization metadata")
-	errOtherScheme = errors.New("authorization has another scheme than Bearer, or is empty")
-	errNoScheme    = errors.New(`authorization does not start with "Bearer ", or holds several credentials: ` +
-		`a bare token needs the scheme in front of it`)
-	errNotB64  = errors.New(`what follows "Bearer " is empty, or holds a character that no token has`)
-	errTooLong = errors.New("authorization is longer than Config.MaxTokenBytes, spaces included")
-	errEqual   = errors.New("authorization came more than once with the same value: a gateway may have copied it, " +
-		"or the client's credentials for its connection and for the call add up")
-	errSeveral = errors.New("authorization came more than once with different values")
+	errNoValue     = errors.New("there is no credential in any place for one")
+	errOtherScheme = errors.New("the credential has another scheme than those accepted, or is empty")
+	errNoRequest   = errors.New("interceptor: the adapter sets no Call.Request, which WithCredential needs")
 )
 
-func severalValues(authorization []string) error {
-	if len(slices.Compact(slices.Clone(authorization))) == 1 {
-		return errEqual
+func (f *credentialField) errTooLong() error {
+	return fmt.Errorf("%s is longer than MaxTokenBytes of its verifier allows, spaces included", f.key)
+}
+
+func (f *credentialField) severalValues(values []string) error {
+	if len(slices.Compact(slices.Clone(values))) == 1 {
+		return fmt.Errorf("%s came more than once with the same value: a gateway may have copied it, "+
+			"or the client's credentials for its connection and for the call add up", f.key)
 	}
-	return errSeveral
+	return fmt.Errorf("%s came more than once with different values", f.key)
 }
 
 func missingToken(cause error) error {
@@ -69,39 +225,10 @@ func missingToken(cause error) error {
 	}
 }
 
-func invalidRequest(cause error) error {
-	return &verifier.AuthError{
-		Code:    verifier.CodeInvalidRequest,
-		Message: "the call must carry exactly one well-formed Bearer token",
-		Err:     cause,
+func (p *places) invalidRequest(cause error) error {
+	message := "the call must carry exactly one well-formed Bearer token"
+	if len(p.fields) > 1 || len(p.fields[0].places) > 1 {
+		message = "the call must carry exactly one well-formed credential"
 	}
-}
-
-// maxListCommas bounds the work on a credential that is meant for others. Of the known
-// schemes Digest has the most parameters: a dozen.
-const maxListCommas = 32
-
-// isOtherScheme reports whether value is empty, or one credential in a scheme that
-// isn't ours. It can use the parser for challenges: credentials have the same grammar
-// (RFC 9110, section 11.4).
-func isOtherScheme(value string) bool {
-	if strings.Count(value, ",") > maxListCommas {
-		return false
-	}
-	credentials, err := verifier.ParseChallenges([]string{value})
-	if err != nil || len(credentials) > 1 {
-		return false
-	}
-	return len(credentials) == 0 || !strings.EqualFold(credentials[0].Scheme, "Bearer")
-}
-
-// isB64Token follows RFC 6750, section 2.1.
-func isB64Token(token string) bool {
-	token = strings.TrimRight(token, "=")
-	for i := range len(token) {
-		if !field.IsToken68Char(token[i]) {
-			return false
-		}
-	}
-	return token != ""
+	return &verifier.AuthError{Code: verifier.CodeInvalidRequest, Message: message, Err: cause}
 }

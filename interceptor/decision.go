@@ -12,14 +12,15 @@ import (
 // observer gets one for every call, and a second one if an admitted call is refused
 // later: see [Stage].
 type Decision struct {
-	Procedure string           // with StageEarly it's the caller's word: there may be no such procedure
-	Peer      string           // the caller's address, as the framework knows it
-	Rule      string           // the policy key that applied; "" when none did
-	Code      Code             // CodeOK, or the refusal's
-	Claims    *verifier.Claims // the caller's, once verified, even if then refused; nil for an anonymous one
-	Err       error            // why the call was refused, and what to change. Never show it to callers
-	Stage     Stage            // when it was decided
-	Duration  time.Duration    // how long deciding took; after StageStart, how long the call took
+	Procedure  string           // with StageEarly it's the caller's word: there may be no such procedure
+	Peer       string           // the caller's address, as the framework knows it
+	Rule       string           // the policy key that applied; "" when none did
+	Credential string           // the [Place] of the call's credential, as text; "" for none, or several
+	Code       Code             // CodeOK, or the refusal's
+	Claims     *verifier.Claims // the caller's, once verified, even if then refused; nil for an anonymous one
+	Err        error            // why the call was refused, and what to change. Never show it to callers
+	Stage      Stage            // when it was decided
+	Duration   time.Duration    // how long deciding took; after StageStart, how long the call took
 }
 
 // LogValue implements [slog.LogValuer]. It names the token, and nothing else about the
@@ -36,6 +37,9 @@ func (d Decision) LogValue() slog.Value {
 	}
 	if d.Rule != "" {
 		attrs = append(attrs, slog.String("rule", d.Rule))
+	}
+	if d.Credential != "" {
+		attrs = append(attrs, slog.String("credential", d.Credential))
 	}
 	if d.Claims != nil {
 		attrs = append(attrs, slog.String("caller", d.Claims.String()))

@@ -22,6 +22,8 @@ func secure(auth *interceptor.Authenticator, handle procedure) http.Handler {
 		admission, refusal := auth.Authenticate(r.Context(), interceptor.Call{
 			Procedure:     r.URL.Path,
 			Authorization: r.Header.Values("Authorization"),
+			Peer:          r.RemoteAddr,
+			Request:       request(r.Header),
 		})
 		if refusal != nil {
 			writeRefusal(w, refusal)
@@ -35,6 +37,11 @@ func secure(auth *interceptor.Authenticator, handle procedure) http.Handler {
 		}
 	})
 }
+
+// request lets credentials be found in other fields than authorization.
+type request http.Header
+
+func (r request) Values(_ context.Context, key string) []string { return http.Header(r).Values(key) }
 
 // refuse returns the error for a handler to return when it refuses its caller.
 func refuse(ctx context.Context, err error) error {

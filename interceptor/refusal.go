@@ -47,9 +47,9 @@ func NewRefusal(ctx context.Context, err error) *Refusal {
 	err = denial(err)
 	call, ok := ctx.Value(callKey{}).(*callContext)
 	if !ok {
-		return new(Authenticator).newRefusal(ctx, err)
+		return new(Authenticator).newRefusal(ctx, err, "")
 	}
-	refusal := call.auth.newRefusal(ctx, err)
+	refusal := call.auth.newRefusal(ctx, err, call.decision.Credential)
 	refusal.call, refusal.cause = call, err
 	return refusal
 }
@@ -67,11 +67,12 @@ func denial(err error) error {
 	}
 }
 
-// newRefusal returns what err means to the caller.
-func (a *Authenticator) newRefusal(ctx context.Context, err error) *Refusal {
+// newRefusal returns what err means to the caller, whose credential stands in the place
+// with this label.
+func (a *Authenticator) newRefusal(ctx context.Context, err error, label string) *Refusal {
 	// A nil pointer in err is a mistake, not a refusal, and so Internal.
 	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok && authErr != nil {
-		return a.newChallenge(authErr)
+		return a.newChallenge(authErr, label)
 	}
 	if keysErr, ok := errors.AsType[*verifier.KeysError](err); ok && keysErr != nil {
 		return &Refusal{
@@ -95,13 +96,20 @@ func (a *Authenticator) newRefusal(ctx context.Context, err error) *Refusal {
 }
 
 // newChallenge returns a refusal that tells the caller which token would do.
-func (a *Authenticator) newChallenge(err *verifier.AuthError) *Refusal {
+//
+// Where another credential than a bearer token is to blame, the challenge for Bearer only
+// says that one would do: its error parameters speak of a bearer token (RFC 6750,
+// section 3), which the caller didn't send.
+func (a *Authenticator) newChallenge(err *verifier.AuthError, label string) *Refusal {
 	challenge := err.Challenge(a.realm)
+	if label != "" && label != bearerLabel {
+		challenge = (&verifier.AuthError{Code: verifier.CodeMissingToken}).Challenge(a.realm)
+	}
 	if a.resource != nil { // RFC 9728, section 5.1
 		metadata := verifier.Param{Name: "resource_metadata", Value: a.resource.url}
 		challenge.Params = append(challenge.Params, metadata)
 	}
-	text := shorten(challenge)
+	text := shorten(challenge, maxChallengeBytes-len(a.challenges)) + a.challenges
 	message := err.Message[:min(len(err.Message), maxMessageBytes)]
 	refusal := &Refusal{
 		Code:      CodeUnauthenticated,
@@ -127,10 +135,10 @@ const (
 )
 
 // shorten writes a challenge without what makes it too long. The rest is bounded.
-func shorten(challenge verifier.Challenge) string {
+func shorten(challenge verifier.Challenge, maxBytes int) string {
 	text := challenge.String()
 	for _, name := range []string{"scope", "acr_values", "error_description"} {
-		if len(text) <= maxChallengeBytes {
+		if len(text) <= maxBytes {
 			break
 		}
 		challenge.Params = slices.DeleteFunc(challenge.Params, func(p verifier.Param) bool { return p.Name == name })

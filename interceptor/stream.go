@@ -34,14 +34,14 @@ type Stream struct {
 
 	// Only a bounded stream has the rest.
 
-	token   string
-	recheck time.Duration // 0: never
-	expiry  time.Time
-	timer   *time.Timer
-	cancel  context.CancelCauseFunc
-	end     sync.Once
-	ended   chan struct{} // closed when the stream has ended early, or its handler has returned
-	refusal *Refusal      // final once ended is closed; nil unless the stream ended early
+	credential credential
+	recheck    time.Duration // 0: never
+	expiry     time.Time
+	timer      *time.Timer
+	cancel     context.CancelCauseFunc
+	end        sync.Once
+	ended      chan struct{} // closed when the stream has ended early, or its handler has returned
+	refusal    *Refusal      // final once ended is closed; nil unless the stream ended early
 
 	pump    sync.Once
 	wanted  chan any      // messages to receive into
@@ -59,7 +59,7 @@ type received struct {
 func (a *Authenticator) AuthenticateStream(
 	ctx context.Context, call Call, receive func(any) error,
 ) (*Stream, *Refusal) {
-	admission, refusal := a.Authenticate(ctx, call)
+	admission, credential, refusal := a.admit(ctx, call)
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -68,7 +68,7 @@ func (a *Authenticator) AuthenticateStream(
 	if claims == nil || !a.streamExpiry {
 		return s, nil
 	}
-	s.token, _ = bearerToken(call.Authorization, a.maxToken)
+	s.credential = credential
 	s.recheck = claims.Recheck()
 	s.expiry = claims.ValidUntil()
 	s.ctx, s.cancel = context.WithCancelCause(s.ctx)
@@ -118,7 +118,7 @@ func (s *Stream) verifyAgain() (refusal *verifier.AuthError, ok bool) {
 	defer func() { _ = recover() }()
 	ctx, cancel := context.WithDeadline(s.ctx, s.expiry) // when the stream ends anyway
 	defer cancel()
-	_, err := s.admission.ctx.auth.verifier.Verify(ctx, s.token)
+	_, err := s.credential.place.verifier.Verify(ctx, s.credential.token)
 	refusal, ok = errors.AsType[*verifier.AuthError](err)
 	if !ok || refusal == nil {
 		return nil, false
@@ -217,7 +217,7 @@ func (s *Stream) Check() *Refusal {
 
 func (s *Stream) endEarly(err *verifier.AuthError) {
 	s.end.Do(func() {
-		s.refusal = s.admission.ctx.auth.newChallenge(err)
+		s.refusal = s.admission.ctx.auth.newChallenge(err, s.admission.ctx.decision.Credential)
 		s.refusal.cause = err
 		cause := *err // its receiver might change it
 		s.cancel(&cause)

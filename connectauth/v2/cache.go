@@ -1,7 +1,6 @@
 package connectauth
 
 import (
-	"context"
 	"net/http"
 
 	"connectrpc.com/connect/v2"
@@ -11,20 +10,31 @@ import (
 )
 
 // keepPrivate keeps the response to an admitted caller's GET out of shared caches, which
-// would hand it to callers without a token. Caches only store responses to a GET, as
+// would hand it to callers without a token. Even a browser's own cache has to see whether
+// the caller is the same, or still anonymous. Caches only store responses to a GET, as
 // Connect has for procedures without side effects. A handler may choose for itself.
-func keepPrivate(admitted context.Context, info *connect.CallInfo) {
-	if _, ok := interceptor.ClaimsFromContext(admitted); ok {
+func keepPrivate(admission *interceptor.Admission, info *connect.CallInfo) {
+	if !isGet(info) {
+		return
+	}
+	for _, key := range admission.Keys() {
+		info.ResponseHeader().Add("Vary", key)
+	}
+	if _, ok := interceptor.ClaimsFromContext(admission.Context()); ok {
 		setPrivate(info)
 	}
 }
 
 func setPrivate(info *connect.CallInfo) {
+	if isGet(info) && !info.ResponseHeader().Has("Cache-Control") {
+		info.ResponseHeader().Set("Cache-Control", "private")
+	}
+}
+
+func isGet(info *connect.CallInfo) bool {
 	if info == nil {
-		return
+		return false
 	}
 	server, ok := info.TransportInfo.(*connecthttp.ServerInfo)
-	if header := info.ResponseHeader(); ok && server.HTTPMethod() == http.MethodGet && !header.Has("Cache-Control") {
-		header.Set("Cache-Control", "private")
-	}
+	return ok && server.HTTPMethod() == http.MethodGet
 }

@@ -35,7 +35,7 @@ func serveUnary(auth *interceptor.Authenticator, next connect.ServerFunc) connec
 		if refusal != nil {
 			return refuse(info, refusal, false)
 		}
-		keepPrivate(admission.Context(), info)
+		keepPrivate(admission, info)
 		admitted := &unaryStream{ServerStream: conn}
 		err := next(admission.Context(), spec, admitted)
 		if refusal := admission.End(refusalOf(err, info)); refusal != nil {
@@ -75,8 +75,17 @@ func mustHave(auth *interceptor.Authenticator) {
 func call(spec connect.Spec, info *connect.CallInfo) interceptor.Call {
 	call := interceptor.Call{Procedure: spec.Procedure}
 	if info != nil {
-		call.Authorization = info.RequestHeader().Values("Authorization")
+		header := info.RequestHeader()
+		call.Authorization = header.Values("Authorization")
+		call.Request = (*request)(header)
 		call.Peer = info.PeerAddr
 	}
 	return call
+}
+
+// request is a call's header, as package interceptor reads it.
+type request connect.Header
+
+func (r *request) Values(_ context.Context, key string) []string {
+	return (*connect.Header)(r).Values(key)
 }

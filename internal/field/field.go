@@ -10,6 +10,9 @@ func IsTokenChar(c byte) bool { return tokenChars[c] }
 // the trailing "=".
 func IsToken68Char(c byte) bool { return token68Chars[c] }
 
+// IsCookieOctet reports whether c may appear in a cookie's value (RFC 6265, section 4.1.1).
+func IsCookieOctet(c byte) bool { return cookieOctets[c] }
+
 // A set is a lookup table. An access token's characters are close to random, so a branch on each
 // one would often be mispredicted.
 type set [256]bool
@@ -17,6 +20,7 @@ type set [256]bool
 var (
 	tokenChars   = alphanumericsAnd("!#$%&'*+-.^_`|~")
 	token68Chars = alphanumericsAnd("-._~+/")
+	cookieOctets = alphanumericsAnd("!#$%&'()*+-./:<=>?@[]^_`{|}~")
 )
 
 func alphanumericsAnd(others string) (chars set) {

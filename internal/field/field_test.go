@@ -7,7 +7,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/field"
 )
 
-func TestCharactersFollowRFC9110(t *testing.T) {
+func TestCharactersFollowTheRFCs(t *testing.T) {
 	t.Parallel()
 	const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	for c := range 256 {
@@ -16,6 +16,11 @@ func TestCharactersFollowRFC9110(t *testing.T) {
 		}
 		if got, want := field.IsToken68Char(byte(c)), strings.IndexByte(alphanumeric+"-._~+/", byte(c)) >= 0; got != want {
 			t.Errorf("IsToken68Char(%#x) = %v, want %v", c, got, want)
+		}
+		// %x21 / %x23-2B / %x2D-3A / %x3C-5B / %x5D-7E
+		isOctet := c > ' ' && c <= '~' && strings.IndexByte(`",;\`, byte(c)) < 0
+		if got := field.IsCookieOctet(byte(c)); got != isOctet {
+			t.Errorf("IsCookieOctet(%#x) = %v, want %v", c, got, isOctet)
 		}
 	}
 }
