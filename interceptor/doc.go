@@ -13,6 +13,7 @@
 //
 // One [Authenticator] serves any number of servers of both kinds. Without a policy
 // every call needs a valid token. Handlers read it with [ClaimsFromContext].
+// [WithCredential] accepts other credentials beside bearer tokens: API keys, cookies.
 //
 // # What a caller gets
 //
@@ -36,7 +37,8 @@
 // The rest is for adapters to other frameworks, and each item says so. It isn't stable
 // before version 1.0. An adapter does this for each call:
 //
-//  1. It passes a [Call] to [Authenticator.Authenticate].
+//  1. It passes a [Call] to [Authenticator.Authenticate], with a [Request] in it for
+//     credentials that stand elsewhere than in authorization.
 //  2. It writes the [Refusal] it got, or runs the handler with [Admission.Context].
 //  3. It passes the refusal in the handler's error, or nil, to [Admission.End], and
 //     writes what that returns, or else the handler's own result.

@@ -61,9 +61,9 @@ const (
 	// AccessRequired refuses a call without a valid token. It's the zero value.
 	AccessRequired Access = iota
 
-	// AccessOptional admits a call without any authorization value as anonymous: it
-	// carries no claims, and Require and Allow don't run. A token that was sent is
-	// treated as if it were required.
+	// AccessOptional admits a call with nothing in authorization, nor in any other place
+	// from [WithCredential], as anonymous: it carries no claims, and Require and Allow
+	// don't run. A token that was sent is treated as if it were required.
 	AccessOptional
 
 	// AccessPublic admits every call without looking at its token. It carries no claims.
