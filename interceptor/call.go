@@ -39,33 +39,34 @@ func (a *Authenticator) Authenticate(ctx context.Context, call Call) (*Admission
 
 // admit also returns the credential of an admitted call.
 func (a *Authenticator) admit(ctx context.Context, call Call) (*Admission, credential, *Refusal) {
-	start := time.Now()
-	decision, credential, refusal := a.decide(ctx, call, start)
-	a.report(ctx, decision)
+	admission := &Admission{callContext{Context: ctx, auth: a, start: time.Now()}}
+	credential, refusal := a.decide(ctx, call, admission.ctx.start, &admission.ctx.decision)
+	a.report(ctx, &admission.ctx.decision)
 	if refusal != nil {
 		return nil, credential, refusal
 	}
-	return &Admission{callContext{Context: ctx, auth: a, decision: decision, start: start}}, credential, nil
+	return admission, credential, nil
 }
 
-// decide returns the decision, and a refusal unless the call may proceed.
-func (a *Authenticator) decide(ctx context.Context, call Call, start time.Time) (Decision, credential, *Refusal) {
+// decide fills the decision in. It returns a refusal unless the call may proceed.
+func (a *Authenticator) decide(
+	ctx context.Context, call Call, start time.Time, decision *Decision,
+) (found credential, refusal *Refusal) {
 	rule, ok := a.policy.rule(call.Procedure)
-	decision := Decision{Procedure: call.Procedure, Peer: call.Peer, Rule: rule.key, Err: errProcedure}
-	var found credential
+	decision.Procedure, decision.Peer, decision.Rule = call.Procedure, call.Peer, rule.key
+	decision.Err = errProcedure
 	if ok {
 		found, decision.Claims, decision.Err = a.caller(ctx, call, rule, start)
 	}
 	if found.place != nil {
 		decision.Credential = found.place.label
 	}
-	var refusal *Refusal
 	if decision.Err != nil {
 		refusal = a.newRefusal(ctx, decision.Err, decision.Credential)
 		decision.Code = refusal.Code
 	}
 	decision.Duration = time.Since(start)
-	return decision, found, refusal
+	return found, refusal
 }
 
 var errProcedure = errors.New("interceptor: the procedure is not of the form /service/method")
@@ -161,9 +162,9 @@ func expired(message, cause string) *verifier.AuthError {
 
 // report tells the observer. It sees the decision's claims or none, never an outer
 // call's.
-func (a *Authenticator) report(ctx context.Context, d Decision) {
+func (a *Authenticator) report(ctx context.Context, d *Decision) {
 	if a.observe != nil {
-		a.observe(ContextWithClaims(ctx, d.Claims), d)
+		a.observe(ContextWithClaims(ctx, d.Claims), *d)
 	}
 }
 
@@ -197,7 +198,7 @@ func (a *Admission) report(stage Stage, refusal *Refusal) {
 	decision := a.ctx.decision
 	decision.Code, decision.Err, decision.Stage = refusal.Code, refusal.cause, stage
 	decision.Duration = time.Since(a.ctx.start)
-	a.ctx.auth.report(&a.ctx, decision)
+	a.ctx.auth.report(&a.ctx, &decision)
 }
 
 // Preauthenticate admits or refuses a call ahead of [Authenticator.Authenticate], where
@@ -205,10 +206,11 @@ func (a *Admission) report(stage Stage, refusal *Refusal) {
 // replaces Authenticate, which asks the verifier again: the token's key may be withdrawn
 // meanwhile, and a remembered token costs next to nothing. For adapters.
 func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) *Refusal {
-	decision, _, refusal := a.decide(ctx, call, time.Now())
+	var decision Decision
+	_, refusal := a.decide(ctx, call, time.Now(), &decision)
 	if refusal != nil {
 		decision.Stage = StageEarly
-		a.report(ctx, decision)
+		a.report(ctx, &decision)
 	}
 	return refusal
 }

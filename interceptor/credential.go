@@ -77,7 +77,7 @@ func (f *credentialField) find(values []string) (credential, error) {
 	case len(values) > 1:
 		return credential{}, f.severalValues(values)
 	case f.kind == bare:
-		return f.places[0].credential(values[0], isCookieValue)
+		return f.places[0].credential(values[0])
 	default:
 		return f.findScheme(values[0])
 	}
@@ -99,21 +99,26 @@ func (f *credentialField) findScheme(value string) (credential, error) {
 		return credential{}, fmt.Errorf(`%s does not start with "%s ", or holds several credentials: `+
 			`a bare token needs the scheme in front of it`, f.key, f.places[0].name)
 	}
-	if len(value) > len(scheme)+len(" ")+place.maxBytes {
+	token = strings.TrimLeft(token, " ")
+	switch {
+	case len(value) > len(scheme)+len(" ")+place.maxBytes:
 		return credential{place: place}, f.errTooLong()
+	case !isToken68(token):
+		return credential{place: place}, place.errUnfit()
+	default:
+		return credential{place, token}, nil
 	}
-	return place.credential(strings.TrimLeft(token, " "), isToken68)
 }
 
-// credential returns the credential that a token is.
-func (p *namedPlace) credential(token string, isValid func(string) bool) (credential, error) {
+// credential returns the credential that stands alone, under a key or in a cookie.
+func (p *namedPlace) credential(value string) (credential, error) {
 	switch {
-	case len(token) > p.maxBytes:
+	case len(value) > p.maxBytes:
 		return credential{place: p}, fmt.Errorf("%s holds a credential longer than %d bytes", p.label, p.maxBytes)
-	case !isValid(token):
-		return credential{place: p}, fmt.Errorf("what stands in %s is empty, or holds a character that no credential has", p.label)
+	case !isCookieValue(value):
+		return credential{place: p}, p.errUnfit()
 	default:
-		return credential{p, token}, nil
+		return credential{p, value}, nil
 	}
 }
 
@@ -144,7 +149,7 @@ func (f *credentialField) findCookie(values []string) (found credential, err err
 			case name != trimmed:
 				return credential{place: place}, fmt.Errorf("%s has a space after its name", place.label)
 			}
-			if found, err = place.credential(unquoted(token), isCookieValue); err != nil {
+			if found, err = place.credential(unquoted(token)); err != nil {
 				return found, err
 			}
 		}
@@ -207,6 +212,10 @@ var (
 
 func (f *credentialField) errTooLong() error {
 	return fmt.Errorf("%s is longer than MaxTokenBytes of its verifier allows, spaces included", f.key)
+}
+
+func (p *namedPlace) errUnfit() error {
+	return fmt.Errorf("what stands in %s is empty, or holds a character that no credential has", p.label)
 }
 
 func (f *credentialField) severalValues(values []string) error {
