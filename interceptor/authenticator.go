@@ -41,8 +41,8 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 	}
 	a.challenges = a.places.otherChallenges(a.realm)
 	if len(a.challenges) > maxOtherChallengeBytes {
-		return nil, fmt.Errorf("interceptor: the schemes in WithCredential make the challenge %d bytes longer; at most %d fit",
-			len(a.challenges), maxOtherChallengeBytes)
+		return nil, fmt.Errorf("interceptor: the schemes in WithCredential make challenges %d bytes longer; "+
+			"at most %d fit", len(a.challenges), maxOtherChallengeBytes)
 	}
 	return a, nil
 }

@@ -49,15 +49,14 @@ func (p *places) find(ctx context.Context, authorization []string, request Reque
 		}
 		one, err := p.fields[i].find(values)
 		switch {
-		case err == errOtherScheme: //nolint:errorlint // find returns it as it is
+		case errors.Is(err, errOtherScheme):
 			otherScheme = missingToken(err)
 		case err != nil && found.place != nil:
 			return credential{}, p.invalidRequest(err)
 		case err != nil:
 			return one, p.invalidRequest(err)
 		case one.place != nil && found.place != nil:
-			return credential{}, p.invalidRequest(
-				fmt.Errorf("the call carries two credentials: one in %s, one in %s", found.place.label, one.place.label))
+			return credential{}, p.invalidRequest(errTwo(found.place, one.place))
 		case one.place != nil:
 			found = one
 		}
@@ -144,8 +143,7 @@ func (f *credentialField) findCookie(values []string) (found credential, err err
 			case place == nil:
 				continue
 			case found.place != nil:
-				return credential{}, fmt.Errorf("the call carries two credentials: one in %s, one in %s",
-					found.place.label, place.label)
+				return credential{}, errTwo(found.place, place)
 			case name != trimmed:
 				return credential{place: place}, fmt.Errorf("%s has a space after its name", place.label)
 			}
@@ -209,6 +207,10 @@ var (
 	errOtherScheme = errors.New("the credential has another scheme than those accepted, or is empty")
 	errNoRequest   = errors.New("interceptor: the adapter sets no Call.Request, which WithCredential needs")
 )
+
+func errTwo(first, second *namedPlace) error {
+	return fmt.Errorf("the call carries two credentials: one in %s, one in %s", first.label, second.label)
+}
 
 func (f *credentialField) errTooLong() error {
 	return fmt.Errorf("%s is longer than MaxTokenBytes of its verifier allows, spaces included", f.key)

@@ -98,7 +98,8 @@ func (p Place) validate() error {
 	}
 	switch {
 	case p.kind != bare && !isToken(p.name):
-		return fmt.Errorf("the name %q must be a token (RFC 9110, section 5.6.2), of at most %d bytes", p.name, maxNameBytes)
+		return fmt.Errorf("the name %q must be a token (RFC 9110, section 5.6.2), of at most %d bytes",
+			p.name, maxNameBytes)
 	case p.kind == schemed && strings.EqualFold(p.name, "DPoP"):
 		return errors.New("the scheme DPoP needs its proof checked, which no TokenVerifier sees")
 	case p.key == authorization && strings.EqualFold(p.name, bearer.name):
@@ -129,7 +130,8 @@ func isReserved(key string) bool {
 }
 
 var reserved = []string{
-	authorization, cookie, "set-cookie", "host", "accept", "te", "trailer", "transfer-encoding", "connection", "keep-alive",
+	authorization, cookie, "set-cookie", "host", "accept", "te", "trailer", "transfer-encoding", "connection",
+	"keep-alive",
 	"upgrade", "user-agent", "date", "expect", "range", "origin", "referer", "via", "forwarded", "www-authenticate",
 	"proxy-authorization", "proxy-authenticate", "proxy-connection",
 }
