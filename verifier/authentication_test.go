@@ -269,6 +269,14 @@ func TestRequirementsThatNoTokenSatisfiesAreRefused(t *testing.T) {
 		"a space in an acr":           {ACRValues: []string{"a b"}},
 		"an empty acr":                {ACRValues: []string{""}},
 		"a non-ASCII acr":             {ACRValues: []string{"\u00e9"}},
+		"an empty subject":            {Subjects: []string{"a", ""}},
+		"every subject":               {Subjects: []string{"*"}},
+		"every subject with a slash":  {Subjects: []string{"/*"}},
+		"half a segment":              {Subjects: []string{"spiffe://example.org/web*"}},
+		"a segment in the middle":     {Subjects: []string{"spiffe://example.org/*/web"}},
+		"two segments":                {Subjects: []string{"spiffe://example.org/*/*"}},
+		"an empty actor":              {Actors: []string{""}},
+		"every actor":                 {Actors: []string{"*"}},
 		"a negative age":              {MaxAge: -time.Second},
 		"a fraction of a second":      {MaxAge: time.Second + 1},
 	}
@@ -283,6 +291,7 @@ func TestRequirementsThatNoTokenSatisfiesAreRefused(t *testing.T) {
 		}
 	}
 	good := verifier.Requirement{
+		Subjects: []string{"spiffe://example.org/web/*", "system:serviceaccount:shop:web"}, Actors: []string{"gateway"},
 		AnyScopes: []string{"a", "b"}, ACRValues: []string{"urn:mace:incommon:iap:silver", "1"}, MaxAge: time.Second,
 	}
 	if err := good.Validate(); err != nil {
@@ -297,6 +306,7 @@ func TestIsZeroSeesEveryField(t *testing.T) {
 	}
 	for _, require := range []verifier.Requirement{
 		{Scopes: []string{"a"}}, {AnyScopes: []string{"a"}}, {Permissions: []string{"a"}}, {ACRValues: []string{"a"}}, {MaxAge: 1},
+		{Issuers: []string{"a"}}, {Subjects: []string{"a"}}, {Actors: []string{"a"}},
 	} {
 		if require.IsZero() {
 			t.Errorf("%+v asks for nothing", require)

@@ -37,6 +37,7 @@ type claims struct {
 	hasScopes, hasPermissions   bool // whether the claim that grants them is present
 	hasSCP                      bool
 	rules                       *claimRules
+	act                         string // as written
 	payload                     string
 }
 
@@ -79,8 +80,8 @@ func (c *Claims) IsZero() bool { return c.get() == &noClaims }
 func (c *Claims) Issuer() string { return c.get().issuer }
 
 // Subject returns sub, which is unique only within its issuer: two issuers may use the same value
-// for different callers. In a delegated token sub is the party acted for, and act is not
-// interpreted (RFC 8693, section 4.1).
+// for different callers. In a delegated token it's the party acted for, and [Claims.Actor] is the
+// other one (RFC 8693, section 4.1).
 func (c *Claims) Subject() string { return c.get().subject }
 
 // ClientID returns the OAuth client the token was issued to, which is client_id (RFC 9068,
@@ -236,6 +237,8 @@ func (c *claims) set(name, value string) (ok bool) {
 		c.senderConstrained = true
 	case "at_hash", "c_hash":
 		c.isIDToken = c.isIDToken || isHalfHash(value)
+	case "act":
+		c.act = value
 	case "scp":
 		c.hasSCP = true
 	}

@@ -75,6 +75,16 @@ type Config struct {
 	// ignored parameter is never followed or parsed. UAA and SAP XSUAA put jku into every token.
 	IgnoreHeaders []string
 
+	// Types lists the values of typ that a token may have, for issuers with a type of their own.
+	// Case and a leading "application/" don't matter (RFC 7515, section 4.1.9). Then a token
+	// without typ is refused. By default typ may be JWT, at+jwt or absent.
+	Types []string
+
+	// MaxLifetime limits the time between a token's iat and its exp, and between now and exp, with
+	// leeway. A token without iat is refused. It bounds how long a stolen token is of use,
+	// whatever the issuer's settings are. Zero means no limit.
+	MaxLifetime time.Duration
+
 	// AcceptIDTokens accepts ID tokens, for issuers such as Google or Dex where an identity token
 	// is the credential. By default they are refused if recognized: access tokens have no at_hash
 	// or c_hash (OpenID Connect Core 1.0, section 3.3.2.11). An ID token is meant for a client,
@@ -152,6 +162,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Algorithms = slices.Clone(c.Algorithms)
 	c.IgnoreHeaders = slices.Clone(c.IgnoreHeaders)
+	c.Types = slices.Clone(c.Types)
 	if c.Leeway == 0 {
 		c.Leeway = defaultLeeway
 	}
@@ -199,6 +210,12 @@ func (c Config) validate() error {
 	}
 	if len(c.Algorithms) == 0 {
 		return errors.New("Config.Algorithms must not be empty; nil means RS256")
+	}
+	if c.RFC9068 && c.Types != nil {
+		return errors.New("Config.Types excludes Config.RFC9068, which accepts at+jwt alone")
+	}
+	if c.Types != nil && len(c.Types) == 0 || slices.Contains(c.Types, "") {
+		return errors.New("Config.Types must name at least one type, and none may be empty")
 	}
 	for _, name := range c.IgnoreHeaders {
 		if !slices.Contains(hintHeaders, name) {
@@ -272,6 +289,7 @@ func (c Config) validateNumbers() error {
 		value time.Duration
 	}{
 		{"Config.Leeway", c.Leeway},
+		{"Config.MaxLifetime", c.MaxLifetime},
 		{"Config.FetchTimeout", c.FetchTimeout},
 		{"Config.KeysTTL", c.KeysTTL},
 		{"Config.KeysMaxStale", c.KeysMaxStale},
@@ -286,6 +304,8 @@ func (c Config) validateNumbers() error {
 		return fmt.Errorf("Config.Leeway must be at most %v", maxLeeway)
 	case c.MaxTokenBytes < 0 || c.MaxTokenBytes > maxTokenBytes:
 		return fmt.Errorf("Config.MaxTokenBytes must be at most %d, and not negative", maxTokenBytes)
+	case c.MaxLifetime < 0:
+		return errors.New("Config.MaxLifetime must not be negative")
 	case c.FetchTimeout < 0:
 		return errors.New("Config.FetchTimeout must not be negative")
 	case c.KeysTTL < minKeysTTL || c.KeysTTL > maxKeysTTL:

@@ -65,6 +65,11 @@ func TestNewNamesTheWrongField(t *testing.T) {
 		{"an algorithm without a name", func(c *verifier.Config) { c.Algorithms = []string{""} }, "Algorithms"},
 
 		{"more than five minutes of leeway", func(c *verifier.Config) { c.Leeway = 5*time.Minute + 1 }, "Leeway"},
+		{"an empty list of types", func(c *verifier.Config) { c.Types = []string{} }, "Types"},
+		{"an empty type", func(c *verifier.Config) { c.Types = []string{"at+jwt", ""} }, "Types"},
+		{"types beside the strict profile", func(c *verifier.Config) { c.Types, c.RFC9068 = []string{"at+jwt"}, true }, "Types"},
+		{"a negative lifetime", func(c *verifier.Config) { c.MaxLifetime = -1 }, "MaxLifetime"},
+		{"a lifetime of nanoseconds", func(c *verifier.Config) { c.MaxLifetime = 900 }, "MaxLifetime"},
 		{"a negative fetch timeout", func(c *verifier.Config) { c.FetchTimeout = -1 }, "FetchTimeout"},
 		{"a negative time to live", func(c *verifier.Config) { c.KeysTTL = -1 }, "KeysTTL"},
 		{"a time to live of more than a day", func(c *verifier.Config) { c.KeysTTL = 24*time.Hour + 1 }, "KeysTTL"},

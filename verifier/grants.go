@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/internal/field"
@@ -33,6 +34,14 @@ func (r Requirement) check(claims *Claims) *AuthError {
 		return refuse(CodeInsufficientPermissions, "the call is not allowed").because(
 			"iss is %q, and Requirement.Issuers is %s", field.Printable(c.issuer), describeList(r.Issuers))
 	}
+	if len(r.Subjects) > 0 && !matches(r.Subjects, c.subject) {
+		return refuse(CodeInsufficientPermissions, "the call is not allowed").because(
+			"sub is none of Requirement.Subjects, %s", describeList(r.Subjects))
+	}
+	if len(r.Actors) > 0 && !hasActor(claims, r.Actors) {
+		return refuse(CodeInsufficientPermissions, "the call is not allowed").because(
+			"act is absent, or its sub is none of Requirement.Actors, %s", describeList(r.Actors))
+	}
 	if len(r.ACRValues) > 0 && (c.acr == "" || !slices.Contains(r.ACRValues, c.acr)) {
 		return refuse(CodeInsufficientUserAuthentication, "the user must authenticate in another way").because(
 			"acr is absent, or none of Requirement.ACRValues, %s", describeList(r.ACRValues))
@@ -57,6 +66,33 @@ func (r Requirement) check(claims *Claims) *AuthError {
 		}
 	}
 	return nil
+}
+
+// hasActor reports whether the token's current actor is among actors of the token's own issuer.
+func hasActor(claims *Claims, actors []string) bool {
+	actor, ok := claims.Actor()
+	return ok && (actor.Issuer == "" || actor.Issuer == claims.Issuer()) && matches(actors, actor.Subject)
+}
+
+// matches reports whether value equals an entry, or lies below one that ends in "/*".
+func matches(entries []string, value string) bool {
+	return slices.ContainsFunc(entries, func(entry string) bool {
+		if !strings.HasSuffix(entry, "/*") {
+			return entry == value
+		}
+		below, ok := strings.CutPrefix(value, strings.TrimSuffix(entry, "*"))
+		return ok && isPath(below)
+	})
+}
+
+// isPath refuses segments that lead nowhere or up again: another party may read them differently.
+func isPath(s string) bool {
+	for segment := range strings.SplitSeq(s, "/") {
+		if segment == "" || segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *claims) lacksScope(scope string) *AuthError {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,18 @@ type Requirement struct {
 	// one exactly. Other callers are told only that the call isn't allowed.
 	Issuers []string
 
+	// Subjects are alternatives. The token's sub must equal one exactly, or lie below one that
+	// ends in "/*": "spiffe://example.org/web/*" stands for every longer sub that begins with
+	// "spiffe://example.org/web/", at any depth. A subject belongs to its issuer, so set Issuers
+	// too if the verifier has several. Other callers are told only that the call isn't allowed.
+	Subjects []string
+
+	// Actors are alternatives for the party that uses the token on behalf of its subject, in the
+	// form of Subjects. The sub of the token's act must match one, and its iss, if present, must
+	// be the token's (RFC 8693, section 4.1). A token without act is refused, and earlier actors
+	// don't count. Other callers are told only that the call isn't allowed.
+	Actors []string
+
 	// ACRValues are alternatives, in order of preference. The token's acr must equal one exactly
 	// (RFC 9470, section 3).
 	ACRValues []string
@@ -36,7 +49,7 @@ type Requirement struct {
 // IsZero reports whether r requires nothing.
 func (r Requirement) IsZero() bool {
 	return len(r.Scopes) == 0 && len(r.AnyScopes) == 0 && len(r.Permissions) == 0 && len(r.Issuers) == 0 &&
-		len(r.ACRValues) == 0 && r.MaxAge == 0
+		len(r.Subjects) == 0 && len(r.Actors) == 0 && len(r.ACRValues) == 0 && r.MaxAge == 0
 }
 
 // Clone returns a copy that shares no memory with r.
@@ -45,6 +58,8 @@ func (r Requirement) Clone() Requirement {
 	r.AnyScopes = slices.Clone(r.AnyScopes)
 	r.Permissions = slices.Clone(r.Permissions)
 	r.Issuers = slices.Clone(r.Issuers)
+	r.Subjects = slices.Clone(r.Subjects)
+	r.Actors = slices.Clone(r.Actors)
 	r.ACRValues = slices.Clone(r.ACRValues)
 	return r
 }
@@ -60,6 +75,11 @@ func (r Requirement) Validate() error {
 	for _, acr := range r.ACRValues {
 		if !isScopeToken(acr) {
 			return fmt.Errorf("%q can't stand in a list of acr values (RFC 9470, section 3)", acr)
+		}
+	}
+	for _, party := range slices.Concat(r.Subjects, r.Actors) {
+		if exact := strings.TrimSuffix(party, "/*"); exact == "" || strings.Contains(exact, "*") {
+			return fmt.Errorf("%q is not a subject: it may have one *, as the last character and after a slash", party)
 		}
 	}
 	switch {

@@ -148,7 +148,8 @@ func (t *token) isAccessToken() bool {
 // hasType compares media types, ignoring case and an optional "application/" prefix (RFC 7515,
 // section 4.1.9).
 func (t *token) hasType(typ string) bool {
-	return strings.EqualFold(t.typ, typ) || strings.EqualFold(t.typ, "application/"+typ)
+	return strings.EqualFold(t.typ, typ) || strings.EqualFold(t.typ, "application/"+typ) ||
+		strings.EqualFold("application/"+t.typ, typ)
 }
 
 // claimedIssuer returns an unverified token's iss, only to choose the verifier. That verifier

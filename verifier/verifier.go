@@ -124,7 +124,9 @@ func (v *Verifier) checkHeader(t *token) *AuthError {
 			"%s; Config.Algorithms allows %s", describeAlg(t.alg), strings.Join(v.config.Algorithms, ", "))
 	case v.config.RFC9068 && !t.hasType("at+jwt"):
 		return notAccessToken("its typ is not at+jwt, as Config.RFC9068 requires")
-	case !t.isAccessToken():
+	case v.config.Types != nil && !slices.ContainsFunc(v.config.Types, t.hasType):
+		return notAccessToken("its typ is absent, or none of Config.Types, " + describeList(v.config.Types))
+	case v.config.Types == nil && !t.isAccessToken():
 		return notAccessToken("its typ is neither JWT nor at+jwt: send the access token")
 	case t.hasKid && t.kid == "":
 		return refuse(CodeMissingKid, "the token header has no valid kid").because("its kid is empty or not a string")
@@ -214,6 +216,10 @@ func (v *Verifier) checkClaims(claims *Claims, now time.Time) *AuthError {
 	if refusal := checkTimes(claims, now); refusal != nil {
 		return refusal
 	}
+	if v.config.MaxLifetime > 0 && !v.isShortLived(claims, now) {
+		return refuse(CodeInvalidToken, "the token lives too long").because(
+			"exp is more than Config.MaxLifetime, %v, after iat or from now", v.config.MaxLifetime)
+	}
 	switch {
 	// A token bound to a key is not a bearer token (RFC 9449, section 7.2). No other confirmation
 	// method may be ignored either (RFC 7800, section 3.1).
@@ -241,12 +247,21 @@ func (v *Verifier) checkPresent(claims *Claims) *AuthError {
 		return missing("the token has neither aud nor client_id", "aud, client_id and azp are absent; "+
 			"Config.ClientIDs needs one of the latter two")
 	}
+	if v.config.MaxLifetime > 0 && c.issuedAt.IsZero() {
+		return missing("the token has no iat", "iat is absent, and Config.MaxLifetime counts from it")
+	}
 	if v.config.RFC9068 && (c.audience == nil || c.subject == "" || c.clientID == "" ||
 		c.id == "" || c.issuedAt.IsZero()) {
 		return missing("the token lacks a claim that RFC 9068 requires",
 			"Config.RFC9068 requires aud, sub, client_id, jti and iat")
 	}
 	return nil
+}
+
+// isShortLived also counts from now, since an iat in the future would hide a long life.
+func (v *Verifier) isShortLived(claims *Claims, now time.Time) bool {
+	return claims.Expiry().Sub(claims.IssuedAt()) <= v.config.MaxLifetime &&
+		claims.Expiry().Sub(now) <= v.config.MaxLifetime+v.claims.leeway
 }
 
 func anotherIssuer() *AuthError {

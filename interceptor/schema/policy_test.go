@@ -30,16 +30,18 @@ func TestOptionFieldsBecomeRuleFields(t *testing.T) {
 		"AnyScopes":   {&policyv1.Rule{AnyScopes: []string{"a", "b"}}, needs(verifier.Requirement{AnyScopes: []string{"a", "b"}})},
 		"Permissions": {&policyv1.Rule{Permissions: []string{"a", "b"}}, needs(verifier.Requirement{Permissions: []string{"a", "b"}})},
 		"Issuers":     {&policyv1.Rule{Issuers: []string{"a", "b"}}, needs(verifier.Requirement{Issuers: []string{"a", "b"}})},
+		"Subjects":    {&policyv1.Rule{Subjects: []string{"a", "b/*"}}, needs(verifier.Requirement{Subjects: []string{"a", "b/*"}})},
+		"Actors":      {&policyv1.Rule{Actors: []string{"a", "b/*"}}, needs(verifier.Requirement{Actors: []string{"a", "b/*"}})},
 		"ACRValues":   {&policyv1.Rule{AcrValues: []string{"a", "b"}}, needs(verifier.Requirement{ACRValues: []string{"a", "b"}})},
 		"MaxAge":      {&policyv1.Rule{MaxAge: seconds(90)}, needs(verifier.Requirement{MaxAge: 90 * time.Second})},
 		"All": {
 			&policyv1.Rule{
 				Access: optional, Scopes: []string{"a"}, AnyScopes: []string{"b"}, Permissions: []string{"c"},
-				Issuers: []string{"e"}, AcrValues: []string{"d"}, MaxAge: seconds(1),
+				Issuers: []string{"e"}, Subjects: []string{"f"}, Actors: []string{"g"}, AcrValues: []string{"d"}, MaxAge: seconds(1),
 			},
 			interceptor.Rule{Access: interceptor.AccessOptional, Require: verifier.Requirement{
 				Scopes: []string{"a"}, AnyScopes: []string{"b"}, Permissions: []string{"c"},
-				Issuers: []string{"e"}, ACRValues: []string{"d"}, MaxAge: time.Second,
+				Issuers: []string{"e"}, Subjects: []string{"f"}, Actors: []string{"g"}, ACRValues: []string{"d"}, MaxAge: time.Second,
 			}},
 		},
 	}

@@ -24,6 +24,8 @@ func ruleOf(option *policyv1.Rule) (interceptor.Rule, error) {
 		AnyScopes:   option.GetAnyScopes(),
 		Permissions: option.GetPermissions(),
 		Issuers:     option.GetIssuers(),
+		Subjects:    option.GetSubjects(),
+		Actors:      option.GetActors(),
 		ACRValues:   option.GetAcrValues(),
 		MaxAge:      option.GetMaxAge().AsDuration(),
 	}

@@ -147,7 +147,15 @@ type Rule struct {
 	// Alternative issuers, for a server that accepts several: the token must come from one
 	// of them. A caller with another issuer's token gets PERMISSION_DENIED. Empty: any
 	// issuer that the server accepts.
-	Issuers       []string `protobuf:"bytes,7,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	Issuers []string `protobuf:"bytes,7,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	// Alternative subjects: the token's sub must be one of them, or lie below one that
+	// ends in "/*", as in "spiffe://example.org/web/*". A caller with another subject gets
+	// PERMISSION_DENIED. Empty: any subject.
+	Subjects []string `protobuf:"bytes,8,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// Alternative actors, in the form of subjects: the token's current act must name one
+	// (RFC 8693). A caller with another actor's token, or with a token that has no act, gets
+	// PERMISSION_DENIED. Empty: any actor, and none.
+	Actors        []string `protobuf:"bytes,9,rep,name=actors,proto3" json:"actors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -231,6 +239,20 @@ func (x *Rule) GetIssuers() []string {
 	return nil
 }
 
+func (x *Rule) GetSubjects() []string {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
+}
+
+func (x *Rule) GetActors() []string {
+	if x != nil {
+		return x.Actors
+	}
+	return nil
+}
+
 var file_oidcrpc_policy_v1_policy_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -271,7 +293,7 @@ var File_oidcrpc_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_oidcrpc_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x1eoidcrpc/policy/v1/policy.proto\x12\x11oidcrpc.policy.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xff\x01\n" +
+	"\x1eoidcrpc/policy/v1/policy.proto\x12\x11oidcrpc.policy.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb3\x02\n" +
 	"\x04Rule\x121\n" +
 	"\x06access\x18\x01 \x01(\x0e2\x19.oidcrpc.policy.v1.AccessR\x06access\x12\x16\n" +
 	"\x06scopes\x18\x02 \x03(\tR\x06scopes\x12\x1d\n" +
@@ -281,7 +303,9 @@ const file_oidcrpc_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"acr_values\x18\x05 \x03(\tR\tacrValues\x122\n" +
 	"\amax_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12\x18\n" +
-	"\aissuers\x18\a \x03(\tR\aissuers*p\n" +
+	"\aissuers\x18\a \x03(\tR\aissuers\x12\x1a\n" +
+	"\bsubjects\x18\b \x03(\tR\bsubjects\x12\x16\n" +
+	"\x06actors\x18\t \x03(\tR\x06actors*p\n" +
 	"\x06Access\x12\x16\n" +
 	"\x12ACCESS_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fACCESS_REQUIRED\x10\x01\x12\x13\n" +
