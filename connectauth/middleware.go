@@ -6,6 +6,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/internal/earlyhttp"
 )
 
 // A Middleware refuses calls before their body is read, decompressed or decoded, which
@@ -28,21 +29,16 @@ import (
 // while the client is still sending, at the cost of the connection. Over HTTP/2 they
 // wait for a little more from such a client, as proxies need. In the gRPC protocol its
 // own are Trailers-Only, as retries need.
-type Middleware struct {
-	auth   *interceptor.Authenticator
-	errors *connect.ErrorWriter
-	skip   func(*http.Request) bool
-
-	metadataPath string
-	metadata     http.Handler
-}
+type Middleware struct{ early *earlyhttp.Middleware }
 
 // NewMiddleware returns middleware for any number of handlers. It panics if auth or
 // an option is nil.
 func NewMiddleware(auth *interceptor.Authenticator, options ...MiddlewareOption) *Middleware {
 	mustHave(auth)
-	m := &Middleware{auth: auth, errors: connect.NewErrorWriter()}
-	m.metadataPath, m.metadata = auth.ResourceMetadata()
+	writer := connect.NewErrorWriter()
+	m := &Middleware{earlyhttp.New(auth, func(w http.ResponseWriter, r *http.Request, refusal *interceptor.Refusal) {
+		_ = writer.Write(w, r, newError(refusal))
+	})}
 	for _, option := range options {
 		if option == nil {
 			//nolint:forbidigo // as for a nil Authenticator
@@ -63,48 +59,8 @@ func (o middlewareOption) apply(m *Middleware) { o(m) }
 // WithSkip passes requests on unseen if skip returns true for them, such as the ones
 // for static files. By default none are.
 func WithSkip(skip func(*http.Request) bool) MiddlewareOption {
-	return middlewareOption(func(m *Middleware) { m.skip = skip })
+	return middlewareOption(func(m *Middleware) { m.early.Skip = skip })
 }
 
 // Wrap returns a handler that passes admitted calls on to next.
-func (m *Middleware) Wrap(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m.serve(w, r, next)
-	})
-}
-
-func (m *Middleware) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	if m.skip != nil && m.skip(r) {
-		next.ServeHTTP(w, r)
-		return
-	}
-	if r.URL.Path == m.metadataPath {
-		m.metadata.ServeHTTP(w, r)
-		return
-	}
-	if !interceptor.IsProcedure(r.URL.Path) {
-		http.NotFound(w, r)
-		return
-	}
-	if refusal := m.auth.Preauthenticate(r.Context(), call(r.URL.Path, r.RemoteAddr, r.Header)); refusal != nil {
-		m.refuse(w, r, refusal)
-		return
-	}
-	r, body := withBody(r)
-	next.ServeHTTP(w, r)
-	if body.refused.Load() {
-		drain(w, r)
-	}
-}
-
-func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, refusal *interceptor.Refusal) {
-	setChallenge(w.Header(), refusal)
-	setPrivate(w.Header(), r.Method)
-	if isHTTP1(r) {
-		w.Header().Set("Connection", "close")
-	}
-	response := &trailersOnly{ResponseWriter: w}
-	_ = m.errors.Write(response, r, newError(refusal))
-	response.send(r, refusal)
-	drain(w, r)
-}
+func (m *Middleware) Wrap(next http.Handler) http.Handler { return m.early.Wrap(next) }

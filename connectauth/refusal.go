@@ -3,10 +3,12 @@ package connectauth
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"connectrpc.com/connect"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/internal/earlyhttp"
 )
 
 // Refuse returns the error for a handler to return when it finds out that its caller
@@ -74,7 +76,7 @@ func refuseStream(
 	ctx context.Context, conn connect.StreamingHandlerConn, refusal *interceptor.Refusal, sent bool,
 ) error {
 	err := newError(refusal)
-	leaveBody(ctx)
+	earlyhttp.LeaveBody(ctx)
 	switch {
 	case !sent:
 		setChallenge(conn.ResponseHeader(), refusal)
@@ -90,6 +92,13 @@ func refuseStream(
 func setChallenge(header map[string][]string, refusal *interceptor.Refusal) {
 	if refusal.Challenge != "" {
 		header["Www-Authenticate"] = []string{refusal.Challenge}
+	}
+}
+
+// closeConnection marks a refusal over HTTP/1.1 as the last response on its connection.
+func closeConnection(ctx context.Context, header http.Header) {
+	if earlyhttp.EndsConnection(ctx) {
+		header.Set("Connection", "close")
 	}
 }
 

@@ -33,13 +33,13 @@ func serveUnary(auth *interceptor.Authenticator, next connect.ServerFunc) connec
 		info := infoOf(ctx)
 		admission, refusal := auth.Authenticate(ctx, call(spec, info))
 		if refusal != nil {
-			return refuse(info, refusal, false)
+			return refuse(ctx, info, refusal, false)
 		}
 		keepPrivate(admission, info)
 		admitted := &unaryStream{ServerStream: conn}
 		err := next(admission.Context(), spec, admitted)
 		if refusal := admission.End(refusalOf(err, info)); refusal != nil {
-			return refuse(info, refusal, admitted.sent)
+			return refuse(ctx, info, refusal, admitted.sent)
 		}
 		return err
 	}
@@ -51,7 +51,7 @@ func serveStream(auth *interceptor.Authenticator, next connect.ServerFunc) conne
 		stream, refusal := auth.AuthenticateStream(ctx, call(spec, info), conn.Receive)
 		if refusal != nil {
 			takeRequest(info, spec, conn)
-			return refuse(info, refusal, false)
+			return refuse(ctx, info, refusal, false)
 		}
 		admitted := &serverStream{ServerStream: conn, stream: stream}
 		defer func() {
@@ -59,7 +59,7 @@ func serveStream(auth *interceptor.Authenticator, next connect.ServerFunc) conne
 				if !admitted.received.Load() {
 					takeRequest(info, spec, conn)
 				}
-				err = refuse(info, refusal, admitted.sent.Load())
+				err = refuse(ctx, info, refusal, admitted.sent.Load())
 			}
 		}()
 		return next(stream.Context(), spec, admitted)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	connectauth "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	greetv1connect "github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connectv2"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -48,16 +49,21 @@ func TestCredentialsInOtherPlaces(t *testing.T) {
 		"a public procedure": {newAuthFor(interceptor.AccessPublic), http.Header{"X-Api-Key": {"k-1"}}, 200, false, nil},
 	} {
 		greet := func(context.Context) error { return nil }
-		res := get(t, mount(newServer(tt.auth, greeting{greet: greet})), tt.header)
-		if res.StatusCode != tt.status {
-			t.Errorf("%s: status = %d, want %d", name, res.StatusCode, tt.status)
-		}
-		if got := res.Header.Get("Cache-Control") == "private"; got != tt.private {
-			t.Errorf("%s: private = %v, want %v", name, got, tt.private)
-		}
-		vary := slices.DeleteFunc(res.Header["Vary"], func(key string) bool { return key == "Accept-Encoding" })
-		if !slices.Equal(vary, tt.vary) {
-			t.Errorf("%s: Vary = %q, want %q", name, vary, tt.vary)
+		handler := mount(newServer(tt.auth, greeting{greet: greet}))
+		for server, handler := range map[string]http.Handler{
+			"alone": handler, "behind middleware": connectauth.NewMiddleware(tt.auth).Wrap(handler),
+		} {
+			res := get(t, handler, tt.header)
+			if res.StatusCode != tt.status {
+				t.Errorf("%s, %s: status = %d, want %d", name, server, res.StatusCode, tt.status)
+			}
+			if got := res.Header.Get("Cache-Control") == "private"; got != tt.private {
+				t.Errorf("%s, %s: private = %v, want %v", name, server, got, tt.private)
+			}
+			vary := slices.DeleteFunc(res.Header["Vary"], func(key string) bool { return key == "Accept-Encoding" })
+			if !slices.Equal(vary, tt.vary) {
+				t.Errorf("%s, %s: Vary = %q, want %q", name, server, vary, tt.vary)
+			}
 		}
 	}
 }

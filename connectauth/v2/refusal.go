@@ -7,6 +7,7 @@ import (
 	"connectrpc.com/connect/v2"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/internal/earlyhttp"
 )
 
 // Refuse returns the error for a handler to return when it finds out that its caller
@@ -60,7 +61,8 @@ func infoOf(ctx context.Context) *connect.CallInfo {
 
 // refuse returns the error for a refused call, and sends the challenge wherever it can
 // travel.
-func refuse(info *connect.CallInfo, refusal *interceptor.Refusal, sent bool) error {
+func refuse(ctx context.Context, info *connect.CallInfo, refusal *interceptor.Refusal, sent bool) error {
+	leaveBody(ctx, info, sent)
 	if !sent {
 		setPrivate(info)
 	}
@@ -74,6 +76,18 @@ func refuse(info *connect.CallInfo, refusal *interceptor.Refusal, sent bool) err
 		info.ResponseTrailer().Set("WWW-Authenticate", refusal.Challenge)
 	}
 	return newError(refusal)
+}
+
+// leaveBody leaves the rest of a request over HTTP to the middleware. A call in process
+// has its caller's context, and the request in there isn't its own.
+func leaveBody(ctx context.Context, info *connect.CallInfo, sent bool) {
+	if info == nil || isInProcess(info) {
+		return
+	}
+	earlyhttp.LeaveBody(ctx)
+	if !sent && earlyhttp.EndsConnection(ctx) {
+		info.ResponseHeader().Set("Connection", "close")
+	}
 }
 
 func newError(refusal *interceptor.Refusal) *connect.Error {

@@ -5,6 +5,8 @@ var (
 	grpcs    = home{"grpcauth", []string{"grpcauth", "internal/wire"}}
 	connects = home{"connectauth", []string{"connectauth", "internal/wire"}}
 	v2s      = home{"connectauth/v2", []string{"connectauth/v2", "internal/wire"}}
+	v2sEarly = home{"connectauth/v2", []string{"internal/earlyhttp"}}
+	early    = home{"internal/earlyhttp", []string{"internal/earlyhttp", "connectauth", "internal/wire"}}
 )
 
 var adapterRules = []mutant{
@@ -32,9 +34,9 @@ var adapterRules = []mutant{
 	{"nothing releases a receive in Connect", connects, "handlerConn.Receive", become(`c.stream.Receive(m)`,
 		`func() (*interceptor.Refusal, error) { err := c.StreamingHandlerConn.Receive(m); return c.stream.Check(), err }()`)},
 	{"Connect v2 handles a refused unary call", v2s, "serveUnary",
-		in(`if refusal != nil`, become(`return refuse(info, refusal, false)`, `return next(ctx, spec, conn)`))},
+		in(`if refusal != nil`, become(`return refuse(ctx, info, refusal, false)`, `return next(ctx, spec, conn)`))},
 	{"Connect v2 handles a refused stream", v2s, "serveStream",
-		in(`if refusal != nil`, become(`return refuse(info, refusal, false)`, `return next(ctx, spec, conn)`))},
+		in(`if refusal != nil`, become(`return refuse(ctx, info, refusal, false)`, `return next(ctx, spec, conn)`))},
 	{"the Connect v2 handler's context outlives the token", v2s, "serveStream", become(`stream.Context()`, `ctx`)},
 	{"Connect v2 sends messages after the expiry", v2s, "serverStream.Send",
 		in(`if refusal := s.stream.Check(); refusal != nil`, never(`refusal != nil`))},
@@ -42,19 +44,19 @@ var adapterRules = []mutant{
 		`func() (*interceptor.Refusal, error) { err := s.ServerStream.Receive(m); return s.stream.Check(), err }()`)},
 
 	// The middleware.
-	{"the middleware serves any path", connects, "Middleware.serve", never(`!interceptor.IsProcedure(r.URL.Path)`)},
-	{"the middleware lets every call pass", connects, "Middleware.serve", become(`m.refuse(w, r, refusal)`, `next.ServeHTTP(w, r)`)},
-	{"the middleware's refusal waits for the client", connects, "Middleware.refuse", skip(`w.Header().Set("Connection", "close")`)},
-	{"the middleware doesn't drain what it refuses", connects, "Middleware.refuse", skip(`drain(w, r)`)},
-	{"the middleware doesn't drain what the interceptor refuses", connects, "Middleware.serve", never(`body.refused.Load()`)},
-	{"the rest of a refused request is in the way", connects, "body.Close", never(`b.refused.Load()`)},
-	{"all of a refused body is drained", connects, "drain",
+	{"the middleware serves any path", early, "Middleware.serve", never(`!interceptor.IsProcedure(r.URL.Path)`)},
+	{"the middleware lets every call pass", early, "Middleware.serve", become(`m.refuse(w, r, refusal)`, `next.ServeHTTP(w, r)`)},
+	{"the middleware's refusal waits for the client", early, "Middleware.refuse", skip(`header.Set("Connection", "close")`)},
+	{"the middleware doesn't drain what it refuses", early, "Middleware.refuse", skip(`drain(w, r)`)},
+	{"the middleware doesn't drain what the interceptor refuses", early, "Middleware.serve", never(`body.refused.Load()`)},
+	{"the rest of a refused request is in the way", early, "body.Close", never(`b.refused.Load()`)},
+	{"all of a refused body is drained", early, "drain",
 		become(`io.CopyN(io.Discard, r.Body, drainBytes)`, `io.Copy(io.Discard, r.Body)`)},
-	{"a body is drained without a limit", connects, "drain",
+	{"a body is drained without a limit", early, "drain",
 		always(`http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime)) == nil`)},
-	{"the middleware's refusal over gRPC has two blocks", connects, "trailersOnly.WriteHeader",
+	{"the middleware's refusal over gRPC has two blocks", early, "trailersOnly.WriteHeader",
 		become(`isGRPC(w.Header().Get("Content-Type"))`, `false`)},
-	{"the middleware's refusal over gRPC has a length", connects, "trailersOnly.send", skip(`w.Header()["Content-Length"] = nil`)},
+	{"the middleware's refusal over gRPC has a length", early, "trailersOnly.send", skip(`w.Header()["Content-Length"] = nil`)},
 
 	// What reaches the caller.
 	{"a late refusal has no challenge in gRPC", grpcs, "UnaryServerInterceptor",
@@ -81,22 +83,22 @@ var adapterRules = []mutant{
 
 var adapterDetails = []mutant{
 	{"a client judges its own calls", connects, "authInterceptor.WrapUnary", never(`req.Spec().IsClient`)},
-	{"the middleware hides the resource metadata", connects, "Middleware.serve", never(`r.URL.Path == m.metadataPath`)},
+	{"the middleware hides the resource metadata", early, "Middleware.serve", never(`r.URL.Path == m.metadataPath`)},
 	{"a stream's refusal waits for the client", connects, "refuseStream",
 		skip(`closeConnection(ctx, conn.ResponseHeader())`)},
 	{"a unary call's refusal waits for the client", connects, "refuseUnary",
 		skip(`closeConnection(ctx, info.ResponseHeader())`)},
-	{"a refusal ends the connection of HTTP/2", connects, "isHTTP1", always(`r.ProtoMajor == 1`)},
-	{"a refusal ends an upgraded connection", connects, "isHTTP1", always(`r.Header["Upgrade"] == nil`)},
-	{"a refusal over gRPC announces trailers", connects, "trailersOnly.send", skip(`w.Header().Del("Trailer")`)},
-	{"gRPC with a codec isn't gRPC", connects, "isGRPC", never(`strings.HasPrefix(contentType, "application/grpc+")`)},
-	{"the middleware sends clients past their deadline", connects, "trailersOnly.send",
+	{"a refusal ends the connection of HTTP/2", early, "isHTTP1", always(`r.ProtoMajor == 1`)},
+	{"a refusal ends an upgraded connection", early, "isHTTP1", always(`r.Header["Upgrade"] == nil`)},
+	{"a refusal over gRPC announces trailers", early, "trailersOnly.send", skip(`w.Header().Del("Trailer")`)},
+	{"gRPC with a codec isn't gRPC", early, "isGRPC", never(`strings.HasPrefix(contentType, "application/grpc+")`)},
+	{"the middleware sends clients past their deadline", early, "trailersOnly.send",
 		become(`min(maxPushback, timeout(r))`, `maxPushback`)},
-	{"the middleware tells clients no time", connects, "trailersOnly.send", never(`0 < after && after < min(maxPushback, timeout(r))`)},
+	{"the middleware tells clients no time", early, "trailersOnly.send", never(`0 < after && after < min(maxPushback, timeout(r))`)},
 	{"gRPC sends clients past their deadline", grpcs, "pushback", never(`ok`)},
 	{"gRPC tells clients no time", grpcs, "pushback", always(`after <= 0 || after >= left`)},
 	{"caches keep what a token admitted", connects, "setPrivate", skip(`header.Set("Cache-Control", "private")`)},
-	{"caches keep what the middleware refused", connects, "Middleware.refuse", skip(`setPrivate(w.Header(), r.Method)`)},
+	{"caches keep what the middleware refused", early, "Middleware.refuse", skip(`header.Set("Cache-Control", "private")`)},
 	{"caches keep what the interceptor refused", connects, "refuseUnary", skip(`setPrivate(info.ResponseHeader(), req.HTTPMethod())`)},
 	{"caches keep what was refused in another context", connects, "refuseUnary", skip(`setPrivate(err.Meta(), req.HTTPMethod())`)},
 	{"caches keep what a token admitted in another context", connects, "keepPrivate", skip(`header = res.Header()`)},
@@ -107,6 +109,8 @@ var adapterDetails = []mutant{
 	{"gRPC finds a credential in authorization alone", grpcs, "request.Values",
 		become(`metadata.ValueFromIncomingContext(ctx, key)`, `metadata.ValueFromIncomingContext(ctx, "")`)},
 	{"Connect finds a credential in authorization alone", connects, "request.Values",
+		become(`http.Header(r).Values(key)`, `http.Header(r).Values("")`)},
+	{"the middleware finds a credential in authorization alone", early, "request.Values",
 		become(`http.Header(r).Values(key)`, `http.Header(r).Values("")`)},
 	{"Connect v2 finds a credential in authorization alone", v2s, "request.Values",
 		become(`(*connect.Header)(r).Values(key)`, `(*connect.Header)(r).Values("")`)},
@@ -140,6 +144,11 @@ var adapterDetails = []mutant{
 	{"the challenge costs the Trailers-Only response", grpcs, "refuseUnary", always(`isServedByNetHTTP(ctx)`)},
 	{"gRPC sends no details", grpcs, "newStatus", become(`Details: refusal.Details`, `Details: nil`)},
 	{"Connect sends no details", connects, "newErrorOf", skip(`err.AddDetail(encoded)`)},
+	{"Connect v2's refusal waits for the client", v2s, "leaveBody", skip(`earlyhttp.LeaveBody(ctx)`)},
+	{"Connect v2's refusal leaves the connection open", v2s, "leaveBody", skip(`info.ResponseHeader().Set("Connection", "close")`)},
+	{"a refusal in process leaves the outer call's body", v2sEarly, "leaveBody", never(`isInProcess(info)`)},
+	{"a late refusal of a stream waits for the client in Connect", connects, "refuseStream", skip(`earlyhttp.LeaveBody(ctx)`)},
+	{"Connect v2 has a bare panic for a nil option", v2s, "NewMiddleware", never(`option == nil`)},
 	{"Connect v2 does not name the caller", v2s, "call", skip(`call.Peer = info.PeerAddr`)},
 	{"Connect v2 sends a header after the expiry", v2s, "serverStream.SendHeaders",
 		in(`if refusal := s.stream.Check(); refusal != nil`, never(`refusal != nil`))},

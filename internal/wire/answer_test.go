@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ const (
 	header  place = "in the header"
 	trailer place = "in the trailer"
 	nowhere place = "nowhere" // but in the ErrorInfo
+	both    place = "in both" // the response is one block
 )
 
 // check compares all that is the same for every path.
@@ -44,11 +46,14 @@ func (a answer) check(t *testing.T, want outcome, where place) {
 	}
 	a.checkDetails(t, want)
 	var inHeader, inAll []string
-	if want.challenge != "" && where == header {
+	if want.challenge != "" && (where == header || where == both) {
 		inHeader = []string{want.challenge}
 	}
 	if want.challenge != "" && where != nowhere {
 		inAll = []string{want.challenge}
+	}
+	if where == both {
+		inAll = append(inAll, inHeader...)
 	}
 	checkChallenges(t, "the header", a.inHeader, inHeader)
 	checkChallenges(t, "header and trailer", a.inAll, inAll)
@@ -56,7 +61,7 @@ func (a answer) check(t *testing.T, want outcome, where place) {
 
 func checkChallenges(t *testing.T, where string, got, want []string) {
 	t.Helper()
-	if len(got) != len(want) || len(want) == 1 && got[0] != want[0] {
+	if !slices.Equal(got, want) {
 		t.Errorf("challenges in %s = %q, want %q", where, got, want)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
+	"connectrpc.com/connect/v2/connecthttp"
 	_ "google.golang.org/grpc/encoding/gzip" // servers without gzip can't be bombed
 	"google.golang.org/protobuf/proto"
 
@@ -64,6 +65,12 @@ func TestBombWithoutATokenCostsWhatTheFrameworkAllows(t *testing.T) {
 		s.serveHTTP(t, newConnectHandler(auth, s.service, connect.WithReadMaxBytes(limit)))
 		return s
 	}
+	limitedV2 := func(t *testing.T, auth *interceptor.Authenticator) *server {
+		t.Helper()
+		s := newConnectV2(auth)
+		s.serveHTTP(t, s.mountV2(connecthttp.WithReadMaxBytes(limit)))
+		return s
+	}
 	const exhausted verdict = "ResourceExhausted"
 	const unary, bidi = greetv1connect.GreetServiceGreetProcedure, greetv1connect.GreetServiceConverseProcedure
 	for _, tt := range []struct {
@@ -101,6 +108,15 @@ func TestBombWithoutATokenCostsWhatTheFrameworkAllows(t *testing.T) {
 		{"gRPC-Web, to v2", serveConnectV2, formatGRPCWeb, bidi, missingToken, unread},
 		{"gRPC, to v2", serveConnectV2, formatGRPC, unary, missingToken, unread},
 		{"gRPC, to v2", serveConnectV2, formatGRPC, bidi, missingToken, unread},
+
+		{"Connect, to v2, WithReadMaxBytes", limitedV2, formatConnect, unary, missingToken, unread},
+		{"gRPC-Web, to v2, WithReadMaxBytes", limitedV2, formatGRPCWeb, unary, missingToken, unread},
+		{"gRPC, to v2, WithReadMaxBytes", limitedV2, formatGRPC, unary, missingToken, unread},
+
+		{"Connect, to v2 behind middleware", serveConnectV2BehindMiddleware, formatConnect, unary, missingToken, unread},
+		{"Connect, to v2 behind middleware", serveConnectV2BehindMiddleware, formatStream, bidi, missingToken, unread},
+		{"gRPC-Web, to v2 behind middleware", serveConnectV2BehindMiddleware, formatGRPCWeb, unary, missingToken, unread},
+		{"gRPC, to v2 behind middleware", serveConnectV2BehindMiddleware, formatGRPC, unary, missingToken, unread},
 	} {
 		t.Run(tt.name+tt.procedure, func(t *testing.T) {
 			server := tt.launch(t, auth)

@@ -50,7 +50,9 @@ func TestNothingOfHTTP1IsAGoodTokenOrAnotherPath(t *testing.T) {
 		{"dots", "/other.v1.Service/.." + greet, nil, [2]verdict{"HTTP 307", notFound}},
 		{"an escape", strings.Replace(greet, "/Greet", "/%47reet", 1), nil, [2]verdict{missingToken, missingToken}},
 	} {
-		for i, launch := range []launcher{serveConnect, serveConnectBehindMiddleware, serveConnectV2} {
+		for i, launch := range []launcher{
+			serveConnect, serveConnectBehindMiddleware, serveConnectV2, serveConnectV2BehindMiddleware,
+		} {
 			t.Run(fmt.Sprintf("%s, %d", tt.name, i), func(t *testing.T) {
 				server := launch(t, auth)
 				for _, f := range []format{formatConnect, formatGRPCWeb} {

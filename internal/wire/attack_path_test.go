@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
+	connectauthv2 "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
@@ -17,8 +18,7 @@ type disguise struct {
 }
 
 // columns are the verdicts of grpc-go Serve, grpc-go ServeHTTP, connect-go in an
-// http.ServeMux, the same behind middleware, and
-// connect-go v2.
+// http.ServeMux, either major version of connect-go behind middleware, and connect-go v2.
 type columns [5]verdict
 
 func disguises() []disguise {
@@ -113,6 +113,14 @@ func TestPrefixBeforeTheProcedureChangesNoRule(t *testing.T) {
 	const prefix, greet = "/api", greetv1connect.GreetServiceGreetProcedure
 	auth, tokens := newLaxAuth(t)
 	good := field{Name: "authorization", Value: "Bearer " + tokens.issuer.Token(rights(nil))}
+	behindV2 := func(wrap func(http.Handler) http.Handler) launcher {
+		return func(t *testing.T, auth *interceptor.Authenticator) *server {
+			t.Helper()
+			s := newConnectV2(auth)
+			s.serveHTTP(t, wrap(s.mountV2()))
+			return s
+		}
+	}
 	behind := func(wrap func(http.Handler) http.Handler) launcher {
 		return func(t *testing.T, auth *interceptor.Authenticator) *server {
 			t.Helper()
@@ -122,7 +130,7 @@ func TestPrefixBeforeTheProcedureChangesNoRule(t *testing.T) {
 		}
 	}
 	strip := func(next http.Handler) http.Handler { return http.StripPrefix(prefix, next) }
-	middleware := connectauth.NewMiddleware(auth)
+	middleware, middlewareV2 := connectauth.NewMiddleware(auth), connectauthv2.NewMiddleware(auth)
 	for _, tt := range []struct {
 		name          string
 		launch        launcher
@@ -134,6 +142,13 @@ func TestPrefixBeforeTheProcedureChangesNoRule(t *testing.T) {
 		}), missingToken, served},
 		{"the middleware before the prefix", behind(func(next http.Handler) http.Handler {
 			return middleware.Wrap(strip(next))
+		}), notFound, notFound},
+		{"v2's interceptor", behindV2(strip), missingToken, served},
+		{"v2's middleware behind the prefix", behindV2(func(next http.Handler) http.Handler {
+			return strip(middlewareV2.Wrap(next))
+		}), missingToken, served},
+		{"v2's middleware before the prefix", behindV2(func(next http.Handler) http.Handler {
+			return middlewareV2.Wrap(strip(next))
 		}), notFound, notFound},
 		{"grpc-go", func(t *testing.T, auth *interceptor.Authenticator) *server {
 			t.Helper()

@@ -34,6 +34,10 @@ func roads() []road {
 		{"Connect stream, to v2", serveConnectV2, formatStream, 4},
 		{"gRPC-Web, to v2", serveConnectV2, formatGRPCWeb, 4},
 		{"gRPC, to v2", serveConnectV2, formatGRPC, 4},
+		{"Connect, to v2 behind middleware", serveConnectV2BehindMiddleware, formatConnect, 3},
+		{"Connect stream, to v2 behind middleware", serveConnectV2BehindMiddleware, formatStream, 3},
+		{"gRPC-Web, to v2 behind middleware", serveConnectV2BehindMiddleware, formatGRPCWeb, 3},
+		{"gRPC, to v2 behind middleware", serveConnectV2BehindMiddleware, formatGRPC, 3},
 	}
 }
 

@@ -12,26 +12,29 @@ import (
 	"golang.org/x/net/http2/h2c"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
+	connectauthv2 "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
-	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
 // All requests of an upgraded connection have the context of the first one, which came
 // over HTTP/1.1.
 func TestRefusalsLeaveAnUpgradedConnectionOpen(t *testing.T) {
-	auth, tokens := newAuth(t)
-	open, err := interceptor.New(tokens, interceptor.WithPolicy(interceptor.Policy{"/*": {Access: interceptor.AccessPublic}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inner := newConnectHandler(auth, &service{})
-	for name, handler := range map[string]http.Handler{
-		"by the interceptor": inner,
-		"by the middleware":  connectauth.NewMiddleware(auth).Wrap(inner),
+	auth, _ := newAuth(t)
+	open := newOpenAuth(t)
+	v1, v2 := newConnectHandler(auth, &service{}), newConnectV2(auth).mountV2()
+	wrapV1, wrapV2 := connectauth.NewMiddleware(open).Wrap, connectauthv2.NewMiddleware(open).Wrap
+	for name, tt := range map[string]struct {
+		wrap  func(http.Handler) http.Handler
+		inner http.Handler
+	}{
+		"by v1's interceptor": {wrapV1, v1},
+		"by v1's middleware":  {wrapV1, connectauth.NewMiddleware(auth).Wrap(v1)},
+		"by v2's interceptor": {wrapV2, v2},
+		"by v2's middleware":  {wrapV2, connectauthv2.NewMiddleware(auth).Wrap(v2)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &server{service: &service{}}
-			s.serveHTTP(t, connectauth.NewMiddleware(open).Wrap(h2c.NewHandler(handler, &http2.Server{})))
+			s.serveHTTP(t, tt.wrap(h2c.NewHandler(tt.inner, &http2.Server{})))
 			conn := dialUpgraded(t, s.addr)
 			if r, err := conn.reply(); err != nil || r.field(":status") != "401" {
 				t.Fatalf("the first response is %v, %v", r.fields, err)

@@ -6,14 +6,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
+	connectauthv2 "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -33,65 +34,100 @@ func endlessRequests(tokens *judge) []endlessRequest {
 	none := noCredentials("", nil)
 	weak := insufficientScope("", bearer(tokens.issuer.Token(rights(map[string]any{"scope": baseline}))))
 	const greet, collect = greetv1connect.GreetServiceGreetProcedure, greetv1connect.GreetServiceCollectProcedure
+	const weakCollect = weakService + "Collect"
 	return []endlessRequest{
 		{"refused, Connect unary", greet, "application/proto", none, false},
 		{"refused, Connect", collect, connectStream, none, false},
 		{"refused, gRPC-Web", collect, grpcWeb, none, false},
-		{"refused by the interceptor, Connect", weakPath, connectStream, weak, false},
-		{"refused by the interceptor, gRPC-Web", weakPath, grpcWeb, weak, false},
+		{"refused by the interceptor, Connect", weakCollect, connectStream, weak, false},
+		{"refused by the interceptor, gRPC-Web", weakCollect, grpcWeb, weak, false},
 		{"expired, Connect", collect, connectStream, expired, true},
 		{"expired, gRPC-Web", collect, grpcWeb, expired, true},
 	}
 }
 
-func TestMiddlewareAnswersOverHTTP1WhileTheRequestGoesOn(t *testing.T) {
-	auth, tokens := newAuth(t)
-	server := serveUnderTwoPaths(t, auth)
+// v2 judges a unary call before it reads the message, so its answer needn't wait either.
+func endlessRequestsToV2(tokens *judge) []endlessRequest {
 	requests := endlessRequests(tokens)
-	answers := sendAll(server, tokens, requests, pause)
-	expiry := tokens.expiry(t)
-	for i, r := range requests {
-		t.Run(r.name, func(t *testing.T) {
-			a := answers[i]
-			a.check(t, r, expiry)
-			if a.err != nil {
-				t.Errorf("the connection ends with %v", a.err)
-			}
-			server.checkQuiet(t)
-		})
+	weak := requests[3].want
+	return append(requests,
+		endlessRequest{"refused by the interceptor, Connect unary", weakService + "Greet", "application/proto", weak, false},
+		endlessRequest{"refused by the interceptor, gRPC-Web unary", weakService + "Greet", "application/grpc-web+proto", weak, false})
+}
+
+// majors are the major versions of connect-go, and what is asked of them.
+var majors = []struct {
+	name     string
+	launch   launcher
+	requests func(*judge) []endlessRequest
+}{
+	{"v1", serveUnderTwoPaths, endlessRequests},
+	{"v2", serveV2UnderTwoPaths, endlessRequestsToV2},
+}
+
+func TestMiddlewareAnswersOverHTTP1WhileTheRequestGoesOn(t *testing.T) {
+	for _, major := range majors {
+		auth, tokens := newAuth(t)
+		server := major.launch(t, auth)
+		requests := major.requests(tokens)
+		answers := sendAll(server, tokens, requests, pause)
+		expiry := tokens.expiry(t)
+		for i, r := range requests {
+			t.Run(major.name+"/"+r.name, func(t *testing.T) {
+				a := answers[i]
+				a.check(t, r, expiry)
+				if a.err != nil {
+					t.Errorf("the connection ends with %v", a.err)
+				}
+				server.checkQuiet(t)
+			})
+		}
 	}
 }
 
 // What a client goes on to send after the refusal may be cut off, but it is still
 // the same request.
 func TestRestOfARefusedRequestIsNotAnotherOne(t *testing.T) {
-	auth, tokens := newAuth(t)
-	server := serveUnderTwoPaths(t, auth)
-	requests := endlessRequests(tokens)
-	answers := sendAll(server, tokens, requests, smuggle)
-	expiry := tokens.expiry(t)
-	for i, r := range requests {
-		t.Run(r.name, func(t *testing.T) { answers[i].check(t, r, expiry) })
-	}
-	if ran := server.service.ran.Load(); ran != 2 {
-		t.Errorf("%d handlers ran, want those of the streams that expired", ran)
+	for _, major := range majors {
+		auth, tokens := newAuth(t)
+		server := major.launch(t, auth)
+		requests := major.requests(tokens)
+		answers := sendAll(server, tokens, requests, smuggle)
+		expiry := tokens.expiry(t)
+		for i, r := range requests {
+			t.Run(major.name+"/"+r.name, func(t *testing.T) { answers[i].check(t, r, expiry) })
+		}
+		if ran := server.service.ran.Load(); ran != 2 {
+			t.Errorf("%s: %d handlers ran, want those of the streams that expired", major.name, ran)
+		}
 	}
 }
 
-// weakPath is no path of the service, so that no rule asks for a scope there. The
-// middleware admits what the interceptor refuses.
-const weakPath = "/other.v1.Service/Collect"
+// weakService leads to the service, but no rule asks for a scope there. The middleware
+// admits what the interceptor refuses.
+const weakService = "/other.v1.Service/"
 
 func serveUnderTwoPaths(t *testing.T, auth *interceptor.Authenticator) *server {
 	t.Helper()
 	s := &server{service: &service{}}
-	mux := http.NewServeMux()
-	mux.Handle("/", newConnectHandler(auth, s.service))
-	mux.Handle(weakPath, connect.NewClientStreamHandler(
-		greetv1connect.GreetServiceCollectProcedure, connectService{s.service}.Collect,
-		connect.WithInterceptors(connectauth.NewInterceptor(auth))))
-	s.serveHTTP(t, connectauth.NewMiddleware(auth).Wrap(mux))
+	s.serveHTTP(t, connectauth.NewMiddleware(auth).Wrap(underTwoPaths(newConnectHandler(auth, s.service))))
 	return s
+}
+
+func serveV2UnderTwoPaths(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	s := newConnectV2(auth)
+	s.serveHTTP(t, connectauthv2.NewMiddleware(auth).Wrap(underTwoPaths(s.mountV2())))
+	return s
+}
+
+func underTwoPaths(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if method, ok := strings.CutPrefix(r.URL.Path, weakService); ok {
+			r.URL.Path = "/" + greetv1connect.GreetServiceName + "/" + method
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func sendAll(s *server, tokens *judge, requests []endlessRequest, goOn func(net.Conn)) []rawAnswer {

@@ -16,6 +16,7 @@ func TestAdaptersCompileOneFrameworkEach(t *testing.T) {
 		"connectauth/v2":     "connectrpc.com/connect/v2",
 		"interceptor":        "",
 		"interceptor/client": "",
+		"internal/earlyhttp": "",
 	}
 	for pkg, own := range frameworks {
 		list, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ours+pkg).Output()

@@ -40,6 +40,8 @@ var (
 	http1Kinds = []kind{unary, serverStream, clientStream}
 )
 
+const inProcess = "v2 in process"
+
 // paths returns all of them. Each place is one that the framework and net/http let a
 // challenge through: net/http drops it from the trailers of HTTP, which the gRPC
 // protocol alone uses, and logs a line for it.
@@ -54,14 +56,13 @@ func paths() []path {
 			unsent: header, sent: nowhere,
 		},
 	}
-	behind := connectPathsBehind("behind middleware", serveConnectBehindMiddleware)
-	for i := range behind {
-		if strings.HasPrefix(behind[i].name, "gRPC from grpc-go") {
-			behind[i].start = trailer
-		}
-	}
-	return slices.Concat(native, connectPaths(), connectV2Paths(), behind,
-		connectPathsBehind("behind middleware that admits every call", serveConnectBehindOpenMiddleware))
+	const middleware, open = "behind middleware", "behind middleware that admits every call"
+	v1, v2, byV2 := connectPaths(), connectV2Paths(), connectV2ClientPaths()
+	return slices.Concat(native, v1, v2, byV2, []path{inProcessPath()},
+		refusedEarly(behind(middleware, serveConnectBehindMiddleware, v1)),
+		refusedEarly(behind(middleware, serveConnectV2BehindMiddleware, slices.Concat(v2, byV2))),
+		behind(open, serveConnectBehindOpenMiddleware, v1),
+		behind(open, serveConnectV2BehindOpenMiddleware, v2))
 }
 
 func connectPaths() []path {
@@ -93,48 +94,68 @@ func connectPaths() []path {
 	}
 }
 
-// connectV2Paths lead to connect-go v2: those of v1's clients and grpc-go, which differ in
-// nothing, those of its own client, and the one that is no network.
+// connectV2Paths lead from v1's clients and grpc-go to connect-go v2.
 func connectV2Paths() []path {
 	paths := connectPaths()
 	for i := range paths {
 		paths[i].name += ", to v2"
 		paths[i].launch = serveConnectV2
-	}
-	paths = append(paths,
-		path{
-			name: "Connect, v2", launch: serveConnectV2, dial: dialConnectV2(), kinds: allKinds,
-			unsent: header, sent: trailer, statuses: true,
-		},
-		path{
-			name: "gRPC-Web, v2", launch: serveConnectV2, dial: dialConnectV2(connecthttp.WithGRPCWeb()), kinds: allKinds,
-			unsent: header, sent: trailer,
-		},
-		path{
-			name: "gRPC, v2", launch: serveConnectV2, dial: dialConnectV2(connecthttp.WithGRPC()), kinds: allKinds,
-			unsent: header, sent: nowhere,
-		},
-		path{
-			name: "v2 in process", launch: serveInProcess, dial: dialInProcess, kinds: allKinds,
-			unsent: header, sent: trailer,
-		},
-	)
-	for i := range paths {
 		paths[i].silent = true
 	}
 	return paths
 }
 
-// connectPathsBehind differ in HTTP/1.1, whether it is the middleware that refuses or
-// the interceptor.
-func connectPathsBehind(name string, launch launcher) []path {
-	behind := connectPaths()
-	for i := range behind {
-		behind[i].name += ", " + name
-		behind[i].launch = launch
-		behind[i].middleware = true
+// connectV2ClientPaths lead there from its own client.
+func connectV2ClientPaths() []path {
+	return []path{
+		{
+			name: "Connect, v2", launch: serveConnectV2, dial: dialConnectV2(), kinds: allKinds,
+			unsent: header, sent: trailer, statuses: true, silent: true,
+		},
+		{
+			name: "gRPC-Web, v2", launch: serveConnectV2, dial: dialConnectV2(connecthttp.WithGRPCWeb()), kinds: allKinds,
+			unsent: header, sent: trailer, silent: true,
+		},
+		{
+			name: "gRPC, v2", launch: serveConnectV2, dial: dialConnectV2(connecthttp.WithGRPC()), kinds: allKinds,
+			unsent: header, sent: nowhere, silent: true,
+		},
 	}
-	return behind
+}
+
+// inProcessPath is the one that is no network.
+func inProcessPath() path {
+	return path{
+		name: inProcess, launch: serveInProcess, dial: dialInProcess, kinds: allKinds,
+		unsent: header, sent: trailer, silent: true,
+	}
+}
+
+// behind returns paths to middleware. They differ in HTTP/1.1, whether it is the
+// middleware that refuses or the interceptor.
+func behind(name string, launch launcher, paths []path) []path {
+	paths = slices.Clone(paths)
+	for i := range paths {
+		paths[i].name += ", " + name
+		paths[i].launch = launch
+		paths[i].middleware = true
+	}
+	return paths
+}
+
+// refusedEarly changes paths to middleware that refuses calls itself. Its responses in
+// gRPC and gRPC-Web have one block. grpc-go takes it for a trailer, and v2's client for
+// both.
+func refusedEarly(paths []path) []path {
+	for i := range paths {
+		switch {
+		case strings.HasPrefix(paths[i].name, "gRPC from grpc-go"):
+			paths[i].start = trailer
+		case strings.HasPrefix(paths[i].name, "gRPC, v2"), strings.HasPrefix(paths[i].name, "gRPC-Web, v2"):
+			paths[i].start = both
+		}
+	}
+	return paths
 }
 
 // waitsForRequest reports whether an answer comes only once the client has ended

@@ -94,15 +94,21 @@ func serveConnectBehindMiddleware(t *testing.T, auth *interceptor.Authenticator)
 // the interceptor.
 func serveConnectBehindOpenMiddleware(t *testing.T, auth *interceptor.Authenticator) *server {
 	t.Helper()
+	s := &server{service: &service{}}
+	s.serveHTTP(t, connectauth.NewMiddleware(newOpenAuth(t)).Wrap(newConnectHandler(auth, s.service)))
+	return s
+}
+
+// newOpenAuth admits every call.
+func newOpenAuth(t *testing.T) *interceptor.Authenticator {
+	t.Helper()
 	open, err := interceptor.New(newJudge(t), interceptor.WithPolicy(interceptor.Policy{
 		"/*": {Access: interceptor.AccessPublic},
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{service: &service{}}
-	s.serveHTTP(t, connectauth.NewMiddleware(open).Wrap(newConnectHandler(auth, s.service)))
-	return s
+	return open
 }
 
 func newConnectHandler(
@@ -119,9 +125,24 @@ func newConnectHandler(
 func serveConnectV2(t *testing.T, auth *interceptor.Authenticator) *server {
 	t.Helper()
 	s := newConnectV2(auth)
-	mux := http.NewServeMux()
-	connecthttp.Mount(mux, s.v2)
-	s.serveHTTP(t, mux)
+	s.serveHTTP(t, s.mountV2())
+	return s
+}
+
+// serveConnectV2BehindMiddleware serves with connect-go v2 behind our middleware.
+func serveConnectV2BehindMiddleware(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	s := newConnectV2(auth)
+	s.serveHTTP(t, connectauthv2.NewMiddleware(auth).Wrap(s.mountV2()))
+	return s
+}
+
+// serveConnectV2BehindOpenMiddleware does so behind middleware that leaves every call to
+// the interceptor.
+func serveConnectV2BehindOpenMiddleware(t *testing.T, auth *interceptor.Authenticator) *server {
+	t.Helper()
+	s := newConnectV2(auth)
+	s.serveHTTP(t, connectauthv2.NewMiddleware(newOpenAuth(t)).Wrap(s.mountV2()))
 	return s
 }
 
@@ -134,6 +155,12 @@ func newConnectV2(auth *interceptor.Authenticator) *server {
 	greetv1connectv2.RegisterGreetServiceHandler(s.v2, connectV2Service{s.service})
 	registerBuiltinsV2(s.v2)
 	return s
+}
+
+func (s *server) mountV2(options ...connecthttp.Option) http.Handler {
+	mux := http.NewServeMux()
+	connecthttp.Mount(mux, s.v2, options...)
+	return mux
 }
 
 // serveHTTP serves handler over HTTP/1.1 and, by prior knowledge, HTTP/2.

@@ -21,7 +21,13 @@ import (
 // the code and everything else.
 func TestMiddlewareRefusesGRPCInOneBlock(t *testing.T) {
 	auth, tokens := newAuth(t)
-	server := serveConnectBehindMiddleware(t, auth)
+	for _, launch := range []launcher{serveConnectBehindMiddleware, serveConnectV2BehindMiddleware} {
+		checkOneBlock(t, launch(t, auth), tokens)
+	}
+}
+
+func checkOneBlock(t *testing.T, server *server, tokens *judge) {
+	t.Helper()
 	for _, procedure := range []string{
 		greetv1connect.GreetServiceGreetProcedure, greetv1connect.GreetServiceWatchProcedure,
 		greetv1connect.GreetServiceCollectProcedure, greetv1connect.GreetServiceConverseProcedure,
@@ -60,12 +66,14 @@ func TestMiddlewareRefusesGRPCInOneBlock(t *testing.T) {
 
 func TestMiddlewareRefusesGRPCOverHTTP1InTheHeader(t *testing.T) {
 	auth, _ := newAuth(t)
-	server := serveConnectBehindMiddleware(t, auth)
-	reply, err := exchangeHTTP1(server.addr, formatGRPC, greetv1connect.GreetServiceGreetProcedure, nil)
-	if got := formatGRPC.verdict(reply); err != nil || got != missingToken {
-		t.Errorf("%s, %v, want %s", got, err, missingToken)
+	for _, launch := range []launcher{serveConnectBehindMiddleware, serveConnectV2BehindMiddleware} {
+		server := launch(t, auth)
+		reply, err := exchangeHTTP1(server.addr, formatGRPC, greetv1connect.GreetServiceGreetProcedure, nil)
+		if got := formatGRPC.verdict(reply); err != nil || got != missingToken {
+			t.Errorf("%s, %v, want %s", got, err, missingToken)
+		}
+		server.checkQuiet(t)
 	}
-	server.checkQuiet(t)
 }
 
 const retryThrice = `{"methodConfig": [{"name": [{}], "retryPolicy": {
@@ -90,8 +98,9 @@ func TestClientsRetryAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, launch := range map[string]launcher{
-		"grpc-go Serve":     serveGRPC,
-		"behind middleware": serveConnectBehindMiddleware,
+		"grpc-go Serve":         serveGRPC,
+		"behind middleware":     serveConnectBehindMiddleware,
+		"v2, behind middleware": serveConnectV2BehindMiddleware,
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := grpc.NewClient(launch(t, auth).addr,
@@ -115,8 +124,9 @@ func TestClientsRetryAnOutage(t *testing.T) {
 // Clients that heed it do so past their deadline.
 func TestClientsAreToldToWaitWithinTheirDeadline(t *testing.T) {
 	for name, launch := range map[string]launcher{
-		"grpc-go Serve":     serveGRPC,
-		"behind middleware": serveConnectBehindMiddleware,
+		"grpc-go Serve":         serveGRPC,
+		"behind middleware":     serveConnectBehindMiddleware,
+		"v2, behind middleware": serveConnectV2BehindMiddleware,
 	} {
 		for _, tt := range []struct {
 			after   time.Duration

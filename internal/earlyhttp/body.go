@@ -1,4 +1,4 @@
-package connectauth
+package earlyhttp
 
 import (
 	"context"
@@ -27,6 +27,22 @@ type body struct {
 
 type bodyKey struct{}
 
+// LeaveBody leaves the rest of a refused request to the middleware, if there is any. The
+// ctx is the call's own.
+func LeaveBody(ctx context.Context) {
+	if b, ok := ctx.Value(bodyKey{}).(*body); ok {
+		b.refused.Store(true)
+	}
+}
+
+// EndsConnection reports whether a refusal's header must say Connection: close. It's the
+// case over HTTP/1.1 behind the middleware. Then net/http sends the response without
+// waiting for the rest of the request, which no server could tell from the next one.
+func EndsConnection(ctx context.Context) bool {
+	b, ok := ctx.Value(bodyKey{}).(*body)
+	return ok && b.http1
+}
+
 // withBody returns the request to pass on, and its body.
 func withBody(r *http.Request) (*http.Request, *body) {
 	b := &body{ReadCloser: r.Body, http1: isHTTP1(r)}
@@ -38,22 +54,6 @@ func withBody(r *http.Request) (*http.Request, *body) {
 // isHTTP1 is false for a request that may become one over HTTP/2. All later requests on
 // the connection then inherit its context.
 func isHTTP1(r *http.Request) bool { return r.ProtoMajor == 1 && r.Header["Upgrade"] == nil }
-
-// leaveBody leaves the rest of a refused request to the middleware, if there is any.
-func leaveBody(ctx context.Context) {
-	if b, ok := ctx.Value(bodyKey{}).(*body); ok {
-		b.refused.Store(true)
-	}
-}
-
-// closeConnection marks a refusal over HTTP/1.1 as the last response on its connection.
-// Then net/http sends it without waiting for the rest of the request, which no server
-// could tell from the next one.
-func closeConnection(ctx context.Context, header http.Header) {
-	if b, ok := ctx.Value(bodyKey{}).(*body); ok && b.http1 {
-		header.Set("Connection", "close")
-	}
-}
 
 // Read may be called while a receive that was left behind still waits in it.
 func (b *body) Read(p []byte) (int, error) {

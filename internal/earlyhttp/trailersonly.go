@@ -1,4 +1,4 @@
-package connectauth
+package earlyhttp
 
 import (
 	"net/http"

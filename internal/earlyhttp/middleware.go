@@ -1,0 +1,91 @@
+package earlyhttp
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+)
+
+// A Middleware refuses calls before a handler sees them, and helps refusals arrive.
+type Middleware struct {
+	// Skip passes requests on unseen if it returns true for them. Nil skips none.
+	Skip func(*http.Request) bool
+
+	auth         *interceptor.Authenticator
+	write        ErrorWriter
+	metadataPath string
+	metadata     http.Handler
+}
+
+// An ErrorWriter writes a refusal as the framework writes an error.
+type ErrorWriter func(w http.ResponseWriter, r *http.Request, refusal *interceptor.Refusal)
+
+// New returns middleware that asks auth.
+func New(auth *interceptor.Authenticator, write ErrorWriter) *Middleware {
+	m := &Middleware{auth: auth, write: write}
+	m.metadataPath, m.metadata = auth.ResourceMetadata()
+	return m
+}
+
+// Wrap returns a handler that passes admitted calls on to next.
+func (m *Middleware) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.serve(w, r, next)
+	})
+}
+
+func (m *Middleware) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if m.Skip != nil && m.Skip(r) {
+		next.ServeHTTP(w, r)
+		return
+	}
+	if r.URL.Path == m.metadataPath {
+		m.metadata.ServeHTTP(w, r)
+		return
+	}
+	if !interceptor.IsProcedure(r.URL.Path) {
+		http.NotFound(w, r)
+		return
+	}
+	if refusal := m.auth.Preauthenticate(r.Context(), call(r)); refusal != nil {
+		m.refuse(w, r, refusal)
+		return
+	}
+	r, body := withBody(r)
+	next.ServeHTTP(w, r)
+	if body.refused.Load() {
+		drain(w, r)
+	}
+}
+
+func call(r *http.Request) interceptor.Call {
+	return interceptor.Call{
+		Procedure:     r.URL.Path,
+		Peer:          r.RemoteAddr,
+		Authorization: r.Header.Values("Authorization"),
+		Request:       request(r.Header),
+	}
+}
+
+// request is a request's header, as package interceptor reads it.
+type request http.Header
+
+func (r request) Values(_ context.Context, key string) []string { return http.Header(r).Values(key) }
+
+func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, refusal *interceptor.Refusal) {
+	header := w.Header()
+	if refusal.Challenge != "" {
+		header.Set("WWW-Authenticate", refusal.Challenge)
+	}
+	if r.Method == http.MethodGet && header["Cache-Control"] == nil {
+		header.Set("Cache-Control", "private")
+	}
+	if isHTTP1(r) {
+		header.Set("Connection", "close")
+	}
+	response := &trailersOnly{ResponseWriter: w}
+	m.write(response, r, refusal)
+	response.send(r, refusal)
+	drain(w, r)
+}
