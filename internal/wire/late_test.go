@@ -78,6 +78,9 @@ func TestEveryPathReportsALateRefusalAlike(t *testing.T) {
 					continue
 				}
 				t.Run(path.name+"/"+string(kind)+"/the handler "+late.handler, func(t *testing.T) {
+					if path.middleware && !path.http1 {
+						t.Parallel() // it waits for clients that hold their stream open
+					}
 					a := perform(t, client, call{
 						kind:          kind,
 						authorization: authorization,

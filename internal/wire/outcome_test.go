@@ -71,6 +71,9 @@ func outcomes(tokens *judge) []outcome {
 		unavailable("unavailable keys", bearer(tokens.downToken)),
 		internal("an unknown error of the verifier", bearer(faultyToken)),
 		internal("a verifier that answers nothing", bearer(careless)),
+
+		canceled("a call that is canceled meanwhile", bearer(canceledToken)),
+		late("a call whose deadline passes meanwhile", bearer(lateToken)),
 	}
 }
 
@@ -147,6 +150,23 @@ func internal(name string, authorization []string) outcome {
 		name: name, authorization: authorization,
 		code: codes.Internal, status: http.StatusInternalServerError,
 		message: "the call could not be authenticated",
+	}
+}
+
+func canceled(name string, authorization []string) outcome {
+	const clientClosedRequest = 499 // nginx's own, which Connect uses
+	return outcome{
+		name: name, authorization: authorization,
+		code: codes.Canceled, status: clientClosedRequest,
+		message: "the call was canceled",
+	}
+}
+
+func late(name string, authorization []string) outcome {
+	return outcome{
+		name: name, authorization: authorization,
+		code: codes.DeadlineExceeded, status: http.StatusGatewayTimeout,
+		message: "the call's deadline has passed",
 	}
 }
 

@@ -68,7 +68,8 @@ func serveGRPCOverHTTP(t *testing.T, auth *interceptor.Authenticator) *server {
 
 func newGRPCServer(auth *interceptor.Authenticator, service *service) *grpc.Server {
 	grpcLog.reset() // a server before this one may have logged its end
-	srv := grpc.NewServer(grpcauth.ServerOptions(auth)...)
+	ends := []grpc.ServerOption{grpc.ChainUnaryInterceptor(endGRPCUnary), grpc.ChainStreamInterceptor(endGRPCStream)}
+	srv := grpc.NewServer(append(ends, grpcauth.ServerOptions(auth)...)...)
 	greetv1.RegisterGreetServiceServer(srv, grpcService{service: service})
 	registerBuiltins(srv)
 	return srv
@@ -151,7 +152,7 @@ func serveInProcess(_ *testing.T, auth *interceptor.Authenticator) *server { ret
 
 func newConnectV2(auth *interceptor.Authenticator) *server {
 	s := &server{service: &service{}}
-	s.v2 = connectv2.NewServer(connectauthv2.NewServerInterceptor(auth), withStream)
+	s.v2 = connectv2.NewServer(endInProcess, connectauthv2.NewServerInterceptor(auth), withStream)
 	greetv1connectv2.RegisterGreetServiceHandler(s.v2, connectV2Service{s.service})
 	registerBuiltinsV2(s.v2)
 	return s
@@ -166,6 +167,9 @@ func (s *server) mountV2(options ...connecthttp.Option) http.Handler {
 // serveHTTP serves handler over HTTP/1.1 and, by prior knowledge, HTTP/2.
 func (s *server) serveHTTP(t *testing.T, handler http.Handler) {
 	t.Helper()
+	if !s.grpcGo {
+		handler = endHTTP(handler)
+	}
 	srv := &http.Server{
 		Handler:   handler,
 		Protocols: new(http.Protocols),

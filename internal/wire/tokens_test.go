@@ -55,6 +55,8 @@ const (
 	faultyToken   = "faulty"   // an error that is none of the verifier's
 	careless      = "careless" // neither claims nor an error
 	expiringToken = "expiring" // good for a moment, once all streams have shown it
+	canceledToken = "canceled" // its call ends before it's verified: see endedContext
+	lateToken     = "late"     // the same, by a deadline
 )
 
 func newJudge(t *testing.T) *judge {
@@ -83,6 +85,9 @@ func (j *judge) Verify(ctx context.Context, token string) (*verifier.Claims, err
 		return nil, nil //nolint:nilnil // the mistake under test
 	case expiringToken:
 		return j.expire(ctx)
+	case canceledToken, lateToken:
+		<-ctx.Done() // as if keys were fetched
+		return nil, ctx.Err()
 	case j.downToken:
 		return j.down.Verify(ctx, token)
 	default:
