@@ -95,7 +95,7 @@ func echoRaces(issuer *verifiertest.Issuer, want func(name string) bool, rounds 
 			}
 			defer c.close()
 			if g.name != withoutExpiry {
-				calls = append(calls, contestant{g.name, callers, manyCallers(c)})
+				calls = append(calls, contestant{g.name, callers, manyCallers(c.unary)})
 			}
 			sent = append(sent, contestant{g.name, streamMessages, messages(c.upload)})
 			received = append(received, contestant{g.name, streamMessages, messages(c.download)})
@@ -118,7 +118,7 @@ func echoRaces(issuer *verifiertest.Issuer, want func(name string) bool, rounds 
 }
 
 // manyCallers shares the calls among callers that each wait for their answer.
-func manyCallers(c client) func(n int) error {
+func manyCallers(call func(ctx context.Context) error) func(n int) error {
 	return func(n int) error {
 		ctx := context.Background()
 		var group sync.WaitGroup
@@ -126,7 +126,7 @@ func manyCallers(c client) func(n int) error {
 		for range callers {
 			group.Go(func() {
 				for range n / callers {
-					if err := c.unary(ctx); err != nil {
+					if err := call(ctx); err != nil {
 						errs <- err
 						return
 					}

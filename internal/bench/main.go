@@ -63,6 +63,11 @@ func run(rounds int, only, output string) error {
 		return err
 	}
 	report.Races = append(report.Races, refused...)
+	overSockets, err := refuseH2CRaces(issuer, pattern.MatchString, rounds)
+	if err != nil {
+		return err
+	}
+	report.Races = append(report.Races, overSockets...)
 	if pattern.MatchString("memory") {
 		if report.Remembered, err = rememberedBytes(issuer); err != nil {
 			return err

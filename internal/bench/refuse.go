@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
+	connectauthv2 "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -35,7 +36,7 @@ func refuseRaces(issuer *verifiertest.Issuer, want func(name string) bool, round
 		return nil, err
 	}
 	g := guard{name: ours, auth: auth}
-	v1 := http.NewServeMux()
+	v1, v2 := http.NewServeMux(), newConnectV2(g)
 	v1.Handle(greetv1connect.NewGreetServiceHandler(connectEcho{}, handlerOptions(g)...))
 	for _, mebibytes := range []int{1, 3} {
 		name := fmt.Sprintf("%s, %d MiB", refusing, mebibytes)
@@ -49,7 +50,8 @@ func refuseRaces(issuer *verifiertest.Issuer, want func(name string) bool, round
 		refusals := []*refusals{
 			{name: "v1", handler: v1, message: message},
 			{name: "v1 behind middleware", handler: connectauth.NewMiddleware(auth).Wrap(v1), message: message},
-			{name: "v2", handler: newConnectV2(g), message: message},
+			{name: "v2", handler: v2, message: message},
+			{name: "v2 behind middleware", handler: connectauthv2.NewMiddleware(auth).Wrap(v2), message: message},
 		}
 		var contestants []contestant
 		for _, r := range refusals {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -88,10 +89,15 @@ func (r *Report) print(w io.Writer) error {
 	fmt.Fprintf(w, "Medians of %d rounds; × is the median of the ratios to the first line, round by round.\n", r.Rounds)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, race := range r.Races {
+		reads := slices.ContainsFunc(race.Results, func(r Result) bool { return r.Read > 0 }) // it was measured
 		fmt.Fprintf(table, "\n%s\tns\t×\tallocs\tbytes\tread\t\n", race.Name)
 		for _, result := range race.Results {
-			fmt.Fprintf(table, "%s\t%s\t%.3g\t%.1f\t%.0f\t%.0f\t\n", result.Name,
-				grouped(result.nanos()), result.times(&race.Results[0]), result.Allocs, result.Bytes, result.Read)
+			read := ""
+			if reads {
+				read = grouped(result.Read)
+			}
+			fmt.Fprintf(table, "%s\t%s\t%.3g\t%.1f\t%.0f\t%s\t\n", result.Name,
+				grouped(result.nanos()), result.times(&race.Results[0]), result.Allocs, result.Bytes, read)
 		}
 	}
 	return table.Flush()
