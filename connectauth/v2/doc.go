@@ -18,6 +18,9 @@
 // holds it, as it always does. Browsers let scripts read the header only if CORS
 // exposes it.
 //
+// A [Middleware], around the mux, helps refusals arrive: over HTTP/1.1, through proxies, and
+// at clients that retry. It complements the interceptor and never replaces it.
+//
 // For connect-go v1 there is the package of the same name without the v2 in its path.
 // A program can use both, and one that uses either doesn't compile the other.
 package connectauth

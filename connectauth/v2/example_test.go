@@ -58,6 +58,34 @@ func ExampleNewServerInterceptor() {
 	// Output: 401
 }
 
+func ExampleNewMiddleware() {
+	auth := exampleAuth(nil)
+	server := connect.NewServer(connectauth.NewServerInterceptor(auth))
+	greetv1connect.RegisterGreetServiceHandler(server, nil)
+	mux := http.NewServeMux()
+	connecthttp.Mount(mux, server)
+
+	// Even a procedure that isn't registered needs a token.
+	handler := connectauth.NewMiddleware(auth).Wrap(mux)
+	res := httptest.NewRecorder()
+	handler.ServeHTTP(res, httptest.NewRequest(http.MethodPost, "/greet.v1.GreetService/Other", nil))
+	fmt.Println(res.Code)
+	// Output: 401
+}
+
+func ExampleWithSkip() {
+	middleware := connectauth.NewMiddleware(exampleAuth(nil), connectauth.WithSkip(func(r *http.Request) bool {
+		return r.URL.Path == "/healthz"
+	}))
+	handler := middleware.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "healthy")
+	}))
+	res := httptest.NewRecorder()
+	handler.ServeHTTP(res, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	fmt.Println(res.Body)
+	// Output: healthy
+}
+
 type order struct{ customer string }
 
 func ExampleRefuse() {
