@@ -21,11 +21,13 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
+var kubernetesSources = map[string]string{"go.mod": "go.mod.txt", "main.go": "main.go", "reviews.go": "reviews.go"}
+
 // The API server's own code answers, with the certificate of the cluster's authority. It's
 // strict about Accept: keys are application/jwk-set+json and nothing else.
 func TestKubernetes(t *testing.T) {
 	needs(t, "go")
-	source := workshop(t, "kubernetes", map[string]string{"go.mod": "go.mod.txt", "main.go": "main.go"})
+	source := workshop(t, "kubernetes", kubernetesSources)
 	build(t, source, "cluster", ".")
 	for _, alg := range []string{"RS256", "ES256"} {
 		t.Run(alg, func(t *testing.T) {
@@ -80,7 +82,8 @@ func cluster(t *testing.T, program, alg string) *product {
 	p.start(t)
 	t.Cleanup(func() { p.stop(t) })
 	return &product{
-		process: p,
+		process:   p,
+		authority: certificate,
 		config: verifier.Config{
 			Issuer: issuer, Audiences: []string{audience}, Algorithms: []string{alg},
 			PermissionsClaim: "/kubernetes.io/namespace",

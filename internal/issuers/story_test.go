@@ -20,11 +20,12 @@ const audience = "https://orders.example"
 type product struct {
 	*process
 
-	config   verifier.Config
-	token    func(t *testing.T) string // a good one
-	rotate   func(t *testing.T)        // a new key signs from now on
-	withdraw func(t *testing.T)        // the key that signs is the only one left
-	listsOld bool                      // after a rotation
+	config    verifier.Config
+	authority string                    // a file, if the product has its own
+	token     func(t *testing.T) string // a good one
+	rotate    func(t *testing.T)        // a new key signs from now on
+	withdraw  func(t *testing.T)        // the key that signs is the only one left
+	listsOld  bool                      // after a rotation
 }
 
 // tell puts an issuer through what happens to issuers.

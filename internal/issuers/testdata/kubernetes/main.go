@@ -1,8 +1,9 @@
-// Command cluster serves what a Kubernetes API server serves as an issuer, by Kubernetes'
-// own code: metadata, keys, and tokens of a service account.
+// Command cluster serves what a Kubernetes API server serves about service accounts, by
+// Kubernetes' own code: metadata, keys, tokens, and reviews of tokens.
 package main
 
 import (
+	"cmp"
 	"crypto"
 	"fmt"
 	"net/http"
@@ -49,12 +50,19 @@ func serve(addr, issuer, certFile, keyFile string, accountKeys []string) error {
 	if err != nil {
 		return err
 	}
+	accounts := new(accounts)
+	reviews, err := newReviews(addr, issuer, getter, accounts)
+	if err != nil {
+		return err
+	}
+	http.Handle("/apis/", reviews)
+	http.HandleFunc("DELETE /robot", func(http.ResponseWriter, *http.Request) { accounts.robotDeleted.Store(true) })
 	container := restful.NewContainer()
 	routes.NewOpenIDMetadataServer(provider).Install(container)
 	http.Handle("/", container)
 	http.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
 		account := core.ServiceAccount{}
-		account.Name, account.Namespace = "robot", "shop"
+		account.Name, account.Namespace = cmp.Or(r.FormValue("account"), "robot"), "shop"
 		claims, private, err := serviceaccount.Claims(account, nil, nil, nil, 3600, 0, []string{r.FormValue("audience")})
 		if err == nil {
 			var token string

@@ -1,0 +1,2 @@
+// Package credentials holds verifiers to copy, for credentials other than an issuer's tokens.
+package credentials

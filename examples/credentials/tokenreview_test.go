@@ -1,0 +1,121 @@
+package credentials_test
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/oidcrpc/oidcrpc/examples/credentials"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+// newCluster returns an API server as a TokenReview sees it. The package internal/issuers tests
+// with Kubernetes' own code.
+func newCluster(t *testing.T, status func(token string) (int, string)) credentials.TokenReview {
+	t.Helper()
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var review struct {
+			APIVersion, Kind string
+			Spec             struct {
+				Token     string
+				Audiences []string
+			}
+		}
+		if err := json.NewDecoder(r.Body).Decode(&review); err != nil ||
+			r.Method != http.MethodPost || r.URL.Path != "/apis/authentication.k8s.io/v1/tokenreviews" ||
+			r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Authorization") != "Bearer own" ||
+			review.APIVersion != "authentication.k8s.io/v1" || review.Kind != "TokenReview" ||
+			!slices.Equal(review.Spec.Audiences, []string{"orders"}) {
+			t.Errorf("%s %s, %v: %+v, %v", r.Method, r.URL, r.Header, review, err)
+		}
+		code, body := status(review.Spec.Token)
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte(`{"status":` + body + `}`))
+	}))
+	t.Cleanup(server.Close)
+	dir := t.TempDir()
+	authority, token := filepath.Join(dir, "ca.crt"), filepath.Join(dir, "token")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	for file, text := range map[string][]byte{authority: text, token: []byte("own\n")} {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client, err := credentials.InCluster(authority, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return credentials.TokenReview{Server: server.URL, Audience: "orders", Client: client}
+}
+
+func TestTokenReviewReturnsTheUser(t *testing.T) {
+	cluster := newCluster(t, func(token string) (int, string) {
+		if token != "good" {
+			t.Errorf("the cluster is asked about %q", token)
+		}
+		return http.StatusCreated, `{"authenticated":true,"audiences":["orders"],
+			"user":{"username":"system:serviceaccount:shop:robot","groups":["system:serviceaccounts:shop"]}}`
+	})
+	claims, err := cluster.Verify(t.Context(), "good")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if claims.Subject() != "system:serviceaccount:shop:robot" || claims.Issuer() != cluster.Server ||
+		!claims.HasPermission("system:serviceaccounts:shop") || !claims.Expiry().IsZero() {
+		t.Errorf("the claims are %v: %q, %q", claims, claims.Subject(), claims.Permissions())
+	}
+}
+
+func TestTokenReviewTellsARefusalFromAnOutage(t *testing.T) {
+	for name, test := range map[string]struct {
+		code   int
+		status string
+		want   verifier.Code
+	}{
+		"a refusal":                   {http.StatusCreated, `{"error":"expired"}`, verifier.CodeInvalidToken},
+		"a server without audiences":  {http.StatusCreated, `{"authenticated":true,"user":{"username":"robot"}}`, verifier.CodeInvalidToken},
+		"a token for another service": {http.StatusCreated, `{"authenticated":true,"audiences":["shop"]}`, verifier.CodeInvalidToken},
+		"no answer":                   {http.StatusInternalServerError, `{}`, verifier.CodeJWKSFetchFailed},
+		"a redirect":                  {http.StatusTemporaryRedirect, `{}`, verifier.CodeJWKSFetchFailed},
+		"our own account not let in":  {http.StatusForbidden, `{"authenticated":true,"audiences":["orders"]}`, verifier.CodeJWKSFetchFailed},
+		"something else than JSON":    {http.StatusCreated, `<html>`, verifier.CodeJWKSFetchFailed},
+	} {
+		cluster := newCluster(t, func(string) (int, string) { return test.code, test.status })
+		if claims, err := cluster.Verify(t.Context(), "token"); verifier.CodeOf(err) != test.want || claims != nil {
+			t.Errorf("%s: %v, %v; want %s", name, claims, err, test.want)
+		}
+	}
+}
+
+func TestClientInAClusterSendsItsTokenToNoOtherHost(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("another host got %v", r.Header)
+	}))
+	defer other.Close()
+	cluster := newCluster(t, func(string) (int, string) { return http.StatusCreated, `{}` })
+	server := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
+	defer server.Close()
+	cluster.Server = server.URL
+	if _, err := cluster.Verify(t.Context(), "token"); verifier.CodeOf(err) != verifier.CodeJWKSFetchFailed {
+		t.Errorf("a redirect: %v", err)
+	}
+}
+
+func TestClientInAClusterNeedsItsAuthority(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ca.crt")
+	if _, err := credentials.InCluster(file, file); err == nil {
+		t.Error("a missing file is accepted")
+	}
+	if err := os.WriteFile(file, []byte("none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := credentials.InCluster(file, file); err == nil {
+		t.Error("a file without a certificate is accepted")
+	}
+}
