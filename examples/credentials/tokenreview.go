@@ -27,7 +27,7 @@ type TokenReview struct {
 func (r TokenReview) Verify(ctx context.Context, token string) (*verifier.Claims, error) {
 	status, err := r.review(ctx, token)
 	if err != nil {
-		return nil, &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed, RetryAfter: time.Second, Err: err}
+		return nil, &verifier.KeysError{Code: verifier.CodeIntrospectionFailed, RetryAfter: time.Second, Err: err}
 	}
 	// An API server that ignores audiences returns none.
 	if !status.Authenticated || !slices.Contains(status.Audiences, r.Audience) {

@@ -20,11 +20,12 @@ func newCluster(t *testing.T, status func(token string) (int, string)) credentia
 	t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review struct {
-			APIVersion, Kind string
-			Spec             struct {
-				Token     string
-				Audiences []string
-			}
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+			Spec       struct {
+				Token     string   `json:"token"`
+				Audiences []string `json:"audiences"`
+			} `json:"spec"`
 		}
 		if err := json.NewDecoder(r.Body).Decode(&review); err != nil ||
 			r.Method != http.MethodPost || r.URL.Path != "/apis/authentication.k8s.io/v1/tokenreviews" ||
@@ -78,13 +79,13 @@ func TestTokenReviewTellsARefusalFromAnOutage(t *testing.T) {
 		status string
 		want   verifier.Code
 	}{
-		"a refusal":                   {http.StatusCreated, `{"error":"expired"}`, verifier.CodeInvalidToken},
+		"a refusal":                   {http.StatusCreated, `{"audiences":["orders"],"error":"expired"}`, verifier.CodeInvalidToken},
 		"a server without audiences":  {http.StatusCreated, `{"authenticated":true,"user":{"username":"robot"}}`, verifier.CodeInvalidToken},
 		"a token for another service": {http.StatusCreated, `{"authenticated":true,"audiences":["shop"]}`, verifier.CodeInvalidToken},
-		"no answer":                   {http.StatusInternalServerError, `{}`, verifier.CodeJWKSFetchFailed},
-		"a redirect":                  {http.StatusTemporaryRedirect, `{}`, verifier.CodeJWKSFetchFailed},
-		"our own account not let in":  {http.StatusForbidden, `{"authenticated":true,"audiences":["orders"]}`, verifier.CodeJWKSFetchFailed},
-		"something else than JSON":    {http.StatusCreated, `<html>`, verifier.CodeJWKSFetchFailed},
+		"no answer":                   {http.StatusInternalServerError, `{}`, verifier.CodeIntrospectionFailed},
+		"a redirect":                  {http.StatusTemporaryRedirect, `{}`, verifier.CodeIntrospectionFailed},
+		"our own account not let in":  {http.StatusForbidden, `{"authenticated":true,"audiences":["orders"]}`, verifier.CodeIntrospectionFailed},
+		"something else than JSON":    {http.StatusCreated, `<html>`, verifier.CodeIntrospectionFailed},
 	} {
 		cluster := newCluster(t, func(string) (int, string) { return test.code, test.status })
 		if claims, err := cluster.Verify(t.Context(), "token"); verifier.CodeOf(err) != test.want || claims != nil {
@@ -102,7 +103,7 @@ func TestClientInAClusterSendsItsTokenToNoOtherHost(t *testing.T) {
 	server := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer server.Close()
 	cluster.Server = server.URL
-	if _, err := cluster.Verify(t.Context(), "token"); verifier.CodeOf(err) != verifier.CodeJWKSFetchFailed {
+	if _, err := cluster.Verify(t.Context(), "token"); verifier.CodeOf(err) != verifier.CodeIntrospectionFailed {
 		t.Errorf("a redirect: %v", err)
 	}
 }
