@@ -80,3 +80,15 @@ func Example_tokenReview() {
 	fmt.Println(auth, err)
 	// Output: not in a cluster
 }
+
+// docs/credentials.md: SPIFFE's workloads.
+func Example_spiffe() {
+	v, err := verifier.New(verifier.Config{
+		Issuer:     "https://oidc-discovery.example.org", // jwt_issuer of SPIRE's server
+		Audiences:  []string{"orders"},
+		Algorithms: []string{"ES256"},
+		Require:    verifier.Requirement{Subjects: []string{"spiffe://example.org/ns/shop/*"}},
+	})
+	fmt.Println(v != nil, err)
+	// Output: true <nil>
+}
