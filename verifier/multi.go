@@ -76,7 +76,7 @@ func (m *Multi) Verify(ctx context.Context, token string) (*Claims, error) {
 // Judges reports whether a token has the form of a compact JWS and names one of the issuers: see
 // [Verifier.Judges].
 func (m *Multi) Judges(token string) bool {
-	if v := m.hints.get(token); v != nil && v.cache.get(token) != nil {
+	if v := m.hints.get(token); v != nil && v.cache.Get(token) != nil {
 		return true
 	}
 	return names(token, func(issuer string) bool { return m.byIssuer[issuer] != nil })

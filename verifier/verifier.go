@@ -75,12 +75,13 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 
 // recall returns the claims of a remembered token, if it would still pass verification.
 func (v *Verifier) recall(token string) (*Claims, bool) {
-	r := v.cache.get(token)
-	if r == nil {
+	entry := v.cache.Get(token)
+	if entry == nil {
 		return nil, false
 	}
+	r := &entry.Value
 	if r.claims.data != r.data || !v.keys.holds(r.name, r.key) || checkTimes(r.claims, time.Now()) != nil {
-		v.cache.remove(r)
+		v.cache.Remove(entry)
 		return nil, false
 	}
 	return r.claims, true
@@ -106,8 +107,14 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	v.cache.add(&remembered{token: token, name: t.keyName(), key: key, claims: claims, data: claims.data})
+	v.remember(token, remembered{name: t.keyName(), key: key, claims: claims, data: claims.data})
 	return claims, nil
+}
+
+// remember keeps a token that has passed verification.
+func (v *Verifier) remember(token string, r remembered) {
+	r.name = r.name.Clone() // it may be part of something large
+	v.cache.Add(token, r, r.size(token))
 }
 
 // checkHeader runs before the key lookup: an attacker who chooses alg and kid must not be able to
@@ -306,7 +313,7 @@ func (v *Verifier) checkGrants(claims *Claims) (*Claims, error) {
 // It doesn't say that the token is good: iss is read, but nothing is checked. Use it to choose
 // between verifiers, and then call Verify.
 func (v *Verifier) Judges(token string) bool {
-	return v.cache.get(token) != nil || names(token, func(issuer string) bool { return issuer == v.config.Issuer })
+	return v.cache.Get(token) != nil || names(token, func(issuer string) bool { return issuer == v.config.Issuer })
 }
 
 // Ready returns nil if the issuer's keys are available, fetching them if necessary. Otherwise the

@@ -3,6 +3,7 @@ package main
 // The token: its form, header, signature and claims, and what it must grant.
 var (
 	tokens = home{"verifier", []string{"verifier"}}
+	caches = home{"internal/tokencache", []string{"internal/tokencache"}}
 	jsons  = home{"internal/strictjson", []string{"verifier"}}
 	keyed  = home{"internal/jws", []string{"internal/jws", "verifier"}}
 )
@@ -82,8 +83,8 @@ var tokenRules = []mutant{
 	// Tokens that were verified before.
 	{"remembered tokens outlive their exp", tokens, "Verifier.recall", never(`checkTimes(r.claims, time.Now()) != nil`)},
 	{"remembered tokens outlive their key", tokens, "Verifier.recall", never(`!v.keys.holds(r.name, r.key)`)},
-	{"a remembered token is not compared", tokens, "tokenShard.get", always(`r.token == token`)},
-	{"remembered tokens are not bounded in bytes", tokens, "tokenShard.add", never(`s.bytes > s.maxBytes`)},
+	{"a remembered token is not compared", caches, "shard.get", always(`e.Token == token`)},
+	{"remembered tokens are not bounded in bytes", caches, "shard.add", never(`s.bytes > s.maxBytes`)},
 	{"remembered tokens are not asked for the baseline", tokens, "Verifier.Verify",
 		become(`return v.checkGrants(claims)`, `if ok { return claims, nil }; return v.checkGrants(claims)`)},
 
@@ -176,10 +177,10 @@ var tokenDetails = []mutant{
 		become(`field.Printable(c.get().issuer)`, `c.get().issuer`)},
 
 	// Tokens that were verified before.
-	{"remembered tokens are not bounded in number", tokens, "tokenShard.start",
-		in(`func(_ string, r *remembered)`, skip(`s.bytes -= r.size()`))},
+	{"remembered tokens are not bounded in number", caches, "shard.start",
+		in(`func(_ string, e *Entry[T])`, skip(`s.bytes -= e.bytes`))},
 	{"the lists in remembered tokens are not counted", tokens, "remembered.size", become(`words*wordBytes`, `0*words*wordBytes`)},
-	{"remembered tokens are not copied", tokens, "tokenCache.add", become(`strings.Clone(r.token)`, `strings.TrimSpace(r.token)`)},
+	{"remembered tokens are not copied", caches, "Cache.Add", become(`strings.Clone(token)`, `strings.TrimSpace(token)`)},
 	{"a buffer keeps what it held", tokens, "buffer.release", skip(`clear((*b)[:cap(*b)])`)},
 	{"a key in the token is ignored", tokens, "token.parseHeader", become(`"jwk"`, `"-jwk"`)},
 	{"RFC 9068 does not ask for its claims", tokens, "Verifier.checkPresent", become(`v.config.RFC9068`, `false`)},
