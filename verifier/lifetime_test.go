@@ -1,6 +1,7 @@
 package verifier_test
 
 import (
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +45,14 @@ func TestAnyLifetimeIsAcceptedByDefault(t *testing.T) {
 	issuer := verifiertest.NewIssuer()
 	v := newVerifier(t, offline(issuer))
 	accept(t, v, issuer.Token(object{"iat": nil, "exp": time.Now().AddDate(10, 0, 0).Unix()}))
+}
+
+func TestMaxLifetimeMayBeTheLongestDuration(t *testing.T) {
+	t.Parallel()
+	issuer := verifiertest.NewIssuer()
+	config := offline(issuer)
+	config.MaxLifetime = math.MaxInt64
+	accept(t, newVerifier(t, config), issuer.Token(nil))
 }
 
 func TestTypesReplaceTheDefaultTypes(t *testing.T) {

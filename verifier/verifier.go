@@ -268,7 +268,7 @@ func (v *Verifier) checkPresent(claims *Claims) *AuthError {
 // isShortLived also counts from now, since an iat in the future would hide a long life.
 func (v *Verifier) isShortLived(claims *Claims, now time.Time) bool {
 	return claims.Expiry().Sub(claims.IssuedAt()) <= v.config.MaxLifetime &&
-		claims.Expiry().Sub(now) <= v.config.MaxLifetime+v.claims.leeway
+		claims.Expiry().Add(-v.claims.leeway).Sub(now) <= v.config.MaxLifetime
 }
 
 func anotherIssuer() *AuthError {
