@@ -9,7 +9,8 @@ import (
 )
 
 // Check returns nil if claims satisfy r and their verifier's [Config].Require. Otherwise it
-// returns an [*AuthError] that lists what both need. How the user authenticated comes first
+// returns an [*AuthError] that lists what both need. Who calls comes first, by issuer, subject and
+// actor ([CodeInsufficientPermissions]), then how the user authenticated
 // ([CodeInsufficientUserAuthentication]), then what the token grants ([CodeInsufficientScope],
 // [CodeInsufficientPermissions]). Nil or zero claims are always refused with [CodeMissingToken],
 // even by the zero Requirement.
@@ -75,8 +76,9 @@ func hasActor(claims *Claims, actors []string) bool {
 }
 
 // matches reports whether value equals an entry, or lies below one that ends in "/*".
+// An absent value does neither.
 func matches(entries []string, value string) bool {
-	return slices.ContainsFunc(entries, func(entry string) bool {
+	return value != "" && slices.ContainsFunc(entries, func(entry string) bool {
 		if !strings.HasSuffix(entry, "/*") {
 			return entry == value
 		}
