@@ -214,7 +214,8 @@ func (c Config) validate() error {
 	if c.RFC9068 && c.Types != nil {
 		return errors.New("Config.Types excludes Config.RFC9068, which accepts at+jwt alone")
 	}
-	if c.Types != nil && len(c.Types) == 0 || slices.Contains(c.Types, "") {
+	isEmpty := func(typ string) bool { return typ == "" || strings.EqualFold(typ, "application/") }
+	if c.Types != nil && len(c.Types) == 0 || slices.ContainsFunc(c.Types, isEmpty) {
 		return errors.New("Config.Types must name at least one type, and none may be empty")
 	}
 	for _, name := range c.IgnoreHeaders {

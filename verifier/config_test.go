@@ -67,6 +67,7 @@ func TestNewNamesTheWrongField(t *testing.T) {
 		{"more than five minutes of leeway", func(c *verifier.Config) { c.Leeway = 5*time.Minute + 1 }, "Leeway"},
 		{"an empty list of types", func(c *verifier.Config) { c.Types = []string{} }, "Types"},
 		{"an empty type", func(c *verifier.Config) { c.Types = []string{"at+jwt", ""} }, "Types"},
+		{"a type that is all prefix", func(c *verifier.Config) { c.Types = []string{"Application/"} }, "Types"},
 		{"types beside the strict profile", func(c *verifier.Config) { c.Types, c.RFC9068 = []string{"at+jwt"}, true }, "Types"},
 		{"a negative lifetime", func(c *verifier.Config) { c.MaxLifetime = -1 }, "MaxLifetime"},
 		{"a lifetime of nanoseconds", func(c *verifier.Config) { c.MaxLifetime = 900 }, "MaxLifetime"},
