@@ -398,6 +398,37 @@ var mistakes = []scene{
 		code:   verifier.CodeInsufficientPermissions, told: "the call is not allowed",
 		cause:  `iss is "https://issuer.test", and Requirement.Issuers is ["https://partner.test"]`,
 		change: "Requirement.Issuers",
+	}, {
+		name:   "a call that only some subjects may make",
+		config: func(c *verifier.Config) { c.Require.Subjects = []string{"spiffe://shop.test/web/*"} },
+		claims: map[string]any{"sub": "spiffe://shop.test/website"},
+		code:   verifier.CodeInsufficientPermissions, told: "the call is not allowed",
+		cause:  `sub is none of Requirement.Subjects, ["spiffe://shop.test/web/*"]`,
+		change: "Requirement.Subjects",
+	}, {
+		name:   "a call that only a gateway may pass on",
+		config: func(c *verifier.Config) { c.Require.Actors = []string{"gateway"} },
+		claims: map[string]any{"act": map[string]any{"sub": "another"}},
+		code:   verifier.CodeInsufficientPermissions, told: "the call is not allowed",
+		cause:  `act is absent, or its sub is none of Requirement.Actors, ["gateway"]`,
+		change: "Requirement.Actors",
+	}, {
+		name:   "an issuer that lets its tokens live too long",
+		config: func(c *verifier.Config) { c.MaxLifetime = time.Minute },
+		code:   verifier.CodeInvalidToken, told: "the token lives too long",
+		cause:  "exp is more than Config.MaxLifetime, 1m0s, after iat or from now",
+		change: "Config.MaxLifetime",
+	}, {
+		name:   "no iat, and a limit that counts from it",
+		config: func(c *verifier.Config) { c.MaxLifetime = time.Hour }, claims: map[string]any{"iat": nil},
+		code: verifier.CodeMissingClaim, told: "the token has no iat",
+		cause: "iat is absent, and Config.MaxLifetime counts from it", change: "Config.MaxLifetime",
+	}, {
+		name:   "a type that isn't listed",
+		config: func(c *verifier.Config) { c.Types = []string{"vault+jwt"} },
+		code:   verifier.CodeInvalidToken, told: "the token is not an access token",
+		cause:  `its typ is absent, or none of Config.Types, ["vault+jwt"]`,
+		change: "Config.Types",
 	},
 }
 
