@@ -229,7 +229,7 @@ func (d *Dynamic) lookUp(
 ) (r resolution, life refresh.Life, err error) {
 	config, err := d.resolve(ctx, t.issuer)
 	if errors.Is(err, ErrUnknownIssuer) {
-		return resolution{}, refresh.Life{TTL: unknownTTL, Lazy: true}, nil
+		return resolution{}, refresh.Life{TTL: unknownTTL, FreshFor: unknownTTL}, nil
 	}
 	life = refresh.Life{TTL: tenantTTL, MaxStale: tenantMaxStale}
 	switch {

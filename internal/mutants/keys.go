@@ -57,7 +57,7 @@ var keyRules = []mutant{
 	{"a configuration may have another issuer", tokens, "Dynamic.lookUp", never(`config.Issuer != t.issuer`)},
 	{"a forgotten tenant is remembered", tokens, "tenant.current", always(`!t.isGone.Load()`)},
 	{"removed tenants live on", tokens, "Dynamic.lookUp",
-		become(`return resolution{}, refresh.Life{TTL: unknownTTL, Lazy: true}, nil`, `return resolution{}, life, err`)},
+		become(`return resolution{}, refresh.Life{TTL: unknownTTL, FreshFor: unknownTTL}, nil`, `return resolution{}, life, err`)},
 }
 
 var keyDetails = []mutant{

@@ -32,9 +32,9 @@ type Life struct {
 	TTL      time.Duration
 	MaxStale time.Duration // after TTL, while the owner is down
 
-	// Lazy delays the next fetch until TTL is over. By default it starts earlier, in the
-	// background.
-	Lazy bool
+	// FreshFor is how long the version is used before a fetch in the background looks for the
+	// next one. By default it's a random part of TTL.
+	FreshFor time.Duration
 }
 
 // IsFixed reports whether v belongs to a [Fixed] Source.
@@ -49,8 +49,8 @@ func (v *Version[T]) setLifetime(now time.Time, life Life) {
 }
 
 func (l Life) refreshAfter() time.Duration {
-	if l.Lazy {
-		return l.TTL
+	if l.FreshFor > 0 {
+		return l.FreshFor
 	}
 	part := earliestRefresh + (latestRefresh-earliestRefresh)*rand.Float64()
 	return time.Duration(part * float64(l.TTL))
