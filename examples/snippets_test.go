@@ -280,6 +280,19 @@ func asAlice() context.Context {
 		verifiertest.Claims(map[string]any{"sub": "alice"}))
 }
 
+// docs/issuers.md: keys from a file.
+func Example_keyFile() {
+	config :=
+		verifier.Config{
+			Issuer:    "https://issuer.internal", // as tokens spell it; it isn't contacted
+			JWKSFile:  "/etc/issuer/jwks.json",
+			Audiences: []string{"orders"},
+		}
+	_, err := verifier.New(config)
+	fmt.Println(err)
+	// Output: <nil>
+}
+
 // docs/issuers.md: containers.
 func Example_containers() {
 	config :=

@@ -76,7 +76,8 @@ func noKey(cause error) *AuthError {
 	refusal.Err = cause
 	switch {
 	case errors.Is(cause, jwks.ErrNotListed):
-		refusal = refusal.because("%w: check Config.Issuer, and Config.JWKSURL or Config.JWKS if it's set", cause)
+		refusal = refusal.because(
+			"%w: check Config.Issuer, and Config.JWKSURL, JWKS, JWKSFile or FetchJWKS if it's set", cause)
 	case errors.Is(cause, jwks.ErrUnnamed):
 		refusal = refuse(CodeMissingKid, "the token header has no valid kid")
 		refusal.Err = cause

@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,8 +36,8 @@ const (
 type Config struct {
 	// Issuer is the issuer's identifier, and required. A token's iss must equal it byte for byte,
 	// and discovery starts from it. It must be an https URL without a query, or http on this
-	// host. If JWKSURL or JWKS is set, Issuer is only a name and may have any form: AD FS uses an
-	// http URL, and a Kubernetes cluster uses whatever it was configured with.
+	// host. If a field below says where the keys are, Issuer is only a name and may have any
+	// form: AD FS uses an http URL, and a Kubernetes cluster uses whatever it was configured with.
 	Issuer string
 
 	// Audiences lists the names of this service. A token's aud must contain at least one,
@@ -51,9 +52,28 @@ type Config struct {
 	// metadata (OpenID Connect Discovery 1.0, or RFC 8414), which must name Issuer.
 	JWKSURL string
 
-	// JWKS is a fixed JWK Set (RFC 7517, section 5), for a service that fetches nothing. It can't
-	// be combined with JWKSURL.
+	// JWKS is a fixed JWK Set (RFC 7517, section 5), for a service that fetches nothing. Only one
+	// of JWKS, JWKSURL, JWKSFile and FetchJWKS can be set.
 	JWKS []byte
+
+	// JWKSFile is the path of a file with the issuer's JWK Set. Replace it atomically: rename
+	// another file, or flip a symbolic link, as Kubernetes does in a mounted volume.
+	//
+	// While tokens come, the file is looked at once a second, in the background, and at once if a
+	// token names a missing key. It is read again if it has changed. A file that is missing,
+	// unreadable, half written, larger than 1 MiB or without usable keys is a failed fetch: it is
+	// reported, and the last good keys are used for KeysTTL and KeysMaxStale. Without tokens
+	// nothing looks, so the first one after a quiet time may meet keys up to KeysTTL old.
+	//
+	// It must be a regular file, but need not exist when New is called. Don't let a tenant choose
+	// the path.
+	JWKSFile string
+
+	// FetchJWKS returns the issuer's JWK Set, at most 1 MiB. It is called when keys would be
+	// fetched from a JWKSURL, and by the same rules. It must return when ctx ends, after
+	// FetchTimeout; otherwise it may be called again meanwhile. An error or a panic is a failed
+	// fetch, whose cause only OnFetch, Status, Logger and a [*KeysError] show.
+	FetchJWKS func(ctx context.Context) ([]byte, error)
 
 	// Algorithms lists the accepted signature algorithms by JWS name: RS, PS and ES with 256, 384
 	// or 512, EdDSA and Ed25519, which are the same (RFC 9864), and from Go 1.27 on ML-DSA-44,
@@ -138,7 +158,8 @@ type Config struct {
 	TokenCacheSize int
 
 	// OnFetch, if set, is called after every fetch of metadata and keys, sometimes concurrently.
-	// Calls don't wait for it, but it should return soon and must not panic.
+	// A look at a JWKSFile that hasn't changed doesn't count. Calls don't wait for OnFetch, but
+	// it should return soon and must not panic.
 	OnFetch func(FetchEvent)
 
 	// Logger, if set, gets a line when the issuer becomes unreachable or comes back, and when its
@@ -245,8 +266,9 @@ func (c Config) validateIssuer() error {
 	if c.Issuer == "" {
 		return errors.New("Config.Issuer is required")
 	}
-	if c.JWKS != nil && c.JWKSURL != "" {
-		return errors.New("Config.JWKS excludes Config.JWKSURL")
+	sources := c.keySources()
+	if len(sources) > 1 {
+		return fmt.Errorf("%s excludes %s", sources[0], sources[1])
 	}
 	if c.JWKSURL != "" {
 		if err := jwks.CheckURL(c.JWKSURL, c.AllowHTTP); err != nil {
@@ -255,7 +277,7 @@ func (c Config) validateIssuer() error {
 	}
 	// Nothing is fetched from an issuer whose keys are configured, so it may have any name. AD FS
 	// uses an http URL.
-	if c.JWKS != nil || c.JWKSURL != "" {
+	if len(sources) > 0 {
 		return nil
 	}
 	if err := jwks.CheckURL(c.Issuer, c.AllowHTTP); err != nil {
@@ -268,6 +290,24 @@ func (c Config) validateIssuer() error {
 		return errors.New("Config.Issuer must be the issuer itself, not the URL of its metadata")
 	}
 	return nil
+}
+
+// keySources returns the fields that say where keys come from, in place of the metadata.
+func (c Config) keySources() (names []string) {
+	for _, field := range []struct {
+		name  string
+		isSet bool
+	}{
+		{"Config.JWKS", c.JWKS != nil},
+		{"Config.JWKSURL", c.JWKSURL != ""},
+		{"Config.JWKSFile", c.JWKSFile != ""},
+		{"Config.FetchJWKS", c.FetchJWKS != nil},
+	} {
+		if field.isSet {
+			names = append(names, field.name)
+		}
+	}
+	return names
 }
 
 func (c Config) validateAudiences() error {
@@ -331,14 +371,18 @@ func (c Config) claimRules() (*claimRules, error) {
 	return r, r.compile("Config")
 }
 
-// equal compares everything except OnFetch. Clients and loggers are equal if they are the same
-// pointer.
+// equal compares everything except OnFetch. It doesn't compare two FetchJWKS, only whether it's
+// set. Clients and loggers are equal if they are the same pointer.
 func (c Config) equal(other Config) bool {
 	if c.HTTPClient != other.HTTPClient || c.Logger != other.Logger {
+		return false
+	}
+	if (c.FetchJWKS == nil) != (other.FetchJWKS == nil) {
 		return false
 	}
 	c.HTTPClient, other.HTTPClient = nil, nil
 	c.Logger, other.Logger = nil, nil
 	c.OnFetch, other.OnFetch = nil, nil // functions can't be compared
+	c.FetchJWKS, other.FetchJWKS = nil, nil
 	return reflect.DeepEqual(c, other)
 }

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -82,6 +83,9 @@ func change(t *testing.T, field reflect.StructField, value reflect.Value) {
 		return
 	case func(FetchEvent):
 		value.Set(reflect.ValueOf(func(FetchEvent) {}))
+		return
+	case func(context.Context) ([]byte, error):
+		value.Set(reflect.ValueOf(func(context.Context) ([]byte, error) { return nil, nil }))
 		return
 	}
 	switch value.Kind() {

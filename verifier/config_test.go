@@ -1,6 +1,8 @@
 package verifier_test
 
 import (
+	"context"
+	"errors"
 	"math"
 	"net/http"
 	"strings"
@@ -10,6 +12,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
+
+func noKeys(context.Context) ([]byte, error) { return nil, errors.New("none") }
 
 func TestNewNamesTheWrongField(t *testing.T) {
 	t.Parallel()
@@ -47,6 +51,17 @@ func TestNewNamesTheWrongField(t *testing.T) {
 		{"fixed keys and a key set URL", func(c *verifier.Config) {
 			c.JWKS, c.JWKSURL = jwks, "https://issuer.example/jwks"
 		}, "JWKS"},
+		{"fixed keys and a file", func(c *verifier.Config) { c.JWKS, c.JWKSFile = jwks, "jwks.json" }, "JWKS"},
+		{"fixed keys and a function", func(c *verifier.Config) { c.JWKS, c.FetchJWKS = jwks, noKeys }, "JWKS"},
+		{"a key set URL and a file", func(c *verifier.Config) {
+			c.JWKSURL, c.JWKSFile = "https://issuer.example/jwks", "jwks.json"
+		}, "JWKSURL"},
+		{"a key set URL and a function", func(c *verifier.Config) {
+			c.JWKSURL, c.FetchJWKS = "https://issuer.example/jwks", noKeys
+		}, "JWKSURL"},
+		{"a file and a function", func(c *verifier.Config) { c.JWKSFile, c.FetchJWKS = "jwks.json", noKeys }, "JWKSFile"},
+		{"no issuer beside a file", func(c *verifier.Config) { c.Issuer, c.JWKSFile = "", "jwks.json" }, "Issuer"},
+		{"no issuer beside a function", func(c *verifier.Config) { c.Issuer, c.FetchJWKS = "", noKeys }, "Issuer"},
 		{"fixed keys that are empty", func(c *verifier.Config) { c.JWKS = []byte{} }, "JWKS"},
 		{"fixed keys that are no key set", func(c *verifier.Config) { c.JWKS = []byte(`{"key": []}`) }, "JWKS"},
 
@@ -161,6 +176,8 @@ func TestNewAcceptsTheEdgesOfEachField(t *testing.T) {
 			c.Issuer, c.JWKSURL = "http://issuer.example", "https://issuer.example/jwks"
 		}},
 		{"any issuer beside fixed keys", func(c *verifier.Config) { c.Issuer, c.JWKS = "https://x/?y#z", jwks }},
+		{"any issuer beside a file that isn't there yet", func(c *verifier.Config) { c.Issuer, c.JWKSFile = "urn:x", "missing.json" }},
+		{"any issuer beside a function", func(c *verifier.Config) { c.Issuer, c.FetchJWKS = "urn:x", noKeys }},
 		{"a claim name that looks like a URL", func(c *verifier.Config) { c.ScopeClaim = "https://x.example/roles~2" }},
 		{"the pointer to an empty name", func(c *verifier.Config) { c.ScopeClaim = "/" }},
 	}

@@ -71,7 +71,7 @@ const (
 // 5 minutes unless you call [Dynamic.Forget]. While the Resolver returns errors, tenants are kept
 // for another hour. A tenant keeps its keys if its new configuration equals the old one. OnFetch
 // is not compared, and HTTPClient and Logger must be the same pointers, so a Resolver should
-// reuse them.
+// reuse them. FetchJWKS isn't compared either: the next fetch calls the new one.
 //
 // Made-up tokens can't evict a tenant: an issuer becomes a tenant with its first valid token. All
 // other issuers share a budget of 64 look-ups, refilled with 10 a second, and 64 key fetches,
@@ -241,13 +241,16 @@ func (d *Dynamic) lookUp(
 	r.config = config.withDefaults() // a copy
 	if last != nil && last.Value.verifier != nil && last.Value.config.equal(r.config) {
 		r.verifier = last.Value.verifier
+		r.verifier.keys.function.Store(&config.FetchJWKS)
 		return r, life, nil
 	}
 	if r.verifier, err = newVerifier(r.config, d.publicOnly); err != nil {
 		return r, life, fmt.Errorf("issuer %q: %w", config.Issuer, err)
 	}
 	if !d.isTenant(t) {
-		r.verifier.keys.source.Limit(d.fetches, 0)
+		if config.JWKSFile == "" { // one look a second costs less than the budget is for
+			r.verifier.keys.source.Limit(d.fetches, 0)
+		}
 		r.verifier.keys.isMuted.Store(true)
 	}
 	return r, life, nil

@@ -268,7 +268,7 @@ var mistakes = []scene{
 	{
 		name: "the key isn't listed", header: []verifiertest.TokenOption{verifiertest.WithHeader("kid", "another")},
 		code: verifier.CodeKeyNotFound, told: toldNoKey,
-		cause:  "the issuer doesn't list the key: check Config.Issuer, and Config.JWKSURL or Config.JWKS if it's set",
+		cause:  "the issuer doesn't list the key: check Config.Issuer, and Config.JWKSURL, JWKS, JWKSFile or FetchJWKS if it's set",
 		change: "Config.JWKSURL",
 	}, {
 		name: "the key is for encryption", keys: beside(own(map[string]any{"use": "enc"})),

@@ -29,12 +29,14 @@ const badSignatureRefill = 30 * time.Second
 // fetch.
 type keys struct {
 	issuer  string
-	from    string // the URL asked first, for errors
+	from    string // where they come from, for errors
 	source  *refresh.Source[*jwks.Document]
 	unknown *refresh.Budget // nil if the keys are fixed
 	absent  absentKeys
 
 	badSignatures *refresh.Budget
+
+	function atomic.Pointer[func(context.Context) ([]byte, error)] // Config.FetchJWKS, the latest
 
 	isMuted atomic.Bool // nothing is logged
 }
@@ -62,6 +64,7 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 	where := jwks.Config{
 		Issuer:     config.Issuer,
 		JWKSURL:    config.JWKSURL,
+		JWKSFile:   config.JWKSFile,
 		HTTPClient: config.HTTPClient,
 		AllowHTTP:  config.AllowHTTP,
 		Timeout:    config.FetchTimeout,
@@ -69,9 +72,13 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 		MaxStale:   max(config.KeysMaxStale, 0),
 		PublicOnly: publicOnly,
 	}
-	issuer := jwks.NewIssuer(where)
-	k.from = where.Source()
-	k.source = refresh.New(refresh.Config[*jwks.Document]{
+	if config.FetchJWKS != nil {
+		k.function.Store(&config.FetchJWKS)
+		where.FetchJWKS = func(ctx context.Context) ([]byte, error) { return (*k.function.Load())(ctx) }
+	}
+	source := jwks.NewSource(where)
+	k.from = source.String()
+	fetching := refresh.Config[*jwks.Document]{
 		Timeout: config.FetchTimeout,
 		Fetch: func(
 			ctx context.Context, previous *keysVersion, reason refresh.Reason,
@@ -81,11 +88,14 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 				last = previous.Value
 			}
 			// If a token suggests new keys, an HTTP cache must not answer for the issuer.
-			document, ttl, err := issuer.Read(ctx, last, reason == refresh.Refresh)
-			return document, refresh.Life{TTL: ttl, MaxStale: max(config.KeysMaxStale, 0)}, err
+			return source.Read(ctx, last, reason == refresh.Refresh)
 		},
 		Report: func(e refresh.Event[*jwks.Document]) { k.report(config, e) },
-	})
+	}
+	if config.JWKSFile != "" {
+		fetching.MaxBackoff = jwks.LookEvery // a look costs little
+	}
+	k.source = refresh.New(fetching)
 	return k, nil
 }
 
@@ -192,8 +202,11 @@ func (k *keys) status() Status {
 	return status
 }
 
-// report passes a fetch on to the log and to OnFetch.
+// report passes a fetch on to the log and to OnFetch. A look at an unchanged file is none.
 func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
+	if e.Err == nil && e.Failures == 0 && e.Previous != nil && e.Previous.Value == e.Version.Value {
+		return
+	}
 	event := FetchEvent{
 		Issuer:   k.issuer,
 		Reason:   FetchReason(e.Reason),

@@ -24,6 +24,7 @@ func addConfigFlags(flags *flag.FlagSet, config *verifier.Config) {
 	flags.StringVar(&config.PermissionsClaim, "permissions-claim", "",
 		"the `claim` that grants permissions (default permissions)")
 	flags.StringVar(&config.JWKSURL, "jwks-url", "", "the `URL` of the keys, if the issuer has no metadata")
+	flags.StringVar(&config.JWKSFile, "jwks-file", "", "the `file` with the keys, instead of a URL")
 	flags.BoolVar(&config.AllowHTTP, "allow-http", false, "fetch from any host over plain http, for development")
 	flags.Func("ca", "a `file` with certificates in PEM, to trust for the issuer beside the system's",
 		func(file string) (err error) {

@@ -88,7 +88,7 @@ func TestPrivateAddressesAreNotAsked(t *testing.T) {
 	}
 	for name, client := range clients {
 		for _, scheme := range []string{"http", "https"} {
-			issuer := NewIssuer(Config{
+			issuer := NewSource(Config{
 				Issuer:     "https://issuer.example",
 				JWKSURL:    strings.Replace(server.URL, "http", scheme, 1) + "/jwks",
 				HTTPClient: client,
@@ -109,7 +109,7 @@ func TestPrivateAddressesAreNotAsked(t *testing.T) {
 func TestTransportThatCannotBeJudgedIsNotAsked(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
-	issuer := NewIssuer(Config{
+	issuer := NewSource(Config{
 		Issuer: "https://issuer.example",
 		HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 			asked.Add(1)

@@ -1,5 +1,3 @@
-// Package jwks fetches and parses an issuer's key set. The issuer's metadata or the configuration
-// says where it is. The package knows nothing about tokens.
 package jwks
 
 import (
@@ -19,66 +17,35 @@ const (
 )
 
 // An Issuer fetches one issuer's metadata and keys. Only the configuration decides which URLs it
-// asks, never a token. Don't call Read concurrently.
+// asks, never a token.
 type Issuer struct {
 	config Config
 	client *client
 	place  atomic.Pointer[place] // last named by the metadata
 }
 
-// A Config says where an issuer's keys are and how to fetch them. Most fields have the same
-// meaning as in verifier.Config.
-type Config struct {
-	Issuer     string
-	JWKSURL    string // if empty, the metadata names it
-	HTTPClient *http.Client
-	AllowHTTP  bool
-	Timeout    time.Duration // for one read, including all its requests
-	TTL        time.Duration
-	MaxStale   time.Duration
-	PublicOnly bool // connect to public addresses only
-}
-
-// Source returns the first URL that is asked for an issuer's keys, fit for a log.
-func (c Config) Source() string {
-	if c.JWKSURL != "" {
-		return printable(c.JWKSURL)
-	}
-	openID, _ := metadataURLs(c.Issuer)
-	return printable(openID)
-}
-
-// NewIssuer returns an Issuer. It expects a valid Config and sends nothing.
-func NewIssuer(config Config) *Issuer {
+func newIssuer(config Config) *Issuer {
 	return &Issuer{config: config, client: newClient(config.HTTPClient, config.PublicOnly)}
 }
 
-// A Document is an issuer's key set as one read found it.
-type Document struct {
-	*Set
-
-	// Doubt says why the metadata could not be used in a successful read. The keys then come from
-	// the URL the metadata last named. It is nil when all is well.
-	Doubt *Failure
-
-	url  string
-	etag string
+func (i *Issuer) String() string {
+	if i.config.JWKSURL != "" {
+		return printable(i.config.JWKSURL)
+	}
+	openID, _ := metadataURLs(i.config.Issuer)
+	return printable(openID)
 }
 
-// Read fetches the issuer's keys and returns how long they may be used. The previous argument is
-// the last result, or nil. If revalidate is set, the issuer may answer 304 Not Modified. The
-// error is a [*Failure].
-//
-// Each read looks up the key set's URL again, to notice a move. Once the URL is known, Read
-// requests the keys and the metadata at the same time, so metadata that fail or hang don't make
-// the keys unavailable.
-func (i *Issuer) Read(ctx context.Context, previous *Document, revalidate bool) (*Document, time.Duration, error) {
+// Read looks up the key set's URL each time, to notice a move. Once the URL is known, it requests
+// the keys and the metadata at the same time, so metadata that fail or hang don't make the keys
+// unavailable.
+func (i *Issuer) Read(ctx context.Context, previous *Document, revalidate bool) (*Document, refresh.Life, error) {
 	document, header, failure := i.read(ctx, previous, revalidate)
 	i.client.failed.Store(failure != nil)
 	if failure != nil {
-		return nil, 0, failure
+		return nil, refresh.Life{}, failure
 	}
-	return document, timeToLive(header, i.config.TTL), nil
+	return document, refresh.Life{TTL: timeToLive(header, i.config.TTL), MaxStale: i.config.MaxStale}, nil
 }
 
 func (i *Issuer) read(ctx context.Context, previous *Document, revalidate bool) (*Document, http.Header, *Failure) {
@@ -143,7 +110,7 @@ func (i *Issuer) discoverBeside(ctx context.Context) func() (string, *Failure) {
 		case r := <-done:
 			return r.url, r.failure
 		case <-time.After(patience):
-			return "", unreachable(i.config.Source(), errSlow)
+			return "", unreachable(i.String(), errSlow)
 		}
 	}
 }
@@ -173,12 +140,9 @@ func (i *Issuer) readKeys(
 	if failure != nil {
 		return nil, nil, failure
 	}
-	set, err := ParseSet(body, i.config.Issuer)
+	set, err := parseAfter(previous, body, i.config.Issuer)
 	if err != nil {
 		return nil, nil, unusable("GET %s: %w", printable(url), err)
-	}
-	if previous != nil {
-		set = previous.merge(set)
 	}
 	return &Document{Set: set, url: url, etag: entityTag(header)}, header, nil
 }
