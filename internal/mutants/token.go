@@ -157,7 +157,7 @@ var tokenDetails = []mutant{
 	{"a call that has ended is judged", tokens, "Verifier.Verify",
 		in(`if err := ctx.Err(); err != nil`, never(`err != nil`))},
 	{"remembered tokens come before the context", tokens, "Verifier.Verify",
-		in(`if err := ctx.Err(); err != nil`, become(`err != nil`, `err != nil && v.cache.get(token) == nil`))},
+		in(`if err := ctx.Err(); err != nil`, become(`err != nil`, `err != nil && v.cache.Get(token) == nil`))},
 	{"there are always keys", tokens, "Verifier.Ready", become(`v.keys.ready(ctx)`, `nil`)},
 	{"a challenge may have no parameter", tokens, "AuthError.Challenge", become(`cmp.Or(realm, defaultRealm)`, `cmp.Or(realm)`)},
 	{"an issuer's refusal is the caller's", tokens, "KeysError.Unwrap", never(`ok`)},
@@ -199,6 +199,6 @@ var tokenDetails = []mutant{
 		never(`!ok || len(operations) > 0 && !slices.Contains(operations, "verify")`)},
 	{"a token is remembered before its claims are checked", tokens, "Verifier.verify",
 		become(`claims, refusal := v.readClaims(&t)`, `claims, refusal := v.claims.read(t.payload)
-			if claims != nil { v.cache.add(&remembered{token: token, name: t.keyName(), key: key, claims: claims, data: claims.data}) }
+			if claims != nil { v.remember(token, remembered{name: t.keyName(), key: key, claims: claims, data: claims.data}) }
 			if refusal == nil { refusal = v.checkClaims(claims, time.Now()) }`)},
 }
