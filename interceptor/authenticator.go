@@ -11,7 +11,10 @@ import (
 // An Authenticator admits or refuses calls. Make one with [New]. It's safe for
 // concurrent use by any number of servers. A zero Authenticator refuses every call.
 type Authenticator struct {
-	places       places    // Bearer's is the first
+	given        []givenPlace // as the options name them; New's verifier has the first
+	places       places
+	isMoved      bool      // WithPlace was given
+	noBearer     bool      // authorization takes no Bearer token, and challenges offer none
 	realm        string    // "" for the verifier's default
 	challenges   string    // of the other schemes in authorization
 	resource     *resource // nil: challenges name none
@@ -21,16 +24,13 @@ type Authenticator struct {
 }
 
 // New returns an Authenticator. The TokenVerifier gets what stands behind Bearer in
-// authorization. [WithCredential] adds other places. An error names the option or the
-// policy key at fault.
+// authorization, or in the place that [WithPlace] names. [WithCredential] adds other
+// places. An error names the option or the policy key at fault.
 func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 	if isNil(v) {
 		return nil, errors.New("interceptor: New needs a TokenVerifier")
 	}
-	a := &Authenticator{streamExpiry: true}
-	if err := a.places.add(bearer, v); err != nil {
-		return nil, fmt.Errorf("interceptor: %w", err)
-	}
+	a := &Authenticator{streamExpiry: true, given: []givenPlace{{bearer, v}}}
 	for _, option := range options {
 		if option == nil {
 			return nil, errors.New("interceptor: New was given a nil Option")
@@ -38,6 +38,16 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 		if err := option.apply(a); err != nil {
 			return nil, err
 		}
+	}
+	for _, given := range a.given {
+		if err := a.places.add(given.place, given.verifier); err != nil {
+			return nil, fmt.Errorf("interceptor: WithCredential: %w", err)
+		}
+	}
+	a.noBearer = !a.places.has(bearer)
+	if a.noBearer && a.resource != nil {
+		return nil, errors.New("interceptor: WithResourceMetadata needs Bearer in authorization: the document says " +
+			"that tokens go there")
 	}
 	a.challenges = a.places.otherChallenges(a.realm)
 	if len(a.challenges) > maxOtherChallengeBytes {
@@ -71,8 +81,8 @@ type option func(*Authenticator) error
 func (o option) apply(a *Authenticator) error { return o(a) }
 
 // WithCredential accepts another kind of credential in place, judged by v. It may be
-// given once for each place. Without it a call is judged by what stands behind Bearer in
-// authorization, and nothing else is looked at.
+// given once for each place, and not for that of [New]'s verifier. Without it a call is judged
+// by what New's verifier gets, and nothing else is looked at.
 //
 // A call must carry exactly one credential. One with credentials in several places is
 // refused, since a proxy may have looked at only one of them, and so is one with several
@@ -90,9 +100,27 @@ func WithCredential(place Place, v TokenVerifier) Option {
 		if err := place.validate(); err != nil {
 			return fmt.Errorf("interceptor: WithCredential: %w", err)
 		}
-		if err := a.places.add(place, v); err != nil {
-			return fmt.Errorf("interceptor: WithCredential: %w", err)
+		a.given = append(a.given, givenPlace{place, v})
+		return nil
+	})
+}
+
+// WithPlace moves [New]'s verifier from Bearer in authorization to place, for a proxy or a
+// gateway that puts its token there. Authorization isn't looked at any more, unless
+// [WithCredential] names a scheme in it. It may be given once.
+//
+// Challenges still offer only schemes in authorization. If no option names one, a refusal
+// has no challenge, and its status details alone say why. [WithResourceMetadata] is an error
+// unless Bearer is a place in authorization.
+func WithPlace(place Place) Option {
+	return option(func(a *Authenticator) error {
+		if a.isMoved {
+			return errors.New("interceptor: WithPlace was given twice")
 		}
+		if err := place.validate(); err != nil {
+			return fmt.Errorf("interceptor: WithPlace: %w", err)
+		}
+		a.isMoved, a.given[0].place = true, place
 		return nil
 	})
 }

@@ -33,12 +33,12 @@ type credential struct {
 //
 // Two credentials are how one is smuggled past a proxy that looks at only one of them:
 // neither is used.
-func (p *places) find(ctx context.Context, authorization []string, request Request) (credential, error) {
+func (p *places) find(ctx context.Context, sent []string, request Request) (credential, error) {
 	var found credential
 	var otherScheme error
 	for i := range p.fields {
-		values := authorization
-		if i > 0 {
+		values := sent
+		if p.fields[i].key != authorization {
 			if request == nil {
 				return credential{}, errNoRequest
 			}
@@ -238,7 +238,7 @@ func missingToken(cause error) error {
 
 func (p *places) invalidRequest(cause error) error {
 	message := "the call must carry exactly one well-formed Bearer token"
-	if len(p.fields) > 1 || len(p.fields[0].places) > 1 {
+	if len(p.fields) > 1 || len(p.fields[0].places) > 1 || p.fields[0].places[0].Place != bearer {
 		message = "the call must carry exactly one well-formed credential"
 	}
 	return &verifier.AuthError{Code: verifier.CodeInvalidRequest, Message: message, Err: cause}

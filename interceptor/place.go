@@ -45,8 +45,14 @@ const (
 
 // Scheme is the place behind a scheme in authorization, such as "ApiKey". The credential
 // is a token68 (RFC 9110, section 11.4), and the scheme's case doesn't matter. Challenges
-// offer the scheme. Bearer belongs to [New]'s verifier, and DPoP needs its proof checked.
-func Scheme(name string) Place { return Place{schemed, authorization, name} }
+// offer the scheme. Bearer belongs to [New]'s verifier unless [WithPlace] moves it, and DPoP
+// needs its proof checked.
+func Scheme(name string) Place {
+	if strings.EqualFold(name, bearerScheme) {
+		name = bearerScheme
+	}
+	return Place{schemed, authorization, name}
+}
 
 // Metadata is the place of a credential that is the whole value under another key, such as
 // "x-api-key". The key is in lower case. The credential is printable ASCII without spaces,
@@ -76,9 +82,11 @@ const (
 	cookie        = "cookie"
 )
 
-// bearer is the place of the credential for New's verifier.
+const bearerScheme = "Bearer"
+
+// bearer is the place of the credential for New's verifier, without WithPlace.
 var (
-	bearer      = Scheme("Bearer")
+	bearer      = Scheme(bearerScheme)
 	bearerLabel = bearer.String()
 )
 
@@ -102,8 +110,6 @@ func (p Place) validate() error {
 			p.name, maxNameBytes)
 	case p.kind == schemed && strings.EqualFold(p.name, "DPoP"):
 		return errors.New("the scheme DPoP needs its proof checked, which no TokenVerifier sees")
-	case p.key == authorization && strings.EqualFold(p.name, bearer.name):
-		return errors.New("the scheme Bearer belongs to New's own verifier")
 	}
 	return nil
 }
@@ -136,10 +142,16 @@ var reserved = []string{
 	"proxy-authorization", "proxy-authenticate", "proxy-connection",
 }
 
+// A givenPlace is a Place as an option names it.
+type givenPlace struct {
+	place    Place
+	verifier TokenVerifier
+}
+
 // places are those in which an Authenticator looks for a credential.
 type places struct {
-	fields []credentialField // authorization is the first
-	keys   []string          // the fields' keys, in canonical form
+	fields []credentialField
+	keys   []string // the fields' keys, in canonical form
 }
 
 // A credentialField is one metadata key with the places under it, all of one kind.
@@ -203,14 +215,25 @@ func (f *credentialField) named(name string) *namedPlace {
 	return nil
 }
 
+func (p *places) has(place Place) bool {
+	return slices.ContainsFunc(p.fields, func(f credentialField) bool {
+		return f.key == place.key && f.named(place.name) != nil
+	})
+}
+
 // otherChallenges returns the challenges for all schemes in authorization but Bearer, as
 // they follow another challenge in a list (RFC 9110, section 11.6.1).
 func (p *places) otherChallenges(realm string) string {
 	var list strings.Builder
-	for _, place := range p.fields[0].places[1:] {
-		offer := (&verifier.AuthError{Code: verifier.CodeMissingToken}).Challenge(realm)
-		offer.Scheme = place.name
-		list.WriteString(", " + offer.String())
+	for _, f := range p.fields {
+		for _, place := range f.places {
+			if f.key != authorization || place.Place == bearer {
+				continue
+			}
+			offer := (&verifier.AuthError{Code: verifier.CodeMissingToken}).Challenge(realm)
+			offer.Scheme = place.name
+			list.WriteString(", " + offer.String())
+		}
 	}
 	return list.String()
 }

@@ -271,7 +271,7 @@ func TestNewRefusesAPlaceThatCannotBe(t *testing.T) {
 		want  string
 	}{
 		{"none", interceptor.Place{}, "the Place must be made by one of the functions"},
-		{"Bearer", interceptor.Scheme("bearer"), "Bearer belongs to New's own verifier"},
+		{"Bearer", interceptor.Scheme("bearer"), `"authorization Bearer" was given already`},
 		{"DPoP", interceptor.Scheme("dpop"), "DPoP needs its proof checked"},
 		{"DPoP elsewhere", interceptor.MetadataScheme("x-token", "DPoP"), "DPoP needs its proof checked"},
 		{"no scheme", interceptor.Scheme(""), `the name "" must be a token`},

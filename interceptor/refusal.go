@@ -110,16 +110,19 @@ func (a *Authenticator) newChallenge(err *verifier.AuthError, label string) *Ref
 		challenge.Params = append(challenge.Params, metadata)
 	}
 	text := shorten(challenge, maxChallengeBytes-len(a.challenges)) + a.challenges
+	if a.noBearer {
+		text = strings.TrimPrefix(a.challenges, ", ")
+	}
+	info := &errdetails.ErrorInfo{Reason: reason(err.Code), Domain: ErrorDomain}
+	if text != "" {
+		info.Metadata = map[string]string{"challenge": text}
+	}
 	message := err.Message[:min(len(err.Message), maxMessageBytes)]
 	refusal := &Refusal{
 		Code:      CodeUnauthenticated,
 		Message:   strings.ToValidUTF8(message, "?"), // else grpc-go panics
 		Challenge: text,
-		Details: details(&errdetails.ErrorInfo{
-			Reason:   reason(err.Code),
-			Domain:   ErrorDomain,
-			Metadata: map[string]string{"challenge": text},
-		}),
+		Details:   details(info),
 	}
 	if err.StatusCode() == http.StatusForbidden {
 		refusal.Code = CodePermissionDenied

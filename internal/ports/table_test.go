@@ -42,8 +42,7 @@ var ports = map[string]port{
 	},
 	"oidcauth": {
 		serve: oidcAuth,
-		place: [2]string{"x-token", "Bearer"}, refusal: `Bearer realm="api"`,
-		offer: `Bearer realm="api"`,
+		place: [2]string{"x-token", "Bearer"}, // none of its tokens stands where challenges send them
 	},
 	"minder": {
 		serve: serveMinder,

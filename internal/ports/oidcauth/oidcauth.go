@@ -3,7 +3,6 @@
 package oidcauth
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -48,7 +47,7 @@ func New(c Config) (*interceptor.Authenticator, error) {
 	if c.Attribute == "" || c.Attribute == "authorization" {
 		return interceptor.New(tokens)
 	}
-	return interceptor.New(none{}, interceptor.WithCredential(interceptor.MetadataScheme(c.Attribute, "Bearer"), tokens))
+	return interceptor.New(tokens, interceptor.WithPlace(interceptor.MetadataScheme(c.Attribute, "Bearer")))
 }
 
 func (p Provider) config() (config verifier.Config, err error) {
@@ -81,13 +80,6 @@ func trusting(file string) (*http.Client, error) {
 	return &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool},
 	}}, nil
-}
-
-// none verifies what follows Bearer in authorization, when tokens are elsewhere.
-type none struct{}
-
-func (none) Verify(context.Context, string) (*verifier.Claims, error) {
-	return nil, &verifier.AuthError{Code: verifier.CodeInvalidToken, Message: "no token is accepted here"}
 }
 
 // Username returns the claim with the caller's name, by default the subject.
