@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
 func TestEveryPathReportsEveryOutcomeAlike(t *testing.T) {
@@ -42,4 +44,28 @@ func checkOutcome(t *testing.T, path path, server *server, client client, kind k
 		t.Errorf("%d handlers ran, want %d", ran, count(!refused))
 	}
 	server.checkQuiet(t)
+}
+
+// Without a scheme in authorization there is nothing to offer.
+func TestEveryPathRefusesWithoutAChallenge(t *testing.T) {
+	auth, err := interceptor.New(newJudge(t), interceptor.WithPlace(interceptor.Metadata("x-goog-iap-jwt-assertion")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := noCredentials("no challenge", bearer("token"))
+	want.challenge = ""
+	for _, path := range paths() {
+		t.Run(path.name, func(t *testing.T) {
+			if path.middleware && !path.http1 {
+				t.Parallel() // it waits for clients that hold their stream open
+			}
+			server := path.launch(t, auth)
+			client := path.dial(t, server)
+			for _, kind := range path.kinds {
+				t.Run(string(kind), func(t *testing.T) {
+					checkOutcome(t, path, server, client, kind, want)
+				})
+			}
+		})
+	}
 }
