@@ -60,12 +60,18 @@ func (c *perRPCCredentials) GetRequestMetadata(ctx context.Context, _ ...string)
 			return nil, status.Error(codes.Unauthenticated, "the connection is not secure enough for a token")
 		}
 	}
+	if credential, ok := ctx.Value(credentialKey{}).(*client.Credential); ok {
+		return credential.Metadata(), nil
+	}
 	credential, err := c.tokens.Credential(ctx)
 	if err != nil {
 		return nil, newTokenError(err)
 	}
 	return credential.Metadata(), nil
 }
+
+// credentialKey is the key of what a second attempt sends.
+type credentialKey struct{}
 
 func (c *perRPCCredentials) RequireTransportSecurity() bool { return c.secure }
 
@@ -89,10 +95,10 @@ func callUnary(tokens *client.Source) grpc.UnaryClientInterceptor {
 		if refusal == nil {
 			return err
 		}
-		if tokens.Retry(ctx, credential, refusal) == nil {
+		if credential = tokens.Retry(ctx, credential, refusal); credential == nil {
 			return newRefusedError(err, refusal)
 		}
-		err = invoker(secondAttempt(ctx), method, req, res, cc, opts...)
+		err = invoker(secondAttempt(ctx, credential), method, req, res, cc, opts...)
 		if refusal := readRefusal(err, response.header, response.trailer); refusal != nil {
 			return newRefusedError(err, refusal)
 		}
@@ -113,8 +119,8 @@ func callStream(tokens *client.Source) grpc.StreamClientInterceptor {
 		if err != nil {
 			return nil, err
 		}
-		begin := func(ctx context.Context, _ *client.Credential) (clientAttempt, error) {
-			stream, err := streamer(secondAttempt(ctx), desc, cc, method, opts...)
+		begin := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
+			stream, err := streamer(secondAttempt(ctx, c), desc, cc, method, opts...)
 			return clientAttempt{stream}, err
 		}
 		return &clientStream{
@@ -124,8 +130,9 @@ func callStream(tokens *client.Source) grpc.StreamClientInterceptor {
 	}
 }
 
-// secondAttempt counts the attempts before this one, as grpc-go does when it tries again.
-func secondAttempt(ctx context.Context) context.Context {
+// secondAttempt returns the context of a call that is sent with another credential. It counts the
+// attempts before this one, as grpc-go does when it tries again.
+func secondAttempt(ctx context.Context, c *client.Credential) context.Context {
 	const name = "grpc-previous-rpc-attempts"
 	md, _ := metadata.FromOutgoingContext(ctx)
 	earlier := 0
@@ -136,5 +143,5 @@ func secondAttempt(ctx context.Context) context.Context {
 	}
 	md = md.Copy()
 	md.Set(name, strconv.Itoa(earlier+1))
-	return metadata.NewOutgoingContext(ctx, md)
+	return metadata.NewOutgoingContext(context.WithValue(ctx, credentialKey{}, c), md)
 }

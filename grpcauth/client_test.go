@@ -24,10 +24,20 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// An endpoint returns one token after the other, and the last one again and again.
+// An endpoint returns one token after the other, and the last one again and again. Its user has
+// another to grant.
 type endpoint struct {
-	tokens []string
-	asked  atomic.Int64
+	tokens  []string
+	granted string
+	asked   atomic.Int64
+}
+
+func (e *endpoint) source() *client.Source {
+	return client.NewSource(e.fetch, client.WithAuthorize(e.authorize))
+}
+
+func (e *endpoint) authorize(context.Context, *client.Refusal) (*oauth2.Token, error) {
+	return &oauth2.Token{AccessToken: e.granted}, nil
 }
 
 func (e *endpoint) fetch(context.Context) (*oauth2.Token, error) {
@@ -176,7 +186,7 @@ func newScene(t *testing.T, issuer *verifiertest.Issuer, tokens []string, option
 	s := &scene{endpoint: &endpoint{tokens: tokens}, gate: &gate{}, handler: &everyKind{}}
 	server := grpc.NewServer(s.options(newAuth(t, issuer, options...))...)
 	greetv1.RegisterGreetServiceServer(server, s.handler)
-	conn := dial(t, server, grpcauth.PlaintextClientOptions(client.NewSource(s.fetch))...)
+	conn := dial(t, server, grpcauth.PlaintextClientOptions(s.source())...)
 	s.client = greetv1.NewGreetServiceClient(conn)
 	return s
 }
@@ -270,6 +280,40 @@ func TestCallIsNotSentAgainForWhatANewTokenCannotCure(t *testing.T) {
 				s.want(t, 1, 1)
 			})
 		}
+	}
+}
+
+func TestCallThatLacksAScopeIsSentAgainWithWhatTheUserGrants(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	policy := interceptor.WithPolicy(interceptor.Policy{"/*": {Require: verifier.Requirement{Scopes: []string{"write"}}}})
+	for kind, call := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			s := newScene(t, issuer, []string{issuer.Token(map[string]any{"scope": "read"})}, policy)
+			s.granted = issuer.Token(map[string]any{"scope": "read write"})
+			if err := call(t.Context(), s.client); err != nil {
+				t.Errorf("the call fails: %v", err)
+			}
+			s.want(t, 2, 1)
+			if err := call(t.Context(), s.client); err != nil {
+				t.Errorf("another call fails: %v", err)
+			}
+			s.want(t, 3, 1)
+		})
+	}
+}
+
+// Of two needs, each call is sent again with the token for its own.
+func TestSecondAttemptSendsItsOwnToken(t *testing.T) {
+	tokens := client.NewSource((&endpoint{tokens: []string{"a"}}).fetch)
+	_, credentials := grpcauth.CallUnary(tokens)
+	own := client.NewSource((&endpoint{tokens: []string{"b"}}).fetch)
+	credential, err := own.Credential(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	md, err := credentials.GetRequestMetadata(grpcauth.SecondAttempt(t.Context(), credential))
+	if err != nil || md["authorization"] != "Bearer b" {
+		t.Errorf("it sends %v, %v", md, err)
 	}
 }
 

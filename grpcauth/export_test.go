@@ -11,3 +11,6 @@ import (
 func CallUnary(tokens *client.Source) (grpc.UnaryClientInterceptor, credentials.PerRPCCredentials) {
 	return callUnary(tokens), &perRPCCredentials{tokens: tokens}
 }
+
+// SecondAttempt is secondAttempt.
+var SecondAttempt = secondAttempt

@@ -24,10 +24,20 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// An endpoint returns one token after the other, and the last one again and again.
+// An endpoint returns one token after the other, and the last one again and again. Its user has
+// another to grant.
 type endpoint struct {
-	tokens []string
-	asked  atomic.Int64
+	tokens  []string
+	granted string
+	asked   atomic.Int64
+}
+
+func (e *endpoint) source() *client.Source {
+	return client.NewSource(e.fetch, client.WithAuthorize(e.authorize))
+}
+
+func (e *endpoint) authorize(context.Context, *client.Refusal) (*oauth2.Token, error) {
+	return &oauth2.Token{AccessToken: e.granted}, nil
 }
 
 func (e *endpoint) fetch(context.Context) (*oauth2.Token, error) {
@@ -95,7 +105,7 @@ func newSceneInProcess(t *testing.T, auth *interceptor.Authenticator, tokens []s
 }
 
 func (s *scene) dial(transport connect.Transport) {
-	intercept := connectauth.NewClientInterceptor(client.NewSource(s.fetch))
+	intercept := connectauth.NewClientInterceptor(s.source())
 	s.client = greetv1connect.NewGreetServiceClient(connect.NewClient(transport, intercept))
 }
 
@@ -183,6 +193,23 @@ func TestCallIsNotSentAgainForWhatANewTokenCannotCure(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestCallThatLacksAScopeIsSentAgainWithWhatTheUserGrants(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	policy := interceptor.WithPolicy(interceptor.Policy{"/*": {Require: verifier.Requirement{Scopes: []string{"write"}}}})
+	tokens := []string{issuer.Token(map[string]any{"scope": "read"})}
+	forEach(t, newAuth(t, issuer, policy), tokens, func(t *testing.T, s *scene, call func() error) {
+		s.granted = issuer.Token(map[string]any{"scope": "read write"})
+		if err := call(); err != nil {
+			t.Errorf("the call fails: %v", err)
+		}
+		s.want(t, 2, 1)
+		if err := call(); err != nil {
+			t.Errorf("another call fails: %v", err)
+		}
+		s.want(t, 3, 1)
+	})
 }
 
 func TestCallWithoutATokenIsNotMade(t *testing.T) {

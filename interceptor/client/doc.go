@@ -15,4 +15,6 @@
 //	if refusal, ok := errors.AsType[*client.Refusal](err); ok {
 //		log.Printf("the call needs the scopes %q", refusal.Scopes)
 //	}
+//
+// With [WithAuthorize] a user can grant such scopes, or log in again, while the call waits.
 package client

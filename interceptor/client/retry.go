@@ -14,7 +14,8 @@ import (
 //
 // These conditions all hold when it returns a credential:
 //
-//   - Another token can cure the refusal, so its code is about the token itself.
+//   - Another token can cure the refusal: either its code is about the token itself, or the user
+//     can grant what the token lacks (see [WithAuthorize]).
 //   - The server itself has sent the challenge, and not only a detail: a handler may pass on the
 //     details of a server behind it, and has then begun its work. A procedure that may be called
 //     twice needs no such proof.
@@ -22,19 +23,23 @@ import (
 //   - There's another token than the refused one.
 //   - The budget allows for another call.
 func (s *Source) Retry(ctx context.Context, refused *Credential, r *Refusal) *Credential {
-	if !r.isCurable() || r.isFinal || !r.isFirstHand && !r.isIdempotent {
+	if r.isFinal || !r.isFirstHand && !r.isIdempotent {
 		return nil
 	}
-	isOther := func(c *Credential) bool { return c.token.AccessToken != refused.token.AccessToken }
-	next, err := s.find(ctx, refresh.Demand[*Credential]{
-		Enough: func(v *version) bool { return isOther(v.Value) },
-		Budget: s.renewals,
-		Reason: "refused",
-	})
+	var next *Credential
+	var err error
+	switch {
+	case r.isCurable():
+		next, err = s.renew(ctx, refused)
+	case r.isGrantable() && s.grants != nil:
+		next, err = s.grants.find(ctx, refused, r)
+	default:
+		return nil
+	}
 	switch {
 	case err != nil:
 		r.Err = err
-	case !isOther(next):
+	case !next.isOther(refused):
 		r.Err = errSameToken
 	case s.retries.take():
 		return next
@@ -42,7 +47,24 @@ func (s *Source) Retry(ctx context.Context, refused *Credential, r *Refusal) *Cr
 	return nil
 }
 
-var errSameToken = errors.New("the token endpoint has returned the same token again")
+var errSameToken = errors.New("there is no other token than the refused one")
+
+// renew returns a token that was not refused, if there is one.
+func (s *Source) renew(ctx context.Context, refused *Credential) (*Credential, error) {
+	s.grants.drop(refused)
+	if granted := s.grants.current(); granted != nil {
+		return granted, nil
+	}
+	return s.find(ctx, refresh.Demand[*Credential]{
+		Enough: func(v *version) bool { return v.Value.isOther(refused) },
+		Budget: s.renewals,
+		Reason: "refused",
+	})
+}
+
+func (c *Credential) isOther(than *Credential) bool {
+	return c.token.AccessToken != than.token.AccessToken
+}
 
 // isCurable reports whether another token from the same endpoint may do.
 func (r *Refusal) isCurable() bool {

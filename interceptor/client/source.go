@@ -31,6 +31,7 @@ type Fetch func(ctx context.Context) (*oauth2.Token, error)
 // A caller who gives up ends only its own wait.
 type Source struct {
 	tokens   *refresh.Source[*Credential]
+	grants   *grants
 	renewals *refresh.Budget
 	retries  retryBudget
 }
@@ -41,6 +42,7 @@ type Option interface{ apply(*settings) }
 type settings struct {
 	maxAge time.Duration
 	http   *http.Client
+	grants *grants
 }
 
 type option func(*settings)
@@ -82,7 +84,7 @@ func NewSource(fetch Fetch, options ...Option) *Source {
 	for _, option := range options {
 		option.apply(&settings)
 	}
-	s := &Source{renewals: refresh.NewBudget(renewalBurst, renewalRefill)}
+	s := &Source{grants: settings.grants, renewals: refresh.NewBudget(renewalBurst, renewalRefill)}
 	s.retries.fill()
 	s.tokens = refresh.New(refresh.Config[*Credential]{
 		Timeout:    fetchTimeout,
@@ -137,6 +139,9 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 
 // Credential returns what a call sends now, and otherwise does as [Source.Token]. For adapters.
 func (s *Source) Credential(ctx context.Context) (*Credential, error) {
+	if granted := s.grants.current(); granted != nil {
+		return granted, nil
+	}
 	if v := s.tokens.Current(); v != nil {
 		return v.Value, nil
 	}

@@ -43,7 +43,7 @@ var keyRules = []mutant{
 		always(`!refresh.HasCome(asked.Add(unknownKidRefill), now)`)},
 	{"every call fetches by itself", engine, "Source.join", in(`case s.flight != nil`, become(`return s.flight, nil`, ``))},
 	{"an outage is asked about on every call", engine, "outage.blocks", become(`!o.retryAt.hasCome(now)`, `false`)},
-	{"a panic in a fetch ends the server", engine, "callWithDeadline", become(`recover()`, `any(nil)`)},
+	{"a panic in a fetch ends the server", engine, "CallWithDeadline", become(`recover()`, `any(nil)`)},
 	{"logs quote what the issuer sent", sets, "fetchError.reason", become(`"no valid response"`, `cause.Error()`)},
 
 	// Keys from a file or a function.
@@ -121,7 +121,7 @@ var keyDetails = []mutant{
 	{"a held key doesn't age", tokens, "keys.holds",
 		become(`k.current()`, `func() *jwks.Document { if v := k.source.State().Version; v != nil { return v.Value }; return nil }()`)},
 	{"a call fetches until keys live long enough", engine, "Source.Find", become(`v.seq > began`, `v.seq > began && false`)},
-	{"a deaf transport holds every call up", engine, "callWithDeadline", become(`time.After(patience)`, `time.After(24 * time.Hour)`)},
+	{"a deaf transport holds every call up", engine, "CallWithDeadline", become(`time.After(patience)`, `time.After(24 * time.Hour)`)},
 	{"the hook is told too early", engine, "Source.run",
 		become(`event := s.finish(f, next, life, err)`,
 			`if s.report != nil { s.report(Event[T]{}) }; event := s.finish(f, next, life, err)`)},

@@ -10,10 +10,10 @@ import (
 // patience is how long a function may take to notice the end of its context.
 const patience = 500 * time.Millisecond
 
-// callWithDeadline calls f, which isn't our code, in a new goroutine and waits until ctx ends. A
+// CallWithDeadline calls f, which isn't our code, in a new goroutine and waits until ctx ends. A
 // panic, a Goexit or ignoring ctx becomes an error. After an error f may still be running: don't
 // touch what it writes.
-func callWithDeadline(ctx context.Context, f func()) error {
+func CallWithDeadline(ctx context.Context, f func()) error {
 	done := make(chan error, 1)
 	go func() {
 		err := errors.New("it ended without a result")

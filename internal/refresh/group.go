@@ -169,7 +169,7 @@ func (g *Group[T]) run(f *groupFlight[T]) {
 	r := f.result
 	var value T
 	var failure error
-	err := callWithDeadline(ctx, func() {
+	err := CallWithDeadline(ctx, func() {
 		if r.Key == "" {
 			failure = g.config.Probe(ctx)
 			return

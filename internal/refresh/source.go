@@ -243,7 +243,7 @@ func (s *Source[T]) run(f *flight) {
 	next := &Version[T]{Asked: f.asked, seq: f.seq}
 	var life Life
 	var failure error
-	err := callWithDeadline(ctx, func() { next.Value, life, failure = s.fetch(ctx, previous, f.reason) })
+	err := CallWithDeadline(ctx, func() { next.Value, life, failure = s.fetch(ctx, previous, f.reason) })
 	if err == nil { // otherwise Fetch may still be running: don't touch its results
 		err = failure
 	}
