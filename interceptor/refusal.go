@@ -113,9 +113,12 @@ func (a *Authenticator) newChallenge(err *verifier.AuthError, label string) *Ref
 	if a.noBearer {
 		text = strings.TrimPrefix(a.challenges, ", ")
 	}
-	info := &errdetails.ErrorInfo{Reason: reason(err.Code), Domain: ErrorDomain}
+	info := &errdetails.ErrorInfo{Reason: reason(err.Code), Domain: ErrorDomain, Metadata: make(map[string]string)}
 	if text != "" {
-		info.Metadata = map[string]string{"challenge": text}
+		info.Metadata["challenge"] = text
+	}
+	if permissions := list(err.Permissions, maxChallengeBytes-len(text)); permissions != "" {
+		info.Metadata["permissions"] = permissions
 	}
 	message := err.Message[:min(len(err.Message), maxMessageBytes)]
 	refusal := &Refusal{
@@ -146,6 +149,19 @@ func shorten(challenge verifier.Challenge, maxBytes int) string {
 		}
 		challenge.Params = slices.DeleteFunc(challenge.Params, func(p verifier.Param) bool { return p.Name == name })
 		text = challenge.String()
+	}
+	return text
+}
+
+// list separates values by spaces, as a challenge separates scopes. It returns "" if they don't
+// fit, or if a client could not tell them apart. A challenge has no parameter for permissions, so
+// they stand beside it, within the same bound.
+func list(values []string, maxBytes int) string {
+	unfit := func(r rune) bool { return r <= ' ' || r > '~' }
+	isUnfit := func(value string) bool { return value == "" || strings.ContainsFunc(value, unfit) }
+	text := strings.Join(values, " ")
+	if len(text) > maxBytes || slices.ContainsFunc(values, isUnfit) {
+		return ""
 	}
 	return text
 }

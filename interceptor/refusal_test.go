@@ -315,3 +315,32 @@ func TestTwoObserversAreAMistake(t *testing.T) {
 		t.Error("New took two observers, of which the first would hear nothing")
 	}
 }
+
+func TestErrorInfoNamesThePermissionsACallNeeds(t *testing.T) {
+	long := strings.Repeat("x", 900)
+	for _, test := range []struct {
+		name        string
+		permissions []string
+		want        string
+	}{
+		{"none", nil, ""},
+		{"one", []string{"orders:read"}, "orders:read"},
+		{"some", []string{"orders:read", "orders:write"}, "orders:read orders:write"},
+		{"more than a response can carry", []string{"orders:read", long}, ""},
+		{"one with a space", []string{"orders:read", "orders write"}, ""},
+		{"one that's empty", []string{"orders:read", ""}, ""},
+		{"one that isn't UTF-8", []string{"\xff"}, ""},
+	} {
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+			return nil, &verifier.AuthError{Code: verifier.CodeInsufficientPermissions, Permissions: test.permissions}
+		}))
+		_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
+		got, isThere := infoOf(t, refusal).GetMetadata()["permissions"]
+		if got != test.want || isThere != (test.want != "") {
+			t.Errorf("%s: %q (%v), want %q", test.name, got, isThere, test.want)
+		}
+		if strings.Contains(refusal.Challenge, "orders") {
+			t.Errorf("%s: the challenge names them: %s", test.name, refusal.Challenge)
+		}
+	}
+}

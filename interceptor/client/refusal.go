@@ -138,6 +138,7 @@ func (r *Refusal) readDetails(details []Detail) (ours bool, challenges []string)
 			ours = true
 			r.Code = verifier.Code(strings.ToLower(info.GetReason()))
 			challenges = []string{info.GetMetadata()["challenge"]}
+			r.Permissions = strings.Fields(info.GetMetadata()["permissions"])
 		case "google.rpc.RetryInfo":
 			var info errdetails.RetryInfo
 			if proto.Unmarshal(detail.Value, &info) == nil && info.GetRetryDelay().IsValid() {
@@ -183,7 +184,9 @@ func (r *Refusal) readChallenge() {
 		r.Message = description
 	}
 	r.Scopes = strings.Fields(c.Value("scope"))
-	r.Permissions = strings.Fields(c.Value("permissions")) // not a standard, but sent
+	if permissions := strings.Fields(c.Value("permissions")); len(permissions) > 0 { // not a standard, but sent
+		r.Permissions = permissions
+	}
 	r.ACRValues = strings.Fields(c.Value("acr_values"))
 	r.ResourceMetadata = c.Value("resource_metadata")
 	if seconds, err := strconv.ParseUint(c.Value("max_age"), 10, 31); err == nil {

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,5 +176,23 @@ func TestRefusalReadsWhatAuthErrorWrites(t *testing.T) {
 	want := "code=insufficient_user_authentication message=log in again scopes=[a b] acr=[mfa] age=1m0s challenges=1"
 	if describe(got) != want {
 		t.Errorf("got  %s\nwant %s", describe(got), want)
+	}
+}
+
+func TestPermissionsAreReadFromTheDetail(t *testing.T) {
+	value, err := proto.Marshal(&errdetails.ErrorInfo{
+		Reason: "INSUFFICIENT_PERMISSIONS", Domain: interceptor.ErrorDomain, Metadata: map[string]string{
+			"challenge": `Bearer realm="api", error="insufficient_scope"`, "permissions": "orders:read orders:write",
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusal := client.ReadRefusal(client.Response{
+		Code:    interceptor.CodePermissionDenied,
+		Details: []client.Detail{{Type: "google.rpc.ErrorInfo", Value: value}},
+	})
+	if !slices.Equal(refusal.Permissions, []string{"orders:read", "orders:write"}) {
+		t.Errorf("Permissions = %q", refusal.Permissions)
 	}
 }

@@ -137,6 +137,8 @@ var callDetails = []mutant{
 	{"a public procedure may ask for grants", calls, "Rule.validate", never(`r.Access == AccessPublic && asks`)},
 	{"a call that ends while Allow runs is not allowed", calls, "askAllow", never(`ctx.Err() != nil`)},
 	{"the observer misses a refusal by the middleware", calls, "Authenticator.Preauthenticate", skip(`a.report(ctx, &decision)`)},
+	{"permissions make a refusal too long", calls, "list", never(`len(text) > maxBytes`)},
+	{"a permission reads as two", calls, "list", become(`r <= ' ' || r > '~'`, `r < ' ' || r > '~'`)},
 	{"the observer misses an expiry", calls, "Stream.End", skip(`s.admission.report(StageStream, s.refusal)`)},
 	{"the context does not say why it ended", calls, "Stream.endEarly", become(`s.cancel(&cause)`, `s.cancel(func() error { _ = cause; return nil }())`)},
 	{"a message that comes too late is received", calls, "Stream.Receive",
