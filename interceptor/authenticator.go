@@ -21,6 +21,7 @@ type Authenticator struct {
 	policy       policy
 	observe      func(context.Context, Decision)
 	streamExpiry bool
+	keepTokens   bool
 }
 
 // New returns an Authenticator. The TokenVerifier gets what stands behind Bearer in

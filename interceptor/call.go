@@ -45,6 +45,9 @@ func (a *Authenticator) admit(ctx context.Context, call Call) (*Admission, crede
 	if refusal != nil {
 		return nil, credential, refusal
 	}
+	if a.keepTokens && credential.place != nil && credential.place.Place == bearer {
+		admission.ctx.token = credential.token
+	}
 	return admission, credential, nil
 }
 

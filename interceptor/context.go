@@ -31,6 +31,7 @@ type callContext struct {
 	auth     *Authenticator
 	decision Decision
 	start    time.Time
+	token    string // only if the handler may read it
 }
 
 type callKey struct{}
@@ -42,6 +43,8 @@ func (c *callContext) Value(key any) any {
 		return c.decision.Claims
 	case callKey{}:
 		return c
+	case tokenKey{}:
+		return c.token
 	default:
 		return c.Context.Value(key)
 	}

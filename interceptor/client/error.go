@@ -13,7 +13,7 @@ import (
 
 // A TokenError means that there is no access token to send, so the call was not made.
 type TokenError struct {
-	RetryAfter time.Duration // how long until another request for a token; always positive
+	RetryAfter time.Duration // how long until another request for a token; 0 if there's none to relay
 	Err        error         // why the last one failed: often an [*oauth2.RetrieveError]
 }
 
@@ -25,15 +25,26 @@ func (e *TokenError) Unwrap() error { return e.Err }
 
 // Message returns a fixed text without the cause. For adapters.
 func (e *TokenError) Message() string {
-	if e.Temporary() {
+	switch {
+	case e.isOfRelay():
+		return "there is no token to relay"
+	case e.Temporary():
 		return "no access token is available at the moment"
+	default:
+		return "the token endpoint refuses this client"
 	}
-	return "the token endpoint refuses this client"
+}
+
+func (e *TokenError) isOfRelay() bool {
+	return errors.Is(e.Err, errNoCaller) || errors.Is(e.Err, errOtherAudience)
 }
 
 // Temporary reports whether another attempt can help. It can't if the token endpoint has refused
-// the client, its secret, its assertion or its refresh token.
+// the client, its secret, its assertion or its refresh token, or if there's no token to relay.
 func (e *TokenError) Temporary() bool {
+	if e.isOfRelay() {
+		return false
+	}
 	refused, ok := errors.AsType[*oauth2.RetrieveError](e.Err)
 	if !ok || refused.Response == nil {
 		return true

@@ -20,10 +20,11 @@ import (
 //     details of a server behind it, and has then begun its work. A procedure that may be called
 //     twice needs no such proof.
 //   - The server hasn't asked for no more attempts (grpc-retry-pushback-ms).
+//   - The token isn't a caller's (see [NewRelay]).
 //   - There's another token than the refused one.
 //   - The budget allows for another call.
 func (s *Source) Retry(ctx context.Context, refused *Credential, r *Refusal) *Credential {
-	if r.isFinal || !r.isFirstHand && !r.isIdempotent {
+	if s.audience != "" || r.isFinal || !r.isFirstHand && !r.isIdempotent {
 		return nil
 	}
 	var next *Credential

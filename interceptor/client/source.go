@@ -30,6 +30,8 @@ type Fetch func(ctx context.Context) (*oauth2.Token, error)
 // Nothing runs between calls, so there is nothing to close. Calls share each request for a token.
 // A caller who gives up ends only its own wait.
 type Source struct {
+	audience string // if set, callers' tokens for it are relayed, and the rest is unused
+
 	tokens   *refresh.Source[*Credential]
 	grants   *grants
 	renewals *refresh.Budget
@@ -139,6 +141,9 @@ func (s *Source) Token(ctx context.Context) (*oauth2.Token, error) {
 
 // Credential returns what a call sends now, and otherwise does as [Source.Token]. For adapters.
 func (s *Source) Credential(ctx context.Context) (*Credential, error) {
+	if s.audience != "" {
+		return relayed(ctx, s.audience)
+	}
 	if granted := s.grants.current(); granted != nil {
 		return granted, nil
 	}

@@ -18,7 +18,13 @@ var clientRules = []mutant{
 	{"the token endpoint's words are told to callers", clients, "TokenError.Message",
 		become(`"no access token is available at the moment"`, `e.Err.Error()`)},
 
+	{"a token is relayed to any audience", clients, "relayed", never(`!slices.Contains(claims.Audience(), audience)`)},
+	{"an unverified token is relayed", clients, "relayed", never(`!isVerified`)},
+	{"every handler sees its caller's token", home{"interceptor", []string{"interceptor"}}, "Authenticator.admit",
+		become(`a.keepTokens`, `true`)},
+
 	// The second attempt.
+	{"a relayed call is made again", clients, "Source.Retry", become(`s.audience != ""`, `false`)},
 	{"a call is made again whatever its refusal", clients, "Refusal.isCurable", become(`return false`, `return true`)},
 	{"a handler's upstream has a call made again", clients, "Source.Retry", become(`!r.isFirstHand && !r.isIdempotent`, `false`)},
 	{"a call is made again against the server's will", clients, "Source.Retry", become(`r.isFinal`, `false`)},
