@@ -17,7 +17,7 @@ import (
 
 // An Authorize asks the user for a token with which the refused call is accepted. The refusal
 // says what would be enough: Scopes, Permissions, ACRValues, MaxAge, and ResourceMetadata, which
-// leads to the authorization server by way of Discover. Its context has the values of the
+// leads to the authorization server by way of a [Discovery]. Its context has the values of the
 // call that was refused first, but not its end. It must honor that context, which ends after ten
 // minutes.
 type Authorize func(ctx context.Context, r *Refusal) (*oauth2.Token, error)

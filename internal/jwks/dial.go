@@ -60,9 +60,9 @@ func (refusingTransport) RoundTrip(*http.Request) (*http.Response, error) {
 
 // Why an address is refused.
 var (
-	errNotPublic = addressError("the address is not public; DynamicConfig.AllowPrivateAddresses allows it")
+	errNotPublic = addressError("the address is not public; AllowPrivateAddresses allows it")
 	errNotJudged = addressError("Config.HTTPClient has a transport whose addresses can't be judged; " +
-		"DynamicConfig.AllowPrivateAddresses allows it")
+		"AllowPrivateAddresses allows it")
 )
 
 type addressError string

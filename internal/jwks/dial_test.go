@@ -96,7 +96,7 @@ func TestPrivateAddressesAreNotAsked(t *testing.T) {
 				PublicOnly: true,
 			})
 			_, _, err := issuer.Read(t.Context(), nil, false)
-			if err == nil || !strings.Contains(err.Error(), "DynamicConfig.AllowPrivateAddresses") {
+			if err == nil || !strings.Contains(err.Error(), "AllowPrivateAddresses") {
 				t.Errorf("%s, %s: %v, want an error that names the field to set", name, scheme, err)
 			}
 		}

@@ -23,6 +23,13 @@ var clientRules = []mutant{
 	{"every handler sees its caller's token", home{"interceptor", []string{"interceptor"}}, "Authenticator.admit",
 		become(`a.keepTokens`, `true`)},
 
+	{"another resource's metadata are used", clients, "Discovery.Resource", become(`name != resource`, `false`)},
+	{"a server has private addresses read", clients, "Discovery.reader", become(`!d.AllowPrivateAddresses`, `false`)},
+	{"another issuer's endpoint is used", home{"internal/jwks", []string{"interceptor/client"}}, "Reader.ReadMetadata",
+		never(`!ok || name != issuer`)},
+	{"documents are read in plaintext", home{"internal/jwks", []string{"interceptor/client"}}, "Reader.Read",
+		in(`if err := CheckURL(url, false); err != nil`, never(`err != nil`))},
+
 	// The second attempt.
 	{"a relayed call is made again", clients, "Source.Retry", become(`s.audience != ""`, `false`)},
 	{"a call is made again whatever its refusal", clients, "Refusal.isCurable", become(`return false`, `return true`)},
