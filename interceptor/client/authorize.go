@@ -22,28 +22,6 @@ import (
 // minutes.
 type Authorize func(ctx context.Context, r *Refusal) (*oauth2.Token, error)
 
-// WithAuthorize sets a function for calls whose token is not enough: it lacks a scope or a
-// permission, or the user must log in another way or again (RFC 9470). A call that was refused
-// for this is sent once more with the new token, under the same conditions as after a renewal.
-// Without the option it fails at once.
-//
-// Calls with the same need share one run, and a caller who gives up ends only its own wait. A run
-// may outlive all its calls: its token is for those that follow. It replaces the Source's token
-// until it expires. So ask for earlier scopes along with the new ones, and let the Fetch know what
-// the user has granted.
-//
-// No need leads to another run within ten seconds, and there are at most five runs at once and
-// one in ten seconds later. A call that gets no token this way says why in its refusal's Err.
-func WithAuthorize(authorize Authorize) Option {
-	return option(func(s *settings) {
-		s.grants = &grants{
-			authorize: authorize,
-			budget:    refresh.NewBudget(authorizeBurst, authorizePause),
-			flows:     make(map[string]*flow),
-		}
-	})
-}
-
 const (
 	authorizeTimeout = 10 * time.Minute // people take their time
 	authorizePause   = 10 * time.Second
@@ -58,6 +36,14 @@ type grants struct {
 
 	mu    sync.Mutex
 	flows map[string]*flow // by need
+}
+
+func newGrants(authorize Authorize) *grants {
+	return &grants{
+		authorize: authorize,
+		budget:    refresh.NewBudget(authorizeBurst, authorizePause),
+		flows:     make(map[string]*flow),
+	}
 }
 
 type grant struct {

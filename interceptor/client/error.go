@@ -65,6 +65,13 @@ func (e *TokenError) Code() interceptor.Code {
 	return interceptor.CodeUnauthenticated
 }
 
+// Why a call has no token to relay.
+var (
+	errNoCaller = errors.New("the context has no caller's token: " +
+		"the server needs interceptor.WithTokenInContext, and the call its handler's context")
+	errOtherAudience = errors.New("the caller's token is for other audiences")
+)
+
 // withRetryAfter tells the next request when the endpoint wants it (RFC 9110, section 10.2.3).
 func withRetryAfter(err error) error {
 	failed, ok := errors.AsType[*oauth2.RetrieveError](err)

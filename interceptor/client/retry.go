@@ -63,10 +63,6 @@ func (s *Source) renew(ctx context.Context, refused *Credential) (*Credential, e
 	})
 }
 
-func (c *Credential) isOther(than *Credential) bool {
-	return c.token.AccessToken != than.token.AccessToken
-}
-
 // isCurable reports whether another token from the same endpoint may do.
 func (r *Refusal) isCurable() bool {
 	switch r.Code {

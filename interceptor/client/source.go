@@ -1,17 +1,13 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math"
-	"net/http"
 	"time"
 
 	"golang.org/x/oauth2"
 
-	"github.com/oidcrpc/oidcrpc/internal/field"
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
 )
 
@@ -36,32 +32,6 @@ type Source struct {
 	grants   *grants
 	renewals *refresh.Budget
 	retries  retryBudget
-}
-
-// An Option configures a [Source].
-type Option interface{ apply(*settings) }
-
-type settings struct {
-	maxAge time.Duration
-	http   *http.Client
-	grants *grants
-}
-
-type option func(*settings)
-
-func (o option) apply(s *settings) { o(s) }
-
-// WithMaxAge asks for a new token at least this often, even if the current one lives longer. It
-// suits tokens that someone else replaces, such as one in a file. By default only the token's
-// expiry counts.
-func WithMaxAge(d time.Duration) Option { return option(func(s *settings) { s.maxAge = d }) }
-
-// WithHTTPClient sets the client that asks for tokens, for functions that read it from their
-// context under [oauth2.HTTPClient]. The default follows no redirects, since they would take the
-// client's secret elsewhere, and keeps no connection, since one that has died would be used again.
-// Nil means the default.
-func WithHTTPClient(c *http.Client) Option {
-	return option(func(s *settings) { s.http = cmp.Or(c, s.http) })
 }
 
 const (
@@ -97,6 +67,23 @@ func NewSource(fetch Fetch, options ...Option) *Source {
 	return s
 }
 
+// NewRelay returns a Source for calls that a handler makes on behalf of its own caller. Each sends
+// the caller's token on, if the token is meant for the given audience, too: the server it arrives
+// at can do with it whatever the caller may do at that audience. So give the Source only to the
+// client of the one server that is the audience, and prefer [Exchange] where your authorization
+// server can do it.
+//
+// The server must have [interceptor.WithTokenInContext], and the handler must make the call with
+// its own context. A call that has no such token fails with a [TokenError] that isn't temporary. A
+// refused call isn't sent again, since the token is not ours to renew. NewRelay panics if audience
+// is empty.
+func NewRelay(audience string) *Source {
+	if audience == "" {
+		panic("client: the audience is empty") //nolint:forbidigo // as for a nil Fetch
+	}
+	return &Source{audience: audience}
+}
+
 type version = refresh.Version[*Credential]
 
 // fetchCredential returns fetch as package refresh calls it.
@@ -113,19 +100,6 @@ func (s settings) fetchCredential(
 			return nil, refresh.Life{}, err
 		}
 		return credential, lifeOf(token, time.Now(), s.maxAge), nil
-	}
-}
-
-func newHTTPClient() *http.Client {
-	transport := http.DefaultTransport
-	if t, ok := transport.(*http.Transport); ok {
-		t = t.Clone()
-		t.DisableKeepAlives = true
-		transport = t
-	}
-	return &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
@@ -186,38 +160,4 @@ func backoff(ctx context.Context, err error) time.Duration {
 		return 0
 	}
 	return unavailable.RetryAfter
-}
-
-// A Credential is a token as calls send it. It never changes. For adapters.
-type Credential struct {
-	token    *oauth2.Token
-	header   []string
-	metadata map[string]string
-}
-
-// Header returns the values of the Authorization header. Don't change them.
-func (c *Credential) Header() []string { return c.header }
-
-// Metadata returns gRPC metadata with the header alone. Don't change it.
-func (c *Credential) Metadata() map[string]string { return c.metadata }
-
-// newCredential checks what would break a header, or isn't a bearer token.
-func newCredential(token *oauth2.Token) (*Credential, error) {
-	if token == nil || token.AccessToken == "" {
-		return nil, errors.New("the endpoint has returned no access token")
-	}
-	if kind := token.Type(); kind != "Bearer" { // Type reads an absent one as Bearer
-		return nil, fmt.Errorf("the token's type is %q, want Bearer", field.Printable(kind))
-	}
-	for _, c := range []byte(token.AccessToken) {
-		if c <= ' ' || c > '~' {
-			return nil, errors.New("the token has a character that no header can carry")
-		}
-	}
-	header := "Bearer " + token.AccessToken
-	return &Credential{
-		token:    token,
-		header:   []string{header},
-		metadata: map[string]string{"authorization": header},
-	}, nil
 }

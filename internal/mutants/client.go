@@ -19,7 +19,6 @@ var clientRules = []mutant{
 		become(`"no access token is available at the moment"`, `e.Err.Error()`)},
 
 	{"a token is relayed to any audience", clients, "relayed", never(`!slices.Contains(claims.Audience(), audience)`)},
-	{"an unverified token is relayed", clients, "relayed", never(`!isVerified`)},
 	{"every handler sees its caller's token", home{"interceptor", []string{"interceptor"}}, "Authenticator.admit",
 		become(`a.keepTokens`, `true`)},
 
