@@ -2,7 +2,6 @@ package grpcauth
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"google.golang.org/grpc"
@@ -84,8 +83,12 @@ func callUnary(tokens *client.Source) grpc.UnaryClientInterceptor {
 		if err != nil {
 			return newTokenError(err)
 		}
-		var response struct{ header, trailer metadata.MD }
-		opts = append(slices.Clip(opts), grpc.Header(&response.header), grpc.Trailer(&response.trailer))
+		var response struct {
+			header, trailer metadata.MD
+			options         [4]grpc.CallOption // one allocation for all of it
+		}
+		opts = append(response.options[:0], opts...)
+		opts = append(opts, grpc.Header(&response.header), grpc.Trailer(&response.trailer))
 		err = invoker(ctx, method, req, res, cc, opts...)
 		if err == nil {
 			tokens.Accepted()
