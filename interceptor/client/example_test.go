@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"connectrpc.com/connect"
 	"golang.org/x/oauth2"
@@ -107,4 +108,60 @@ func exampleServer() (server *httptest.Server, tokenURL string) {
 	})
 	server = httptest.NewServer(mux)
 	return server, server.URL + "/token"
+}
+
+// A command-line tool that logs its user in.
+type tool struct{}
+
+func (tool) login(_ context.Context, scopes, acrValues []string) (*oauth2.Token, error) {
+	fmt.Println("please log in, for", scopes, acrValues)
+	return nil, errors.New("there is no browser")
+}
+
+func ExampleWithAuthorize() {
+	server, tokenURL := exampleServer()
+	defer server.Close()
+	config, user := clientcredentials.Config{ClientID: "shop", ClientSecret: "secret", TokenURL: tokenURL}, tool{}
+	tokens := client.NewSource(config.Token,
+		client.WithAuthorize(func(ctx context.Context, r *client.Refusal) (*oauth2.Token, error) {
+			return user.login(ctx, r.Scopes, r.ACRValues)
+		}))
+	greeter := greetv1connect.NewGreetServiceClient(server.Client(), server.URL,
+		connect.WithInterceptors(connectauth.NewClientInterceptor(tokens)))
+	_, err := greeter.Greet(context.Background(), connect.NewRequest(&greetv1.GreetRequest{}))
+	refusal, _ := errors.AsType[*client.Refusal](err)
+	fmt.Println(refusal.Err)
+	// Output:
+	// please log in, for [greet:write] []
+	// there is no browser
+}
+
+func ExampleNewRelay() {
+	tokens := client.NewRelay("https://stock.example")
+	// The context of a handler, whose server has interceptor.WithTokenInContext.
+	ctx := interceptor.ContextWithToken(context.Background(), "token")
+	ctx = interceptor.ContextWithClaims(ctx, verifiertest.Claims(map[string]any{"aud": "https://stock.example"}))
+	token, err := tokens.Token(ctx)
+	fmt.Println(token.AccessToken, err)
+	// Output: token <nil>
+}
+
+func ExampleDiscovery() {
+	trusted := []string{"https://issuer.example"}
+	discover := func(ctx context.Context, refusal *client.Refusal) (oauth2.Endpoint, error) {
+		var d client.Discovery
+		resource, err := d.Resource(ctx, refusal.ResourceMetadata, "https://api.example")
+		if err != nil {
+			return oauth2.Endpoint{}, err
+		}
+		for _, issuer := range resource.AuthorizationServers {
+			if slices.Contains(trusted, issuer) {
+				return d.Endpoint(ctx, issuer)
+			}
+		}
+		return oauth2.Endpoint{}, errors.New("the server trusts no issuer that we trust")
+	}
+	_, err := discover(context.Background(), &client.Refusal{ResourceMetadata: "http://api.example"})
+	fmt.Println(err != nil)
+	// Output: true
 }

@@ -47,6 +47,7 @@ func TestHydra(t *testing.T) {
 		listsOld: true,
 	}
 	product.tell(t)
+	product.tellClient(t, url.Values{"audience": {audience}})
 
 	t.Run("a client that asks for no audience gets a token for none", func(t *testing.T) {
 		v := newVerifier(t, product.config)

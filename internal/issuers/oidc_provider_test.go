@@ -42,6 +42,7 @@ func TestOIDCProvider(t *testing.T) {
 		listsOld: true,
 	}
 	product.tell(t)
+	product.tellClient(t, url.Values{"resource": {audience}})
 }
 
 // Without keys of its own, oidc-provider signs with a key in its package.
