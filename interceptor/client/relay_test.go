@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -44,7 +45,7 @@ func TestRelaySendsNoOtherToken(t *testing.T) {
 func TestRelayEndsWithItsCall(t *testing.T) {
 	ctx, cancel := context.WithCancel(inHandler(t, "https://orders.test"))
 	cancel()
-	if _, err := client.NewRelay("https://orders.test").Token(ctx); err != context.Canceled { //nolint:errorlint // as it is
+	if _, err := client.NewRelay("https://orders.test").Token(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Token: %v, want Canceled", err)
 	}
 }
