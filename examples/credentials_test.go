@@ -35,7 +35,7 @@ func Example_credentials() {
 	keys := apiKeys(func(_ context.Context, key string) ([]byte, bool, error) {
 		return []byte(`{"sub":"reports","scope":"orders:read"}`), key == "k-1", nil
 	})
-	sessions, edge := keys, v
+	sessions := keys
 
 	for _, option := range []interceptor.Option{
 		// authorization: ApiKey k-1
@@ -49,8 +49,6 @@ func Example_credentials() {
 
 		// cookie: theme=dark; __Host-session=k-1
 		interceptor.WithCredential(interceptor.Cookie("__Host-session"), sessions),
-
-		interceptor.WithCredential(interceptor.Metadata("x-goog-iap-jwt-assertion"), edge),
 	} {
 		auth, err := interceptor.New(v, option)
 		if err != nil {
@@ -64,7 +62,22 @@ func Example_credentials() {
 	// Bearer realm="api"
 	// Bearer realm="api"
 	// Bearer realm="api"
-	// Bearer realm="api"
+}
+
+// docs/credentials.md: a proxy's assertion.
+func Example_assertion() {
+	edge, err := verifier.New(verifiertest.NewIssuer().Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := interceptor.New(edge,
+		interceptor.WithPlace(interceptor.Metadata("x-goog-iap-jwt-assertion"))) // or cf-access-jwt-assertion
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, refusal := auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/a.S/M", Request: none{}})
+	fmt.Println(refusal.Code, refusal.Challenge == "")
+	// Output: unauthenticated true
 }
 
 // none is a request without metadata.
