@@ -60,12 +60,17 @@ func story(t *testing.T, name string, tell func(t *testing.T, s source)) {
 type source struct {
 	*verifiertest.Issuer
 
-	file string
+	file string // in a volume as kubelet mounts it: a link to ..data/jwks.json
+	data string // ..data, a link to a folder
 }
 
 func newSource(t *testing.T, issuer *verifiertest.Issuer) source {
 	t.Helper()
-	s := source{issuer, filepath.Join(t.TempDir(), "jwks.json")}
+	volume := t.TempDir()
+	s := source{issuer, filepath.Join(volume, "jwks.json"), filepath.Join(volume, "..data")}
+	if err := os.Symlink("..data/jwks.json", s.file); err != nil {
+		t.Fatal(err)
+	}
 	s.fail(t, false)
 	return s
 }
@@ -92,10 +97,20 @@ func (s source) fail(t *testing.T, down bool) {
 	} else {
 		s.Fail(nil)
 	}
-	if err := os.WriteFile(s.file+".new", keys, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(s.file+".new", s.file); err != nil {
+	s.mount(t, keys)
+}
+
+// mount puts the file into a new folder, flips ..data and removes the old folder, if there's one.
+func (s source) mount(t *testing.T, keys []byte) {
+	t.Helper()
+	before, _ := os.Readlink(s.data)
+	folder := t.TempDir()
+	err := errors.Join(
+		os.WriteFile(filepath.Join(folder, "jwks.json"), keys, 0o600),
+		os.Symlink(folder, s.data+"_tmp"),
+		os.Rename(s.data+"_tmp", s.data),
+		os.RemoveAll(before))
+	if err != nil {
 		t.Fatal(err)
 	}
 }

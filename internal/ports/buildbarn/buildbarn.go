@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
-	"path/filepath"
 
 	"github.com/jmespath/go-jmespath"
 
@@ -83,8 +81,7 @@ func (c *JWT) config() (config verifier.Config, err error) {
 		TokenCacheSize: c.MaximumCacheSize,
 	}
 	if c.JWKSFile != "" {
-		config.JWKSURL = "https://localhost/" + filepath.Base(c.JWKSFile)
-		config.HTTPClient = &http.Client{Transport: http.NewFileTransport(http.Dir(filepath.Dir(c.JWKSFile)))}
+		config.JWKSFile = c.JWKSFile
 		return config, nil
 	}
 	config.JWKS, err = json.Marshal(c.JWKSInline)

@@ -3,12 +3,9 @@
 package netbird
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -25,7 +22,7 @@ type Config struct {
 	AuthKeysLocation  string
 
 	// KeyFetcher returns the keys of an identity provider in this process, as a JWK Set.
-	KeyFetcher KeyFetcher `json:"-"`
+	KeyFetcher func(context.Context) ([]byte, error) `json:"-"`
 
 	// Store has the personal access tokens.
 	Store Store `json:"-"`
@@ -50,7 +47,7 @@ func New(c Config) (*interceptor.Authenticator, error) {
 	}
 	config := verifier.Config{Issuer: c.AuthIssuer, Audiences: audiences, JWKSURL: c.AuthKeysLocation}
 	if c.KeyFetcher != nil {
-		config.JWKSURL, config.HTTPClient = "https://localhost/keys", &http.Client{Transport: c.KeyFetcher}
+		config.JWKSURL, config.FetchJWKS = "", c.KeyFetcher
 	}
 	jwts, err := verifier.New(config)
 	if err != nil {
@@ -58,18 +55,6 @@ func New(c Config) (*interceptor.Authenticator, error) {
 	}
 	pats := patVerifier{c.Store}
 	return interceptor.New(bearer{jwts, pats}, interceptor.WithCredential(interceptor.Scheme("Token"), pats))
-}
-
-// A KeyFetcher returns a JWK Set.
-type KeyFetcher func(context.Context) ([]byte, error)
-
-// RoundTrip answers any request with the keys.
-func (fetch KeyFetcher) RoundTrip(req *http.Request) (*http.Response, error) {
-	keys, err := fetch(req.Context())
-	if err != nil {
-		return nil, err
-	}
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(keys)), Request: req}, nil
 }
 
 // bearer verifies what follows Bearer: mostly tokens of the issuer.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"path/filepath"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -60,8 +59,7 @@ func (p Provider) config() (config verifier.Config, err error) {
 	}
 	switch {
 	case p.PublicKeysFile != "":
-		config.JWKSURL = "https://localhost/" + filepath.Base(p.PublicKeysFile)
-		config.HTTPClient = &http.Client{Transport: http.NewFileTransport(http.Dir(filepath.Dir(p.PublicKeysFile)))}
+		config.JWKSFile = p.PublicKeysFile
 	case p.IssuerCAPath != "":
 		config.HTTPClient, err = trusting(p.IssuerCAPath)
 	}
