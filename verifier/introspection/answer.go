@@ -85,8 +85,8 @@ type answer struct {
 // A kind says what kind of token was asked about.
 type kind struct{ member, value string }
 
-// readAnswer reads a response (RFC 7662, section 2.2). One that isn't certain about active is no
-// response.
+// readAnswer reads a response (RFC 7662, section 2.2). Without a certain
+// active it's no response.
 func readAnswer(object []byte) (answer, error) {
 	var a answer
 	var active string
@@ -149,7 +149,7 @@ func (k kind) isAccessToken() bool {
 	}
 }
 
-// check makes the checks of a JWT's claims that [verifier.NewClaims] doesn't make.
+// check makes the checks of a JWT's claims which [verifier.NewClaims] leaves out.
 func (r *rules) check(claims *verifier.Claims) *verifier.AuthError {
 	if claims.Expiry().IsZero() && !r.config.AllowNoExpiry {
 		return refuse(verifier.CodeMissingClaim, "the token has no exp",

@@ -23,14 +23,14 @@ import (
 // assertionLife is how long an assertion is valid. It's sent at once, and clocks may differ.
 const assertionLife = time.Minute
 
-// PrivateKeyJWT authenticates with an assertion that a private key signs, a new one for each
+// PrivateKeyJWT authenticates with an assertion signed by a private key, a new one for each
 // request (private_key_jwt, RFC 7523, section 2.2). Its audience is Config.Issuer alone, so no
 // other authorization server accepts it. ClientID and Key are required.
 type PrivateKeyJWT struct {
 	ClientID string
 
 	// Key signs. It may be an [*rsa.PrivateKey], an [*ecdsa.PrivateKey], an [ed25519.PrivateKey],
-	// or something that signs elsewhere, for as long as FetchTimeout at most. It must be safe for
+	// or a signer elsewhere, which may take FetchTimeout at most. It must be safe for
 	// concurrent use.
 	Key crypto.Signer
 

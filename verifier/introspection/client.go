@@ -13,7 +13,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
 )
 
-// A Client says how this service proves to the authorization server that it may ask about tokens
+// A Client says how this service proves its right to ask about tokens to the authorization server
 // (RFC 7662, section 2.1). It's a [SecretBasic], [SecretPost], [PrivateKeyJWT], [TLSClient],
 // [BearerToken] or [Unauthenticated].
 type Client interface {
@@ -36,7 +36,7 @@ func (c SecretBasic) prepare(string) (authentication, error) {
 	if err := checkSecret(c.ClientID, c.Secret); err != nil {
 		return nil, err
 	}
-	// The two are encoded as in a form, so that a colon in the ID doesn't end it.
+	// The two are encoded as in a form, so a colon in the ID doesn't end it.
 	credentials := url.QueryEscape(c.ClientID) + ":" + url.QueryEscape(c.Secret)
 	value := "Basic " + base64.StdEncoding.EncodeToString([]byte(credentials))
 	return func(_ context.Context, p *jwks.Post) error {
@@ -74,7 +74,7 @@ func (c SecretPost) clientID() string { return c.ClientID }
 
 // TLSClient authenticates with a certificate (tls_client_auth and self_signed_tls_client_auth,
 // RFC 8705, section 2), which Config.HTTPClient presents. ClientID is required. If the issuer's
-// metadata name another endpoint for such clients, that one is asked (RFC 8705, section 5).
+// metadata name another endpoint for such clients, it's the one to ask (RFC 8705, section 5).
 type TLSClient struct{ ClientID string }
 
 func (c TLSClient) prepare(string) (authentication, error) {
@@ -132,7 +132,7 @@ func (f BearerToken) prepare(string) (authentication, error) {
 
 func (f BearerToken) clientID() string { return "" }
 
-// Unauthenticated proves nothing. It's for an endpoint that only trusted hosts can reach, such as
+// Unauthenticated proves nothing. It's for an endpoint within reach of trusted hosts only, such as
 // Ory Hydra's administrative one.
 type Unauthenticated struct{}
 

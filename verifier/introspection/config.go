@@ -48,13 +48,13 @@ type Config struct {
 	Audiences []string
 
 	// ClientIDs admits tokens for which the response has no aud, or an empty one, if the client_id
-	// in it is listed. It never applies to a response that names an audience.
+	// in it is listed. It never applies to a response with an audience.
 	ClientIDs []string
 
 	// AllowNoAudience accepts responses without aud. Then any token of the issuer is good for this
-	// service, even one that was issued for another. Set it if the authorization server issues
+	// service, even one issued for another. Set it if the authorization server issues
 	// tokens for this service only, or calls active only what is meant for the client that asks.
-	// An aud that is present still counts.
+	// If there is an aud, it still counts.
 	AllowNoAudience bool
 
 	// AllowNoExpiry accepts responses without exp. Such a token is good until the authorization
@@ -72,7 +72,7 @@ type Config struct {
 	// Require says what every token must grant, in addition to any policy.
 	Require verifier.Requirement
 
-	// ScopeClaim and PermissionsClaim name the members that grant scopes and permissions, as in
+	// ScopeClaim and PermissionsClaim name the members with the scopes and permissions, as in
 	// [verifier.Config]. The defaults are "scope" and "permissions".
 	ScopeClaim       string
 	PermissionsClaim string
@@ -93,12 +93,12 @@ type Config struct {
 
 	// TokenCacheSize is how many accepted tokens are remembered. The default is 10,000 and the
 	// maximum 10 million. They take at most 4 KiB each on average, which is 40 MB by default. A
-	// token that was forgotten counts as unknown.
+	// forgotten token counts as unknown.
 	TokenCacheSize int
 
-	// UnknownTokensPerSecond limits the questions about tokens that aren't remembered, because
-	// anyone can make up tokens. A token that turns out to be good doesn't count any more, and
-	// neither does one that couldn't be judged because the authorization server was down. At first
+	// UnknownTokensPerSecond limits the questions about tokens not remembered, because anyone can
+	// make up tokens. A token doesn't count any more once it turns out to be good, or if it couldn't
+	// be judged because the authorization server was down. At first
 	// there may be 64 more, or as many as in a second if that's more. Beyond the limit, a call gets
 	// a [*verifier.KeysError]. The default is 10.
 	//

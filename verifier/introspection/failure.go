@@ -9,7 +9,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// failureTTL is how long a token isn't asked about again that couldn't be judged.
+// failureTTL is how long a token isn't asked about again if it couldn't be judged.
 const failureTTL = time.Second
 
 // unusable says that the authorization server's answer is no answer.

@@ -18,7 +18,7 @@ const (
 	copiesOfAnswer = 2 // the text, and what was read from it
 )
 
-// A memory holds what was found out about tokens. Refused tokens stand apart, so that made-up
+// A memory holds what was found out about tokens. Refused tokens stand apart, so made-up
 // ones push nothing out.
 type memory struct {
 	ttl      time.Duration
@@ -71,7 +71,7 @@ func (m *memory) recall(token string, now time.Time) (verdict, bool) {
 }
 
 // keep remembers what came of a question. It reports whether the budget gets the question back,
-// which it doesn't for a token that may be made up.
+// which it doesn't for a token from a stranger that isn't good.
 func (m *memory) keep(r refresh.Result[verdict]) (refund bool) {
 	switch {
 	case r.Err != nil:
@@ -100,7 +100,7 @@ func (m *memory) accept(token string, v verdict, asked time.Time) {
 	}, int64(len(token)+copiesOfAnswer*v.bytes+entryOverhead))
 }
 
-// refuse remembers why a token isn't accepted, and forgets that it ever was.
+// refuse remembers why a token isn't accepted, and forgets its acceptance.
 func (m *memory) refuse(token string, err error, asked time.Time) {
 	if e := m.accepted.Get(token); e != nil {
 		m.accepted.Remove(e)

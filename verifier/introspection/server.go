@@ -11,7 +11,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// A server is the authorization server that is asked about tokens.
+// A server is the authorization server to ask about tokens.
 type server struct {
 	endpoint     *jwks.Endpoint
 	authenticate authentication
@@ -75,7 +75,7 @@ func (s *server) ask(ctx context.Context, token string) (verdict, error) {
 
 const jsonType = "application/json"
 
-// probe asks about a token that doesn't exist. It finds out whether the server answers us, and
+// probe asks about a made-up token. It finds out whether the server answers us, and
 // can't be made to fail by a caller's token.
 func (s *server) probe(ctx context.Context) error {
 	v, err := s.ask(ctx, "oidcrpc-probe-"+rand.Text())

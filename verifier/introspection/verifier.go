@@ -19,7 +19,7 @@ type Verifier struct {
 	asked  *refresh.Group[verdict]
 }
 
-// New returns a Verifier, or an error that names the invalid field. It keeps a copy of config,
+// New returns a Verifier, or an error naming the invalid field. It keeps a copy of config,
 // starts no goroutine and makes no request, so a server can start while its authorization server
 // is down.
 func New(config Config) (*Verifier, error) {
@@ -152,7 +152,7 @@ func checkGrants(claims *verifier.Claims) (*verifier.Claims, error) {
 }
 
 // Ready returns nil if the authorization server answers. Unless it did so within CacheTTL, Ready
-// asks about a token that doesn't exist, which also shows whether the endpoint is found and
+// asks about a made-up token, which also shows whether the endpoint is found and
 // accepts the Client. Otherwise the error is a [*verifier.KeysError] or wraps ctx.Err(). Use it at
 // start-up and in readiness probes; Verify works without it.
 func (v *Verifier) Ready(ctx context.Context) error {
