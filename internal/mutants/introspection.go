@@ -31,6 +31,22 @@ var opaqueRules = []mutant{
 	{"a client's ID and secret aren't encoded", opaque, "SecretBasic.prepare",
 		become(`url.QueryEscape(c.Secret)`, `c.Secret`)},
 
+	// Signed answers.
+	{"a plain answer counts as signed", opaque, "server.mediaType", never(`s.seal != nil`)},
+	{"a signed answer may be any kind of JWT", opaque, "seal.open",
+		never(`strings.TrimPrefix(strings.ToLower(r.typ), "application/") != jwtType`)},
+	{"a signed answer may have any algorithm", opaque, "seal.open", never(`!s.allows(r.alg)`)},
+	{"a signed answer needs no signature", opaque, "seal.open", never(`!key.Verify(r.alg, r.signed, r.signature)`)},
+	{"a signed answer may be another issuer's", opaque, "seal.read", never(`issuer != s.issuer`)},
+	{"a signed answer may be for another client", opaque, "seal.read", never(`!slices.Contains(audience, s.clientID)`)},
+	{"a signed answer may be an old one", opaque, "seal.read", never(`age > s.leeway+time.Second`)},
+	{"a signed answer may come from the future", opaque, "seal.read", never(`age < -s.leeway-time.Since(asked)`)},
+	{"a signed answer may hold a name twice", opaque, "seal.read", never(`!wellFormed`)},
+	{"a signed answer may have crit", opaque, "parseResponse", become(`changed = true`, `changed = false`)},
+	{"a signed answer may be split into lines", opaque, "parseResponse", never(`strings.ContainsAny(text, "\r\n")`)},
+	{"unlisted keys of signed answers are looked for each time", opaque, "newSeal",
+		become(`refresh.NewBudget(keysBurst, keysRefill)`, `refresh.NewBudget(1<<20, keysRefill)`)},
+
 	// What is remembered.
 	{"answers are used for ever", opaque, "acceptance.isOver", never(`refresh.HasCome(a.until, now)`)},
 	{"answers are used past exp", opaque, "memory.accept", never(`!expiry.IsZero()`)},

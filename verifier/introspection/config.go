@@ -33,7 +33,7 @@ type Config struct {
 	// Issuer is the authorization server's identifier, and required. If a response has iss, it
 	// must equal Issuer byte for byte; a response without it is taken as Issuer's. Discovery
 	// starts from it, as for [verifier.Config].Issuer. If Endpoint is set, Issuer is only a name
-	// and may have any form.
+	// and may have any form, unless SignedResponses is set.
 	Issuer string
 
 	// Endpoint is the URL to ask. By default it's the introspection_endpoint in the issuer's
@@ -56,6 +56,17 @@ type Config struct {
 	// tokens for this service only, or calls active only what is meant for the client that asks.
 	// If there is an aud, it still counts.
 	AllowNoAudience bool
+
+	// SignedResponses asks for signed responses and accepts no others (RFC 9701). The signature
+	// must be by a key in the key set which Issuer's metadata names, iss must be Issuer, aud
+	// must be the ID in Client, and iat must not be before the question, give or take Leeway.
+	// What a response then says about the token is judged by the same rules. Encrypted responses
+	// aren't supported. By default only plain JSON is accepted.
+	SignedResponses bool
+
+	// Algorithms lists the signature algorithms accepted in signed responses, by the names for
+	// [verifier.Config].Algorithms. Nil means RS256. It's an error without SignedResponses.
+	Algorithms []string
 
 	// AllowNoExpiry accepts responses without exp. Such a token is good until the authorization
 	// server says otherwise.
@@ -193,7 +204,9 @@ func (c Config) validateServer() error {
 		if err := jwks.CheckURL(c.Endpoint, c.AllowHTTP); err != nil {
 			return fmt.Errorf("Config.Endpoint %w", err)
 		}
-		return nil
+	}
+	if c.Endpoint != "" && !c.SignedResponses {
+		return nil // Issuer is only a name
 	}
 	if err := jwks.CheckURL(c.Issuer, c.AllowHTTP); err != nil {
 		return fmt.Errorf("Config.Issuer %w", err)

@@ -52,7 +52,20 @@ func TestNewNamesTheInvalidField(t *testing.T) {
 		"Config.MaxTokenBytes must be at most":          func(c *introspection.Config) { c.MaxTokenBytes = 1 << 20 },
 		"Config.TokenCacheSize must be at most":         func(c *introspection.Config) { c.TokenCacheSize = -1 },
 		"Config.UnknownTokensPerSecond must be at most": func(c *introspection.Config) { c.UnknownTokensPerSecond = -1 },
-		"Config.Require":                                 func(c *introspection.Config) { c.Require.Scopes = []string{"a b"} },
+		"Config.Require":                  func(c *introspection.Config) { c.Require.Scopes = []string{"a b"} },
+		"Config.Algorithms has no effect": func(c *introspection.Config) { c.Algorithms = []string{"RS256"} },
+		"Config.Algorithms must not be empty": func(c *introspection.Config) {
+			c.SignedResponses, c.Algorithms = true, []string{}
+		},
+		`Config.Algorithms: "HS256"`: func(c *introspection.Config) {
+			c.SignedResponses, c.Algorithms = true, []string{"HS256"}
+		},
+		"Config.SignedResponses needs a Config.Client": func(c *introspection.Config) {
+			c.SignedResponses, c.Client = true, introspection.Unauthenticated{}
+		},
+		"Config.Issuer must be an absolute URL": func(c *introspection.Config) {
+			c.SignedResponses, c.Issuer = true, "name"
+		},
 		"introspection: Config.ScopeClaim":               func(c *introspection.Config) { c.ScopeClaim = "/~" },
 		"introspection: Config.PermissionsClaim: \"/~\"": func(c *introspection.Config) { c.PermissionsClaim = "/~" },
 	} {

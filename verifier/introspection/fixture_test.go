@@ -24,14 +24,15 @@ const (
 // A server is an authorization server in the test's process. It calls active the tokens it was
 // told of, and breaks on demand.
 type server struct {
-	mu      sync.Mutex
-	tokens  map[string]map[string]any // what it says about active ones
-	raw     map[string]http.HandlerFunc
-	ailment http.HandlerFunc // in place of any answer
-	asked   map[string]int   // by token
-	total   int
-	latest  *http.Request // with its form parsed
-	latency time.Duration
+	mu       sync.Mutex
+	tokens   map[string]map[string]any // what it says about active ones
+	raw      map[string]http.HandlerFunc
+	ailment  http.HandlerFunc // in place of any answer
+	fallback http.HandlerFunc // about tokens it wasn't told of
+	asked    map[string]int   // by token
+	total    int
+	latest   *http.Request // with its form parsed
+	latency  time.Duration
 }
 
 func newServer() *server {
@@ -111,6 +112,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		handle = s.ailment
 	}
 	answer := s.tokens[token]
+	if handle == nil && answer == nil {
+		handle = s.fallback
+	}
 	s.mu.Unlock()
 	if handle != nil {
 		handle(w, r)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -16,6 +17,7 @@ type server struct {
 	endpoint     *jwks.Endpoint
 	authenticate authentication
 	rules        *rules
+	seal         *seal // nil if plain answers count
 }
 
 func newServer(c Config) (*server, error) {
@@ -31,7 +33,7 @@ func newServer(c Config) (*server, error) {
 	if _, ok := c.Client.(TLSClient); ok {
 		member = jwks.IntrospectionTLS
 	}
-	return &server{
+	s := &server{
 		endpoint: jwks.NewEndpoint(jwks.EndpointConfig{
 			Issuer:     c.Issuer,
 			URL:        c.Endpoint,
@@ -42,7 +44,13 @@ func newServer(c Config) (*server, error) {
 		}),
 		authenticate: authenticate,
 		rules:        rules,
-	}, nil
+	}
+	if c.SignedResponses || c.Algorithms != nil {
+		if s.seal, err = newSeal(c); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // ask asks about a token (RFC 7662, section 2.1). The error means that there is no verdict.
@@ -50,11 +58,12 @@ func (s *server) ask(ctx context.Context, token string) (verdict, error) {
 	post := jwks.Post{
 		Form:   url.Values{"token": {token}, "token_type_hint": {"access_token"}},
 		Header: make(http.Header),
-		Accept: jsonType,
+		Accept: s.mediaType(),
 	}
 	if err := s.authenticate(ctx, &post); err != nil {
 		return verdict{}, err
 	}
+	asked := time.Now()
 	answer, failure := s.endpoint.Post(ctx, post)
 	if failure != nil {
 		if failure.Code == "unsupported_token_type" { // oidc-provider says so about its JWTs
@@ -63,10 +72,17 @@ func (s *server) ask(ctx context.Context, token string) (verdict, error) {
 		}
 		return verdict{}, failure
 	}
-	if answer.Type != jsonType {
-		return verdict{}, unusable(errors.New("the response's Content-Type is not " + jsonType))
+	if answer.Type != s.mediaType() {
+		return verdict{}, unusable(errors.New("the response's Content-Type is not " + s.mediaType()))
 	}
-	v, err := s.rules.judge(answer.Body)
+	object := answer.Body
+	if s.seal != nil {
+		var err error
+		if object, err = s.seal.open(ctx, string(answer.Body), asked); err != nil {
+			return verdict{}, err
+		}
+	}
+	v, err := s.rules.judge(object)
 	if err != nil {
 		return verdict{}, unusable(err)
 	}
@@ -74,6 +90,14 @@ func (s *server) ask(ctx context.Context, token string) (verdict, error) {
 }
 
 const jsonType = "application/json"
+
+// mediaType returns the only one that counts.
+func (s *server) mediaType() string {
+	if s.seal != nil {
+		return signedType
+	}
+	return jsonType
+}
 
 // probe asks about a made-up token. It finds out whether the server answers us, and
 // can't be made to fail by a caller's token.
