@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -401,9 +402,9 @@ func TestChallengeStaysShortWithManySchemes(t *testing.T) {
 
 func TestStreamAsksTheVerifierOfItsPlaceAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		withdrawn := false
+		var withdrawn atomic.Bool
 		keys := verifyFunc(func(token string) (*verifier.Claims, error) {
-			if withdrawn || token != "k" {
+			if withdrawn.Load() || token != "k" {
 				return nil, &verifier.AuthError{Code: verifier.CodeKeyNotFound, Message: "the key was withdrawn"}
 			}
 			return claimsOf(nil), nil
@@ -421,7 +422,7 @@ func TestStreamAsksTheVerifierOfItsPlaceAgain(t *testing.T) {
 		if refusal := stream.Check(); refusal != nil {
 			t.Fatalf("with a good key: %v", refusal)
 		}
-		withdrawn = true
+		withdrawn.Store(true)
 		time.Sleep(time.Minute)
 		refusal = stream.End(nil)
 		if got := reasonOf(t, refusal); got != "KEY_NOT_FOUND" || refusal.Challenge != `Bearer realm="api"` {

@@ -46,7 +46,7 @@ type Refusal struct {
 	// Err is why no other token could be had, or nil if none was asked for.
 	Err error
 
-	isFirstHand  bool // the challenge came with the response itself
+	isFirstHand  bool // the response itself says why, in its challenge
 	isIdempotent bool // the call may be made twice
 	isFinal      bool // the server asks not to be called again
 }
@@ -99,11 +99,12 @@ func ReadRefusal(r Response) *Refusal {
 		return nil
 	}
 	refusal.Challenges = parseChallenges(r.values("www-authenticate"))
-	refusal.isFirstHand = len(refusal.Challenges) > 0
-	if !refusal.isFirstHand {
+	direct := refusal.Challenges
+	if len(direct) == 0 {
 		refusal.Challenges = parseChallenges(inDetail)
 	}
 	refusal.readChallenge()
+	refusal.isFirstHand = slices.ContainsFunc(direct, refusal.isSaidBy)
 	for _, value := range r.values("retry-after") {
 		refusal.RetryAfter = max(refusal.RetryAfter, parseRetryAfter(value))
 	}
@@ -113,6 +114,22 @@ func ReadRefusal(r Response) *Refusal {
 		}
 	}
 	return refusal
+}
+
+// isSaidBy reports whether a challenge gives the refusal's reason. A challenge with another one
+// isn't the server's word on it: a proxy may have added it to what a handler passed on.
+func (r *Refusal) isSaidBy(c verifier.Challenge) bool {
+	if !strings.EqualFold(c.Scheme, "Bearer") {
+		return false
+	}
+	switch c.Value("error") {
+	case "invalid_token":
+		return r.isCurable()
+	case "insufficient_scope", "insufficient_user_authentication":
+		return r.isGrantable()
+	default:
+		return false
+	}
 }
 
 // values returns a field's values, from the header and then from the trailer.

@@ -73,6 +73,30 @@ func TestRefusalInADetailAloneIsSentAgainOnlyIfTheCallMayBeMadeTwice(t *testing.
 	}
 }
 
+// A proxy may add a challenge of its own to what a handler has passed on.
+func TestOnlyAChallengeThatSaysTheSameShowsThatTheServerRefused(t *testing.T) {
+	for challenge, want := range map[string]bool{
+		`Bearer error="invalid_token"`:                             true,
+		`Basic realm="p", Bearer realm="a", error="invalid_token"`: true,
+		`Bearer error="insufficient_scope"`:                        false,
+		`Bearer realm="a"`:                                         false,
+		`Basic realm="p"`:                                          false,
+		`Basic realm="p", error="invalid_token"`:                   false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := client.NewSource((&endpoint{life: time.Hour}).fetch)
+			refusal := client.ReadRefusal(client.Response{
+				Code:    interceptor.CodeUnauthenticated,
+				Header:  func(name string) []string { return map[string][]string{"www-authenticate": {challenge}}[name] },
+				Details: []client.Detail{ourDetail(t, "TOKEN_EXPIRED", `Bearer error="invalid_token"`)},
+			})
+			if got := s.Retry(t.Context(), mustCredential(t, s), refusal) != nil; got != want {
+				t.Errorf("%s: sent again = %v, want %v", challenge, got, want)
+			}
+		})
+	}
+}
+
 func ourDetail(t *testing.T, reason, challenge string) client.Detail {
 	t.Helper()
 	value, err := proto.Marshal(&errdetails.ErrorInfo{

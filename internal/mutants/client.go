@@ -32,6 +32,8 @@ var clientRules = []mutant{
 	// The second attempt.
 	{"a relayed call is made again", clients, "Source.Retry", become(`s.audience != ""`, `false`)},
 	{"a call is made again whatever its refusal", clients, "Refusal.isCurable", become(`return false`, `return true`)},
+	{"any challenge shows that the server refused", clients, "ReadRefusal",
+		become(`slices.ContainsFunc(direct, refusal.isSaidBy)`, `len(direct) > 0`)},
 	{"a handler's upstream has a call made again", clients, "Source.Retry", become(`!r.isFirstHand && !r.isIdempotent`, `false`)},
 	{"a call is made again against the server's will", clients, "Source.Retry", become(`r.isFinal`, `false`)},
 	{"a call is made again with the refused token", clients, "Source.Retry", never(`!next.isOther(refused)`)},

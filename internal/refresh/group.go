@@ -11,10 +11,9 @@ import (
 // authorization server says about tokens. It keeps no value itself, only the fetches under way,
 // and whether the owner is down.
 //
-// Keys come from strangers. A stranger's key must not cost more than a budget, and must not be
-// able to make the owner look down. So when the fetch of a stranger's key fails, the Group asks
-// with a key of its own: only if this fails, too, is the owner down. It is safe for concurrent
-// use.
+// Keys come from callers. A stranger's key must not cost more than a budget, and no key must make
+// the owner look down. So when the fetch of a key fails, the Group asks with a key of its own:
+// only if this fails, too, is the owner down. It is safe for concurrent use.
 type Group[T any] struct {
 	config  GroupConfig[T]
 	waiting atomic.Int64
@@ -36,8 +35,7 @@ type GroupConfig[T any] struct {
 	Probe func(ctx context.Context) error
 
 	// Keep is called with every result of Fetch, before a call sees it and with no lock held. It
-	// reports whether the budget gets its fetch back. It isn't asked about failures of known
-	// keys, which the budget always gets back.
+	// reports whether the budget gets its fetch back.
 	Keep func(Result[T]) (refund bool)
 
 	// Report is called after every fetch and probe, with no lock held.
@@ -181,9 +179,9 @@ func (g *Group[T]) run(f *groupFlight[T]) {
 	}
 	r.Err = err
 	r.Duration = time.Since(r.Asked)
-	r.IsOutage = err != nil && (r.Key == "" || r.IsKnown)
-	refund := r.IsOutage
-	if !r.IsOutage && r.Key != "" {
+	r.IsOutage = err != nil && r.Key == ""
+	refund := false
+	if r.Key != "" {
 		refund = g.config.Keep(r)
 	}
 	g.finish(f, &r, refund)

@@ -26,6 +26,7 @@ type outcome struct {
 	challenge string // "" when there is to be none
 	reason    string // of the ErrorInfo; "" when there is to be none
 	scope     string // in the ErrorInfo
+	needs     string // the permissions in the ErrorInfo, or "" if they aren't the point
 	retry     bool   // with a RetryInfo
 }
 
@@ -64,9 +65,9 @@ func outcomes(tokens *judge) []outcome {
 			"INVALID_AUDIENCE", "the token is for another audience"),
 		invalidToken("a bad signature", bearer(forged), "INVALID_TOKEN", "the signature is not valid"),
 
-		insufficientScope("the scope of the rule is missing", bearer(rightsWith("scope", baseline))),
-		insufficientScope("the scope of the baseline is missing", bearer(rightsWith("scope", ruleScope))),
-		insufficientPermissions("a permission is missing", bearer(rightsWith("permissions", nil))),
+		insufficientScope("the scope of the rule is missing", bearer(rightsWith("scope", baseline))).needing(permission),
+		insufficientScope("the scope of the baseline is missing", bearer(rightsWith("scope", ruleScope))).needing(permission),
+		insufficientPermissions("a permission is missing", bearer(rightsWith("permissions", nil))).needing(permission),
 
 		unavailable("unavailable keys", bearer(tokens.downToken)),
 		internal("an unknown error of the verifier", bearer(faultyToken)),
@@ -170,6 +171,12 @@ func late(name string, authorization []string) outcome {
 	}
 }
 
+// needing returns o with the permissions that its details name.
+func (o outcome) needing(permissions string) outcome {
+	o.needs = permissions
+	return o
+}
+
 // info returns the ErrorInfo that tells the outcome, or nil.
 func (o outcome) info() *errdetails.ErrorInfo {
 	if o.reason == "" {
@@ -178,6 +185,9 @@ func (o outcome) info() *errdetails.ErrorInfo {
 	info := &errdetails.ErrorInfo{Reason: o.reason, Domain: interceptor.ErrorDomain}
 	if o.challenge != "" {
 		info.Metadata = map[string]string{"challenge": o.challenge}
+	}
+	if o.needs != "" {
+		info.Metadata["permissions"] = o.needs
 	}
 	return info
 }

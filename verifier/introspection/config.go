@@ -99,7 +99,8 @@ type Config struct {
 	// CacheTTL is how long an answer is used, and so how long a revoked token is still accepted.
 	// The default is a minute, the minimum a second and the maximum an hour. It also bounds how
 	// long known tokens are accepted in an outage. A token in use is asked about earlier, in the
-	// background. Open streams look as often, and at least once a minute.
+	// background. Open streams look as often, and at least once a minute, so they end within twice
+	// CacheTTL.
 	CacheTTL time.Duration
 
 	// TokenCacheSize is how many accepted tokens are remembered. The default is 10,000 and the

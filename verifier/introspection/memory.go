@@ -76,7 +76,7 @@ func (m *memory) keep(r refresh.Result[verdict]) (refund bool) {
 	switch {
 	case r.Err != nil:
 		m.fail(r.Key, keysError(r.Err), time.Now())
-		return false
+		return r.IsKnown
 	case r.Value.claims == nil:
 		m.refuse(r.Key, r.Value.err, r.Asked)
 		return r.IsKnown

@@ -97,7 +97,7 @@ func (v *Verifier) find(
 			"the exp in the authorization server's last answer has passed")
 	}
 	answer, err := v.asked.Get(ctx, token, known != nil, func() (verdict, bool) {
-		return v.memory.recall(token, now)
+		return v.memory.recall(token, time.Now()) // it may be later, after a wait
 	})
 	if err != nil {
 		return nil, v.unavailable(ctx, err)
