@@ -12,17 +12,11 @@ import (
 	"testing"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/introspection"
 )
 
 func TestHydra(t *testing.T) {
-	needs(t, "go", "gcc")
-	source := workshop(t, "hydra", map[string]string{"go.mod": "go.mod.txt"})
-	build(t, source, "hydra", "github.com/ory/hydra/v2", "-tags=sqlite")
-	p, admin := hydra(t, filepath.Join(source, "hydra"))
-	issuer := strings.TrimSuffix(p.probe, "/health/ready")
-	client := `{"client_id":"robot","client_secret":"secret","grant_types":["client_credentials"],` +
-		`"scope":"orders:read","audience":["` + audience + `"],"access_token_strategy":"jwt"}`
-	call(t, p.client, http.MethodPost, admin+"/clients", "application/json", client)
+	p, issuer, admin := hydra(t, `"access_token_strategy":"jwt"`)
 	ask := func(t *testing.T, form url.Values) string {
 		t.Helper()
 		form.Set("scope", "orders:read")
@@ -67,9 +61,37 @@ func TestHydra(t *testing.T) {
 	})
 }
 
-// hydra starts Hydra with a database of its own, and returns the URL of its administration.
-func hydra(t *testing.T, program string) (p *process, admin string) {
+func opaqueHydra(t *testing.T) *opaque {
 	t.Helper()
+	p, issuer, admin := hydra(t, `"access_token_strategy":"opaque"`)
+	return &opaque{
+		process: p,
+		config: introspection.Config{
+			Issuer: issuer, Endpoint: admin + "/oauth2/introspect", Client: introspection.Unauthenticated{},
+		},
+		tokenURL: issuer + "/oauth2/token", audience: "audience", revocation: issuer + "/oauth2/revoke",
+	}
+}
+
+func briefHydra(t *testing.T) *endpoint {
+	t.Helper()
+	p, issuer, _ := hydra(t, `"access_token_strategy":"jwt",`+
+		`"client_credentials_grant_access_token_lifespan":"`+lifetime.String()+`"`)
+	return &endpoint{
+		process: p,
+		config:  verifier.Config{Issuer: issuer, ScopeClaim: "scp"},
+		url:     issuer + "/oauth2/token", audience: "audience",
+	}
+}
+
+// hydra starts Hydra with a database of its own, in which there's one client. It returns the
+// issuer's identifier and the URL of its administration.
+func hydra(t *testing.T, settings string) (p *process, issuer, admin string) {
+	t.Helper()
+	needs(t, "go", "gcc")
+	source := workshop(t, "hydra", map[string]string{"go.mod": "go.mod.txt"})
+	build(t, source, "hydra", "github.com/ory/hydra/v2", "-tags=sqlite")
+	program := filepath.Join(source, "hydra")
 	public, private := freeAddress(t), freeAddress(t)
 	_, publicPort, _ := net.SplitHostPort(public)
 	_, privatePort, _ := net.SplitHostPort(private)
@@ -93,7 +115,11 @@ func hydra(t *testing.T, program string) (p *process, admin string) {
 	}
 	p.start(t)
 	t.Cleanup(func() { p.stop(t) })
-	return p, "http://" + private + "/admin"
+	issuer, admin = "http://"+public, "http://"+private+"/admin"
+	client := `{"client_id":"robot","client_secret":"secret","grant_types":["client_credentials"],` +
+		`"scope":"orders:read","audience":["` + audience + `"],` + settings + `}`
+	call(t, p.client, http.MethodPost, admin+"/clients", "application/json", client)
+	return p, issuer, admin
 }
 
 // kids returns the names of the keys in a set, in its order.

@@ -1,24 +1,15 @@
 package issuers_test
 
 import (
-	"context"
-	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/oidcrpc/oidcrpc/examples/credentials"
-	"github.com/oidcrpc/oidcrpc/examples/greet"
-	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
@@ -71,54 +62,5 @@ func TestKubernetesReviewsTokens(t *testing.T) {
 	stream := watchGreetings(t, calls, robot)
 	call(t, product.client, http.MethodDelete, issuer+"/robot", "", "")
 	wantGreeting(t, calls, robot, codes.Unauthenticated, "the account is gone")
-	for {
-		if _, err := stream.Recv(); err != nil {
-			if status.Code(err) != codes.Unauthenticated {
-				t.Errorf("the account is gone, and its stream ended with %v", err)
-			}
-			return
-		}
-	}
-}
-
-func greetClient(t *testing.T, auth *interceptor.Authenticator) greetv1.GreetServiceClient {
-	t.Helper()
-	listener, server := bufconn.Listen(1<<16), greet.NewGRPCServer(auth)
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(server.Stop)
-	conn, err := grpc.NewClient("passthrough:///",
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return listener.Dial() }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return greetv1.NewGreetServiceClient(conn)
-}
-
-func wantGreeting(t *testing.T, calls greetv1.GreetServiceClient, token string, want codes.Code, because string) {
-	t.Helper()
-	_, err := calls.Greet(bearing(t, token), &greetv1.GreetRequest{Name: "Ada"})
-	if status.Code(err) != want {
-		t.Errorf("%s: %v, want %v", because, err, want)
-	}
-}
-
-func watchGreetings(
-	t *testing.T, calls greetv1.GreetServiceClient, token string,
-) grpc.ServerStreamingClient[greetv1.WatchResponse] {
-	t.Helper()
-	stream, err := calls.Watch(bearing(t, token), &greetv1.WatchRequest{Name: "Ada"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stream.Recv(); err != nil {
-		t.Fatal(err)
-	}
-	return stream
-}
-
-func bearing(t *testing.T, token string) context.Context {
-	t.Helper()
-	return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
+	wantEnd(t, stream, codes.Unauthenticated, "the account is gone")
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/introspection"
 )
 
 func TestOIDCProvider(t *testing.T) {
@@ -70,6 +71,42 @@ func TestOIDCProviderWithoutKeysOfItsOwnIsGoodForThisHostOnly(t *testing.T) {
 			}
 		})
 	}
+}
+
+func opaqueOIDCProvider(t *testing.T) *opaque {
+	t.Helper()
+	t.Setenv("TOKENS_FILE", filepath.Join(t.TempDir(), "tokens.json"))
+	p, issuer := signingOIDCProvider(t)
+	return &opaque{
+		process:  p,
+		config:   introspection.Config{Issuer: issuer, Client: introspection.SecretBasic{ClientID: "robot", Secret: "secret"}},
+		tokenURL: issuer + "/token", audience: "resource", revocation: issuer + "/token/revocation",
+	}
+}
+
+func briefOIDCProvider(t *testing.T) *endpoint {
+	t.Helper()
+	t.Setenv("TOKEN_LIFETIME", strconv.Itoa(int(lifetime.Seconds())))
+	p, issuer := signingOIDCProvider(t)
+	return &endpoint{
+		process: p,
+		config:  verifier.Config{Issuer: issuer, Algorithms: []string{"ES256"}},
+		url:     issuer + "/token", audience: "resource",
+	}
+}
+
+// signingOIDCProvider starts oidc-provider with one key.
+func signingOIDCProvider(t *testing.T) (p *process, issuer string) {
+	t.Helper()
+	needs(t, "node", "npm")
+	address := freeAddress(t)
+	issuer = "http://" + address
+	keys := filepath.Join(t.TempDir(), "keys.json")
+	writeKeys(t, keys, []map[string]string{newKey(t, "key-0")})
+	p = oidcProvider(installOIDCProvider(t), address, issuer, keys)
+	p.start(t)
+	t.Cleanup(func() { p.stop(t) })
+	return p, issuer
 }
 
 func installOIDCProvider(t *testing.T) string {

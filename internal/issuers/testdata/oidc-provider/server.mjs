@@ -1,12 +1,28 @@
 // Serves oidc-provider. The arguments are a port, an issuer, and a file with private keys.
-// Without a file it signs with the key in the package.
-import { readFileSync } from 'node:fs';
+// Without a file it signs with the key in the package. With a file in TOKENS_FILE the tokens are
+// opaque, and survive a restart there. TOKEN_LIFETIME is in seconds.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 import Provider, { errors } from 'oidc-provider';
 
 const [port, issuer, keysFile] = process.argv.slice(2);
+const { TOKENS_FILE: tokensFile, TOKEN_LIFETIME: lifetime = '600' } = process.env;
+
+const tokens = tokensFile && existsSync(tokensFile) ? JSON.parse(readFileSync(tokensFile, 'utf8')) : {};
+
+// Client credentials need no more of an adapter than this.
+class TokensFile {
+  async upsert(id, payload) { tokens[id] = payload; this.write(); }
+
+  async find(id) { return tokens[id]; }
+
+  async destroy(id) { delete tokens[id]; this.write(); }
+
+  write() { writeFileSync(tokensFile, JSON.stringify(tokens)); }
+}
 
 const provider = new Provider(issuer, {
+  ...(tokensFile && { adapter: TokensFile }),
   ...(keysFile && { jwks: JSON.parse(readFileSync(keysFile, 'utf8')) }),
   clients: [{
     client_id: 'robot',
@@ -19,13 +35,16 @@ const provider = new Provider(issuer, {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
+    introspection: { enabled: true },
+    revocation: { enabled: true },
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo(ctx, resource) {
         if (resource !== 'https://orders.example') throw new errors.InvalidTarget();
         return {
           scope: 'orders:read orders:write',
-          accessTokenFormat: 'jwt',
+          accessTokenFormat: tokensFile ? 'opaque' : 'jwt',
+          accessTokenTTL: Number(lifetime),
           ...(keysFile && { jwt: { sign: { alg: 'ES256' } } }),
         };
       },
