@@ -47,7 +47,9 @@ func watchGreetings(
 	t *testing.T, calls greetv1.GreetServiceClient, token string,
 ) grpc.ServerStreamingClient[greetv1.WatchResponse] {
 	t.Helper()
-	stream, err := calls.Watch(bearing(t, token), &greetv1.WatchRequest{Name: "Ada"})
+	ctx, cancel := context.WithTimeout(bearing(t, token), patience)
+	t.Cleanup(cancel)
+	stream, err := calls.Watch(ctx, &greetv1.WatchRequest{Name: "Ada"})
 	if err != nil {
 		t.Fatal(err)
 	}
