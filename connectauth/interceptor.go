@@ -7,6 +7,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/internal/earlyhttp"
 )
 
 // NewInterceptor returns an interceptor that admits or refuses unary calls and streams.
@@ -75,5 +76,13 @@ func call(procedure, peer string, header http.Header) interceptor.Call {
 
 // request is a call's header, as package interceptor reads it.
 type request http.Header
+
+func (r request) Connection(ctx context.Context) interceptor.Connection {
+	http, ok := earlyhttp.RequestOf(ctx, http.Header(r))
+	if !ok {
+		return interceptor.Connection{}
+	}
+	return interceptor.Connection{TLS: http.TLS, Method: http.Method, URL: http.URL}
+}
 
 func (r request) Values(_ context.Context, key string) []string { return http.Header(r).Values(key) }

@@ -2,8 +2,11 @@ package grpcauth
 
 import (
 	"context"
+	"net/http"
+	"net/url"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
@@ -74,6 +77,17 @@ func call(ctx context.Context, procedure string) interceptor.Call {
 // request is a call's metadata, as package interceptor reads it. It holds nothing, since
 // it's made for each call.
 type request struct{}
+
+func (request) Connection(ctx context.Context) interceptor.Connection {
+	procedure, _ := grpc.Method(ctx)
+	connection := interceptor.Connection{Method: http.MethodPost, URL: &url.URL{Path: procedure}}
+	if p, ok := peer.FromContext(ctx); ok {
+		if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
+			connection.TLS = &info.State
+		}
+	}
+	return connection
+}
 
 func (request) Values(ctx context.Context, key string) []string {
 	return metadata.ValueFromIncomingContext(ctx, key) // in any case

@@ -39,7 +39,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, call Call) (*Admission
 
 // admit also returns the credential of an admitted call.
 func (a *Authenticator) admit(ctx context.Context, call Call) (*Admission, credential, *Refusal) {
-	admission := &Admission{callContext{Context: ctx, auth: a, start: time.Now()}}
+	admission := &Admission{callContext{Context: ctx, auth: a, start: time.Now(), request: call.Request}}
 	credential, refusal := a.decide(ctx, call, admission.ctx.start, &admission.ctx.decision)
 	a.report(ctx, &admission.ctx.decision)
 	if refusal != nil {

@@ -32,6 +32,7 @@ type callContext struct {
 	decision Decision
 	start    time.Time
 	token    string // only if the handler may read it
+	request  Request
 }
 
 type callKey struct{}

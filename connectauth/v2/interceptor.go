@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
@@ -85,6 +86,15 @@ func call(spec connect.Spec, info *connect.CallInfo) interceptor.Call {
 
 // request is a call's header, as package interceptor reads it.
 type request connect.Header
+
+func (r *request) Connection(ctx context.Context) interceptor.Connection {
+	info, ok := connecthttp.ServerInfoForContext(ctx)
+	if !ok {
+		return interceptor.Connection{} // in process
+	}
+	url := info.RequestURL()
+	return interceptor.Connection{TLS: info.TLS(), Method: info.HTTPMethod(), URL: &url}
+}
 
 func (r *request) Values(_ context.Context, key string) []string {
 	return (*connect.Header)(r).Values(key)

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
-	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
 // An Authorize asks the user for a token with which the refused call is accepted. The refusal
@@ -172,16 +171,5 @@ func (g *grants) drop(refused *Credential) {
 		if f.grant != nil && f.grant.credential == refused {
 			delete(g.flows, need)
 		}
-	}
-}
-
-// isGrantable reports whether the user can grant what the call lacks.
-func (r *Refusal) isGrantable() bool {
-	switch r.Code {
-	case verifier.CodeInsufficientScope, verifier.CodeInsufficientPermissions,
-		verifier.CodeInsufficientUserAuthentication:
-		return true
-	default:
-		return false
 	}
 }

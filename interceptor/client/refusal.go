@@ -132,6 +132,29 @@ func (r *Refusal) isSaidBy(c verifier.Challenge) bool {
 	}
 }
 
+// isCurable reports whether another token from the same endpoint may do.
+func (r *Refusal) isCurable() bool {
+	switch r.Code {
+	case verifier.CodeTokenExpired, // our clock may be slow, or the call was
+		verifier.CodeInvalidToken, verifier.CodeKeyNotFound, // signed by a key that is gone
+		"token_revoked":
+		return true
+	default:
+		return false
+	}
+}
+
+// isGrantable reports whether the user can grant what the call lacks.
+func (r *Refusal) isGrantable() bool {
+	switch r.Code {
+	case verifier.CodeInsufficientScope, verifier.CodeInsufficientPermissions,
+		verifier.CodeInsufficientUserAuthentication:
+		return true
+	default:
+		return false
+	}
+}
+
 // values returns a field's values, from the header and then from the trailer.
 func (r *Response) values(name string) []string {
 	var values []string

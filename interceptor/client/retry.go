@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
-	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
 // Retry returns the credential with which to send a refused call once more, or nil. It waits for
@@ -61,18 +60,6 @@ func (s *Source) renew(ctx context.Context, refused *Credential) (*Credential, e
 		Budget: s.renewals,
 		Reason: "refused",
 	})
-}
-
-// isCurable reports whether another token from the same endpoint may do.
-func (r *Refusal) isCurable() bool {
-	switch r.Code {
-	case verifier.CodeTokenExpired, // our clock may be slow, or the call was
-		verifier.CodeInvalidToken, verifier.CodeKeyNotFound, // signed by a key that is gone
-		"token_revoked":
-		return true
-	default:
-		return false
-	}
 }
 
 // Accepted notes that a server has accepted a call. For adapters.

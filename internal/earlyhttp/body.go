@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 type body struct {
 	io.ReadCloser
 
+	request *http.Request
 	http1   bool
 	refused atomic.Bool
 	reading sync.Mutex
@@ -43,9 +45,19 @@ func EndsConnection(ctx context.Context) bool {
 	return ok && b.http1
 }
 
+// RequestOf returns the request behind the middleware whose header this is. A call within another
+// may have the outer one's context, but never its header.
+func RequestOf(ctx context.Context, header http.Header) (*http.Request, bool) {
+	b, ok := ctx.Value(bodyKey{}).(*body)
+	if !ok || reflect.ValueOf(b.request.Header).Pointer() != reflect.ValueOf(header).Pointer() {
+		return nil, false
+	}
+	return b.request, true
+}
+
 // withBody returns the request to pass on, and its body.
 func withBody(r *http.Request) (*http.Request, *body) {
-	b := &body{ReadCloser: r.Body, http1: isHTTP1(r)}
+	b := &body{ReadCloser: r.Body, request: r, http1: isHTTP1(r)}
 	r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, b))
 	r.Body = b
 	return r, b

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,7 @@ import (
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
 	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/internal/earlyhttp"
 	"github.com/oidcrpc/oidcrpc/verifier"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
@@ -284,3 +286,35 @@ func TestRefusalDoesNotWaitWhereItCannotSetALimit(t *testing.T) {
 		})
 	}
 }
+
+// A handler may serve another call with its own call's context.
+func TestACallWithinAnotherHasNoRequestOfTheOuterOne(t *testing.T) {
+	auth, err := interceptor.New(mustVerify{}, interceptor.WithPolicy(interceptor.Policy{
+		"/*": {Access: interceptor.AccessPublic},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := false
+	handler := connectauth.NewMiddleware(auth).Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		served = true
+		if outer, ok := earlyhttp.RequestOf(r.Context(), r.Header); !ok || outer.URL != r.URL {
+			t.Errorf("the call's own request is %v, %v", outer, ok)
+		}
+		if outer, ok := earlyhttp.RequestOf(r.Context(), r.Header.Clone()); ok {
+			t.Errorf("an inner call's request is %v", outer)
+		}
+		if outer, ok := earlyhttp.RequestOf(context.Background(), r.Header); ok {
+			t.Errorf("without middleware the request is %v", outer)
+		}
+	}))
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/a.S/M", nil))
+	if !served {
+		t.Error("the handler was not reached")
+	}
+}
+
+// mustVerify is never asked about a public call.
+type mustVerify struct{}
+
+func (mustVerify) Verify(context.Context, string) (*verifier.Claims, error) { return nil, io.EOF }

@@ -144,6 +144,8 @@ var adapterDetails = []mutant{
 	{"the challenge costs the Trailers-Only response", grpcs, "refuseUnary", always(`isServedByNetHTTP(ctx)`)},
 	{"gRPC sends no details", grpcs, "newStatus", become(`Details: refusal.Details`, `Details: nil`)},
 	{"Connect sends no details", connects, "newErrorOf", skip(`err.AddDetail(encoded)`)},
+	{"a call within another has its connection", early, "RequestOf",
+		never(`reflect.ValueOf(b.request.Header).Pointer() != reflect.ValueOf(header).Pointer()`)},
 	{"Connect v2's refusal waits for the client", v2s, "leaveBody", skip(`earlyhttp.LeaveBody(ctx)`)},
 	{"Connect v2's refusal leaves the connection open", v2s, "leaveBody", skip(`info.ResponseHeader().Set("Connection", "close")`)},
 	{"a refusal in process leaves the outer call's body", v2sEarly, "leaveBody", never(`isInProcess(info)`)},
