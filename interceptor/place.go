@@ -99,6 +99,9 @@ func (p Place) validate() error {
 	}
 	isOwn := p.kind == cookied || p.kind == schemed && p.key == authorization
 	if !isOwn && isReserved(p.key) {
+		if p.key == authorization {
+			return errors.New("the key \"authorization\" is reserved for schemes: see Scheme")
+		}
 		return fmt.Errorf("the key %q is reserved", p.key)
 	}
 	if !isOwn && (!isToken(p.key) || strings.ToLower(p.key) != p.key) {

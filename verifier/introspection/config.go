@@ -192,7 +192,7 @@ func (c Config) validateServer() error {
 	case c.Issuer == "":
 		return errors.New("Config.Issuer is required")
 	case c.Client == nil:
-		return errors.New("Config.Client is required; Unauthenticated proves nothing")
+		return errors.New("Config.Client is required; it's Unauthenticated if the endpoint asks for no credentials")
 	case reflect.ValueOf(c.Client).Kind() == reflect.Pointer:
 		return errors.New("Config.Client must be the value, not a pointer to it")
 	}

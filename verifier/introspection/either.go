@@ -33,8 +33,11 @@ type JWTVerifier interface {
 // NewEither returns an Either, or an error if one of the two is nil.
 func NewEither(jwts JWTVerifier, opaque *Verifier) (*Either, error) {
 	value := reflect.ValueOf(jwts)
-	if jwts == nil || value.Kind() == reflect.Pointer && value.IsNil() || opaque == nil {
-		return nil, errors.New("introspection: NewEither needs two verifiers")
+	switch {
+	case jwts == nil || value.Kind() == reflect.Pointer && value.IsNil():
+		return nil, errors.New("introspection: NewEither needs a verifier for JWTs")
+	case opaque == nil:
+		return nil, errors.New("introspection: NewEither needs a verifier for opaque tokens")
 	}
 	return &Either{jwts: jwts, opaque: opaque}, nil
 }

@@ -123,7 +123,7 @@ func (s *signer) verifier(t *testing.T) *introspection.Verifier {
 }
 
 func good() map[string]any {
-	return map[string]any{"active": true, "iss": issuer, "aud": audience, "sub": "alice", "exp": 4102444800}
+	return map[string]any{"active": true, "iss": issuer, "aud": audience, "sub": "alice", "exp": int64(4102444800)}
 }
 
 func TestSignedResponsesAreJudgedByTheSameRules(t *testing.T) {
