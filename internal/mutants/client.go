@@ -11,30 +11,29 @@ var (
 var clientRules = []mutant{
 	// The token.
 	{"a client's secret follows a redirect", clients, "newHTTPClient", become(`http.ErrUseLastResponse`, `nil`)},
+	{"gRPC sends tokens in plaintext", grpcClients, "ClientOptions", become(`true`, `false`)},
+	{"documents are read in plaintext", home{"internal/jwks", []string{"interceptor/client"}}, "Reader.Read",
+		in(`if err := CheckURL(url, false); err != nil`, never(`err != nil`))},
+	{"any challenge shows that the server refused", clients, "ReadRefusal",
+		become(`slices.ContainsFunc(direct, refusal.isSaidBy)`, `len(direct) > 0`)},
+	{"a handler's upstream has a call made again", clients, "Source.Retry", become(`!r.isFirstHand && !r.isIdempotent`, `false`)},
+}
+
+var clientDetails = []mutant{
 	{"a token breaks its header", clients, "newCredential", never(`c <= ' ' || c > '~'`)},
 	{"a token of any type is a bearer's", clients, "newCredential", never(`kind != "Bearer"`)},
-	{"gRPC sends tokens in plaintext", grpcClients, "ClientOptions", become(`true`, `false`)},
 	{"a refused client is an outage", clients, "TokenError.Temporary", become(`status < 400 || status >= 500`, `true`)},
 	{"the token endpoint's words are told to callers", clients, "TokenError.Message",
 		become(`"no access token is available at the moment"`, `e.Err.Error()`)},
-
 	{"a token is relayed to any audience", clients, "relayed", never(`!slices.Contains(claims.Audience(), audience)`)},
 	{"every handler sees its caller's token", home{"interceptor", []string{"interceptor"}}, "Authenticator.admit",
 		become(`a.keepTokens`, `true`)},
-
 	{"another resource's metadata are used", clients, "Discovery.Resource", become(`name != resource`, `false`)},
 	{"a server has private addresses read", clients, "Discovery.reader", become(`!d.AllowPrivateAddresses`, `false`)},
 	{"another issuer's endpoint is used", home{"internal/jwks", []string{"interceptor/client"}}, "Reader.ReadMetadata",
 		never(`!ok || name != issuer`)},
-	{"documents are read in plaintext", home{"internal/jwks", []string{"interceptor/client"}}, "Reader.Read",
-		in(`if err := CheckURL(url, false); err != nil`, never(`err != nil`))},
-
-	// The second attempt.
 	{"a relayed call is made again", clients, "Source.Retry", become(`s.audience != ""`, `false`)},
 	{"a call is made again whatever its refusal", clients, "Refusal.isCurable", become(`return false`, `return true`)},
-	{"any challenge shows that the server refused", clients, "ReadRefusal",
-		become(`slices.ContainsFunc(direct, refusal.isSaidBy)`, `len(direct) > 0`)},
-	{"a handler's upstream has a call made again", clients, "Source.Retry", become(`!r.isFirstHand && !r.isIdempotent`, `false`)},
 	{"a call is made again against the server's will", clients, "Source.Retry", become(`r.isFinal`, `false`)},
 	{"a call is made again with the refused token", clients, "Source.Retry", never(`!next.isOther(refused)`)},
 	{"refusals cost any number of tokens", clients, "Source.renew", become(`Budget: s.renewals`, `Budget: nil`)},
@@ -47,9 +46,6 @@ var clientRules = []mutant{
 	{"a stream begins again and again", clients, "Stream.replace", skip(`s.isSettled.Store(true)`)},
 	{"a stream begins again after its first response", clients, "Stream.Receive",
 		become(`refusal == nil || s.isSettled.Load() || !s.beginAgain(ctx, refusal)`, `refusal == nil || !s.beginAgain(ctx, refusal)`)},
-}
-
-var clientDetails = []mutant{
 	{"a caller's cancel ends the user's authorization", clients, "grants.join", become(`context.WithoutCancel(ctx)`, `ctx`)},
 	{"two needs take their tokens from each other", clients, "grants.join",
 		become(`f.grant.isAlive(now) && f.grant.credential != refused`, `false`)},

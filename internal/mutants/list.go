@@ -8,4 +8,4 @@ var rules = slices.Concat(
 )
 
 // lesserRules are tried on demand.
-var lesserRules = slices.Concat(callDetails, tokenDetails, keyDetails, schemaDetails, adapterDetails, clientDetails)
+var lesserRules = slices.Concat(callDetails, tokenDetails, keyDetails, schemaDetails, adapterDetails, opaqueDetails, clientDetails)
