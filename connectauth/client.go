@@ -54,10 +54,14 @@ func (i *clientInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 		}
 		req.Header()["Authorization"] = credential.Header()
 		res, err = next(ctx, req)
+		if err == nil {
+			i.tokens.AcceptedAgain()
+			return res, nil
+		}
 		if refusal := readRefusal(err, req.Spec()); refusal != nil {
 			return nil, newRefusedError(err, refusal)
 		}
-		return res, err
+		return nil, err
 	}
 }
 

@@ -102,6 +102,10 @@ func callUnary(tokens *client.Source) grpc.UnaryClientInterceptor {
 			return newRefusedError(err, refusal)
 		}
 		err = invoker(secondAttempt(ctx, credential), method, req, res, cc, opts...)
+		if err == nil {
+			tokens.AcceptedAgain()
+			return nil
+		}
 		if refusal := readRefusal(err, response.header, response.trailer); refusal != nil {
 			return newRefusedError(err, refusal)
 		}

@@ -43,11 +43,16 @@ func (s *Source) Retry(ctx context.Context, refused *Credential, r *Refusal) *Cr
 		r.Err = errSameToken
 	case s.retries.take():
 		return next
+	default:
+		r.Err = errTooManyRetries
 	}
 	return nil
 }
 
-var errSameToken = errors.New("there is no other token than the refused one")
+var (
+	errSameToken      = errors.New("there is no other token than the refused one")
+	errTooManyRetries = errors.New("too many calls were sent again and refused")
+)
 
 // renew returns a token that was not refused, if there is one.
 func (s *Source) renew(ctx context.Context, refused *Credential) (*Credential, error) {
@@ -62,5 +67,9 @@ func (s *Source) renew(ctx context.Context, refused *Credential) (*Credential, e
 	})
 }
 
-// Accepted notes that a server has accepted a call. For adapters.
-func (s *Source) Accepted() { s.retries.refill() }
+// Accepted notes that a server has accepted a call's first attempt. For adapters.
+func (s *Source) Accepted() { s.retries.refill(1) }
+
+// AcceptedAgain notes that a server has accepted a call's second attempt, which then costs nothing:
+// see [Source.Retry]. For adapters.
+func (s *Source) AcceptedAgain() { s.retries.refill(10) }

@@ -210,6 +210,26 @@ func TestCallsThatSucceedPayForRetries(t *testing.T) {
 	})
 }
 
+func TestRetryThatSucceedsCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := client.NewSource((&endpoint{life: time.Hour}).fetch)
+		old := mustCredential(t, s)
+		for n := range 2000 {
+			if s.Retry(t.Context(), old, refused()) == nil {
+				t.Fatalf("no retry after %d that succeeded", n)
+			}
+			s.AcceptedAgain()
+		}
+		for range 1000 {
+			s.Retry(t.Context(), old, refused())
+		}
+		refusal := refused()
+		if s.Retry(t.Context(), old, refusal) != nil || refusal.Err == nil {
+			t.Errorf("the budget isn't spent, or Err = %v doesn't say so", refusal.Err)
+		}
+	})
+}
+
 func TestSameTokenIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := client.NewSource(client.FromTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "same"})))

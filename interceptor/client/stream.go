@@ -28,6 +28,7 @@ type Stream[A Attempt] struct {
 	refusal    func(A, error) *Refusal
 
 	isSettled atomic.Bool // its attempt stays: it never begins again
+	isAgain   atomic.Bool // the second attempt has not been accepted yet
 
 	mu      sync.Mutex
 	attempt A
@@ -119,6 +120,8 @@ func (s *Stream[A]) Receive(ctx context.Context, m any) (*Refusal, error) {
 		if !s.isSettled.Load() {
 			s.tokens.Accepted()
 			s.Settle()
+		} else if s.isAgain.Load() && s.isAgain.CompareAndSwap(true, false) {
+			s.tokens.AcceptedAgain()
 		}
 		return nil, err
 	}
@@ -174,6 +177,7 @@ func (s *Stream[A]) replace(attempt A) bool {
 		return false
 	}
 	s.attempt = attempt
+	s.isAgain.Store(true)
 	s.isSettled.Store(true)
 	return true
 }
