@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,7 +48,10 @@ type contestant struct {
 	midway  atomic.Int64 // streams whose token expired between a message and the end
 	keys    atomic.Int64 // since the server could not fetch the issuer's keys
 	others  atomic.Int64
-	sample  atomic.Pointer[error] // one that failed
+	stalled atomic.Int64 // Unavailable from the server, though the issuer was there
+
+	mu     sync.Mutex
+	causes map[string]int // how often, of failed, stalled and others
 }
 
 func newContestants(w *world) (all []*contestant, err error) {
@@ -69,7 +73,7 @@ func newContestants(w *world) (all []*contestant, err error) {
 		if c.isWrong {
 			audience = "https://other.test"
 		}
-		next := &contestant{name: c.name, isOurs: c.isOurs, isWrong: c.isWrong, world: w, endpoint: newEndpoint(w, audience)}
+		next := &contestant{name: c.name, isOurs: c.isOurs, isWrong: c.isWrong, world: w, endpoint: newEndpoint(w, audience), causes: make(map[string]int)}
 		if err := next.servers.start(w.auth); err != nil {
 			return nil, err
 		}
@@ -233,13 +237,20 @@ func (c *contestant) count(err error, wasAway bool) {
 	case wasAway && (isOfToken || !c.isOurs || isRefusal && refusal.Err != nil):
 		c.excused.Add(1)
 		return
+	case codeOf(err) == unavailable && isRefusal:
+		c.stalled.Add(1)
 	case codeOf(err) == unauthenticated, isOfToken, isRefusal:
 		c.failed.Add(1)
 	default:
 		c.others.Add(1)
 	}
-	err = fmt.Errorf("%T: %w", err, err)
-	c.sample.CompareAndSwap(nil, &err)
+	cause := fmt.Sprintf("code %d: %v", codeOf(err), err)
+	if isRefusal {
+		cause = fmt.Sprintf("code %d, %s: %v", codeOf(err), refusal.Code, refusal.Err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.causes[cause]++
 }
 
 func codeOf(err error) int {
@@ -254,5 +265,5 @@ func codeOf(err error) int {
 
 func (c *contestant) isBad() bool {
 	isRepeated := c.isWrong && c.servers.arrived.Load() > c.calls.Load()
-	return c.isOurs && (c.failed.Load() > 0 || c.endpoint.excess.Load() > 0 || isRepeated)
+	return c.isOurs && (c.failed.Load() > 0 || c.stalled.Load() > 0 || c.endpoint.excess.Load() > 0 || isRepeated)
 }

@@ -19,7 +19,6 @@ import (
 const (
 	tokenLife = 2 * time.Second
 	skew      = 2 * time.Second
-	rotation  = 10 * time.Second
 	away      = 30 * time.Second // of each minute
 )
 
@@ -45,8 +44,8 @@ func newWorld() (*world, error) {
 	return w, err
 }
 
-func (w *world) rotate(ctx context.Context) {
-	for tick(ctx, rotation) {
+func (w *world) rotate(ctx context.Context, every time.Duration) {
+	for tick(ctx, every) {
 		w.issuer.Rotate()
 		w.rotated.Store(time.Now().UnixNano())
 	}
