@@ -30,10 +30,12 @@ type endpoint struct {
 	tokens  []string
 	granted string
 	asked   atomic.Int64
+	created *client.Source
 }
 
 func (e *endpoint) source() *client.Source {
-	return client.NewSource(e.fetch, client.WithAuthorize(e.authorize))
+	e.created = client.NewSource(e.fetch, client.WithAuthorize(e.authorize))
+	return e.created
 }
 
 func (e *endpoint) authorize(context.Context, *client.Refusal) (*oauth2.Token, error) {
@@ -230,6 +232,46 @@ func TestRefusedCallIsSentAgainWithANewToken(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestCallThatIsAcceptedWhenSentAgainCostsNothing(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	tokens := []string{expired(issuer), issuer.Token(nil)}
+	for kind, call := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			s := newScene(t, issuer, tokens)
+			if got := s.retry(t, 999); got != 999 {
+				t.Fatalf("%d retries, want 1000 at first", got)
+			}
+			if err := call(t.Context(), s.client); err != nil {
+				t.Errorf("the call fails: %v", err)
+			}
+			s.want(t, 2, 2)
+			if got := s.retry(t, 2); got != 1 {
+				t.Errorf("%d retries are left, want one, as before the call", got)
+			}
+		})
+	}
+}
+
+// retry returns how many of n calls that sent a token of their own may be sent again.
+func (s *scene) retry(t *testing.T, n int) (granted int) {
+	t.Helper()
+	own := client.NewSource((&endpoint{tokens: []string{"own"}}).fetch)
+	refused, err := own.Credential(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		header := map[string][]string{"www-authenticate": {`Bearer error="invalid_token"`}}
+		refusal := client.ReadRefusal(client.Response{
+			Code: interceptor.CodeUnauthenticated, Header: func(name string) []string { return header[name] },
+		})
+		if s.created.Retry(t.Context(), refused, refusal) != nil {
+			granted++
+		}
+	}
+	return granted
 }
 
 func TestRefusedCallIsSentTwiceAtMost(t *testing.T) {
