@@ -49,6 +49,7 @@ type contestant struct {
 	keys    atomic.Int64 // since the server could not fetch the issuer's keys
 	others  atomic.Int64
 	stalled atomic.Int64 // Unavailable from the server, though the issuer was there
+	slow    atomic.Int64 // refused after longer than a token may live: this machine was too busy
 
 	mu     sync.Mutex
 	causes map[string]int // how often, of failed, stalled and others
@@ -202,12 +203,14 @@ func (c *contestant) callAgainAndAgain(ctx context.Context, pause time.Duration)
 	calls := []func(context.Context) error{c.unary, c.stream}
 	for n := 0; ; n++ {
 		outages, isAway := c.world.outages.Load(), c.world.away.Load()
+		began := time.Now()
 		err := calls[n%2](ctx)
+		took := time.Since(began)
 		if ctx.Err() != nil {
 			return
 		}
 		c.calls.Add(1)
-		c.count(err, isAway || c.world.outages.Load() != outages)
+		c.count(err, took, isAway || c.world.outages.Load() != outages)
 		if !tick(ctx, pause) {
 			return
 		}
@@ -219,8 +222,9 @@ const (
 	unavailable     = 14
 )
 
-// count sorts a call by its error. Nothing is excused while the endpoint is there.
-func (c *contestant) count(err error, wasAway bool) {
+// count sorts a call by its error. While the endpoint is there, nothing is excused but a call that
+// took longer than its token may have lived: exp has whole seconds.
+func (c *contestant) count(err error, took time.Duration, wasAway bool) {
 	if err == nil || c.isWrong && codeOf(err) == unauthenticated {
 		return
 	}
@@ -239,6 +243,8 @@ func (c *contestant) count(err error, wasAway bool) {
 		return
 	case codeOf(err) == unavailable && isRefusal:
 		c.stalled.Add(1)
+	case codeOf(err) == unauthenticated && isRefusal && took > tokenLife-time.Second:
+		c.slow.Add(1)
 	case codeOf(err) == unauthenticated, isOfToken, isRefusal:
 		c.failed.Add(1)
 	default:

@@ -64,12 +64,12 @@ func run(duration, rotation time.Duration, rate float64, callers int) (ok bool, 
 func report(contestants []*contestant, duration time.Duration) {
 	fmt.Printf("%v, %d CPUs, %s\n\n", duration, runtime.GOMAXPROCS(0), runtime.Version())
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "client\tcalls\tper second\tfailed with a token to be had\twithout one\tended midway\tkeys away\tkeys late\tother"+
+	fmt.Fprintln(out, "client\tcalls\tper second\tfailed with a token to be had\twithout one\tended midway\tkeys away\tkeys late\ttoo slow\tother"+
 		"\tsent per call\ttokens\tmore than needed")
 	for _, c := range contestants {
-		fmt.Fprintf(out, "%s\t%d\t%.0f\t%d\t%d\t%d\t%d\t%d\t%d\t%.4f\t%d\t%d\n", c.name,
+		fmt.Fprintf(out, "%s\t%d\t%.0f\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%.4f\t%d\t%d\n", c.name,
 			c.calls.Load(), float64(c.calls.Load())/duration.Seconds(),
-			c.failed.Load(), c.excused.Load(), c.midway.Load(), c.keys.Load(), c.stalled.Load(), c.others.Load(),
+			c.failed.Load(), c.excused.Load(), c.midway.Load(), c.keys.Load(), c.stalled.Load(), c.slow.Load(), c.others.Load(),
 			float64(c.servers.arrived.Load())/float64(c.calls.Load()),
 			c.endpoint.issued.Load(), c.endpoint.excess.Load())
 	}
