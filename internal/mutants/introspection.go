@@ -38,9 +38,9 @@ var opaqueRules = []mutant{
 			`refresh.NewBudget(1<<30+0*perSecond, time.Second)`)},
 	{"known tokens spend the strangers' budget", groups, "Group.budget", become(`g.config.Known`, `g.config.Strange`)},
 	{"a stranger's token makes the server look down", groups, "Group.run",
-		become(`err != nil && r.Key == ""`, `err != nil && (r.Key == "" || !r.IsKnown)`)},
+		become(`r.Err != nil && r.Key == ""`, `r.Err != nil && (r.Key == "" || !r.IsKnown)`)},
 	{"an accepted token makes the server look down", groups, "Group.run",
-		become(`err != nil && r.Key == ""`, `err != nil && (r.Key == "" || r.IsKnown)`)},
+		become(`r.Err != nil && r.Key == ""`, `r.Err != nil && (r.Key == "" || r.IsKnown)`)},
 
 	// Two kinds.
 	{"a JWT falls through to introspection", opaque, "Either.Verify", never(`e.jwts.Judges(token)`)},

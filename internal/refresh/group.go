@@ -46,20 +46,6 @@ type GroupConfig[T any] struct {
 	Strange *Budget // pays for strangers' keys
 }
 
-// A Result is what became of one fetch.
-type Result[T any] struct {
-	Key      string // "" for a probe
-	IsKnown  bool
-	Asked    time.Time // when the fetch began
-	Duration time.Duration
-	Value    T
-	Err      error
-
-	// IsOutage is set if the failure counts against the owner, and not only against the key.
-	IsOutage bool
-	Failures int // consecutive, as in [Event]
-}
-
 // NewGroup returns a Group, which fetches nothing until a call needs it.
 func NewGroup[T any](config GroupConfig[T]) *Group[T] {
 	return &Group[T]{config: config, flights: make(map[string]*groupFlight[T])}
@@ -74,7 +60,7 @@ func (g *Group[T]) Get(ctx context.Context, key string, isKnown bool, held func(
 		if f == nil {
 			return value, err
 		}
-		if err := g.wait(ctx, f); err != nil {
+		if err := f.wait(ctx, &g.waiting); err != nil {
 			return value, err
 		}
 		if f.result.Err != nil || f.result.Key != "" {
@@ -104,16 +90,10 @@ func (g *Group[T]) Probe(ctx context.Context) error {
 	}
 	f := g.startProbe(now)
 	g.mu.Unlock()
-	if err := g.wait(ctx, f); err != nil {
+	if err := f.wait(ctx, &g.waiting); err != nil {
 		return err
 	}
 	return f.result.Err
-}
-
-// A groupFlight is one fetch, shared by all calls waiting for it.
-type groupFlight[T any] struct {
-	result Result[T]     // final once done is closed
-	done   chan struct{} // closed at the end
 }
 
 // join returns the fetch for a call to wait for, which is a probe while the owner is down. It
@@ -138,7 +118,7 @@ func (g *Group[T]) join(
 	if wait := g.budget(isKnown).Take(now); wait > 0 {
 		return nil, value, &Unavailable{RetryAfter: wait, Err: ErrBudget}
 	}
-	f = &groupFlight[T]{result: Result[T]{Key: key, IsKnown: isKnown, Asked: now}, done: make(chan struct{})}
+	f = newGroupFlight(Result[T]{Key: key, IsKnown: isKnown, Asked: now})
 	g.flights[key] = f
 	go g.run(f)
 	return f, value, nil
@@ -154,32 +134,16 @@ func (g *Group[T]) budget(isKnown bool) *Budget {
 // startProbe returns the probe under way, or a new one. The caller holds the mutex.
 func (g *Group[T]) startProbe(now time.Time) *groupFlight[T] {
 	if g.probe == nil {
-		g.probe = &groupFlight[T]{result: Result[T]{Asked: now}, done: make(chan struct{})}
+		g.probe = newGroupFlight(Result[T]{Asked: now})
 		go g.run(g.probe)
 	}
 	return g.probe
 }
 
-// run fetches with a context of its own: a caller who gives up must not fail the others.
+// run ends the flight with the result of its fetch.
 func (g *Group[T]) run(f *groupFlight[T]) {
-	ctx, cancel := context.WithTimeout(context.Background(), g.config.Timeout)
-	defer cancel()
-	r := f.result
-	var value T
-	var failure error
-	err := CallWithDeadline(ctx, func() {
-		if r.Key == "" {
-			failure = g.config.Probe(ctx)
-			return
-		}
-		value, failure = g.config.Fetch(ctx, r.Key)
-	})
-	if err == nil { // otherwise it may still be running: don't touch its results
-		r.Value, err = value, failure
-	}
-	r.Err = err
-	r.Duration = time.Since(r.Asked)
-	r.IsOutage = err != nil && r.Key == ""
+	r := f.fetch(g.config.Timeout, g.ask)
+	r.IsOutage = r.Err != nil && r.Key == ""
 	refund := false
 	if r.Key != "" {
 		refund = g.config.Keep(r)
@@ -188,6 +152,13 @@ func (g *Group[T]) run(f *groupFlight[T]) {
 	if g.config.Report != nil {
 		g.config.Report(r)
 	}
+}
+
+func (g *Group[T]) ask(ctx context.Context, key string) (value T, err error) {
+	if key == "" {
+		return value, g.config.Probe(ctx)
+	}
+	return g.config.Fetch(ctx, key)
 }
 
 // finish ends a flight.
@@ -208,7 +179,8 @@ func (g *Group[T]) finish(f *groupFlight[T], r *Result[T], refund bool) {
 			g.startProbe(now)
 		}
 	default:
-		g.extendOutage(r, now)
+		g.outage.extend(r.Asked, now, r.Err)
+		r.Failures = g.outage.failures
 	}
 	f.result = *r
 	if r.IsOutage {
@@ -228,28 +200,6 @@ func (g *Group[T]) endOutage() {
 	if g.outage.failures > 0 {
 		g.outage.end()
 		g.config.Strange.fill()
-	}
-}
-
-// extendOutage counts fetches that failed side by side as one.
-func (g *Group[T]) extendOutage(r *Result[T], now time.Time) {
-	if g.outage.failures == 0 || r.Asked.After(g.outage.latest) {
-		g.outage.extend(r.Asked, now, r.Err)
-	}
-	r.Failures = g.outage.failures
-}
-
-// wait waits for f, or returns an error if the call can't.
-func (g *Group[T]) wait(ctx context.Context, f *groupFlight[T]) error {
-	defer g.waiting.Add(-1)
-	if g.waiting.Add(1) > maxWaiting {
-		return &Unavailable{RetryAfter: time.Second, Err: ErrWaiting}
-	}
-	select {
-	case <-f.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
