@@ -27,6 +27,7 @@ var opaqueRules = []mutant{
 
 	// What is remembered.
 	{"answers are used for ever", opaque, "acceptance.isOver", never(`refresh.HasCome(a.until, now)`)},
+	{"streams outlive a revocation", opaque, "streamLook", become(`ttl/10`, `ttl`)},
 	{"answers are used past exp", opaque, "memory.accept", never(`!expiry.IsZero()`)},
 	{"a revoked token stays remembered", opaque, "memory.refuse", never(`e != nil`)},
 	{"refused tokens push accepted ones out", opaque, "newMemory",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/oidcrpc/oidcrpc/internal/field"
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
@@ -32,7 +33,7 @@ func newRules(c Config) (*rules, error) {
 		ScopeClaim:       c.ScopeClaim,
 		PermissionsClaim: c.PermissionsClaim,
 		Leeway:           c.Leeway,
-		Recheck:          c.CacheTTL,
+		Recheck:          streamLook(c.CacheTTL),
 		Require:          c.Require,
 		AllowNoExpiry:    true, // see [rules.check]
 	}}
@@ -41,6 +42,13 @@ func newRules(c Config) (*rules, error) {
 	}
 	return r, nil
 }
+
+// streamLook returns how often a stream looks at its token. The first look after an answer is due
+// has it renewed in the background, and the next one learns what came of it. Both must come within
+// CacheTTL, or a revoked token's streams would outlive it.
+func streamLook(ttl time.Duration) time.Duration { return max(ttl/10, minLook) }
+
+const minLook = time.Second // the minimum for a Recheck
 
 // judge returns what an answer says about a token, or an error if it says nothing.
 func (r *rules) judge(object []byte) (verdict, error) {

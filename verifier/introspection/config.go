@@ -99,8 +99,9 @@ type Config struct {
 	// CacheTTL is how long an answer is used, and so how long a revoked token is still accepted.
 	// The default is a minute, the minimum a second and the maximum an hour. It also bounds how
 	// long known tokens are accepted in an outage. A token in use is asked about earlier, in the
-	// background. Open streams look as often, and at least once a minute, so they end within twice
-	// CacheTTL.
+	// background. Open streams look at their token ten times as often, but at most once a second.
+	// A revoked token's streams end one look late if CacheTTL is under 10 seconds, or if the
+	// answer takes longer than a look.
 	CacheTTL time.Duration
 
 	// TokenCacheSize is how many accepted tokens are remembered. The default is 10,000 and the

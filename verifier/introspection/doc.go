@@ -19,7 +19,7 @@
 // or is meant for another service.
 //
 // An answer is used for [Config].CacheTTL, but not past the token's exp, so a revoked token is
-// refused within this time, and its streams end within twice of it. A token in use is renewed in
+// refused, and its streams end, within this time. A token in use is renewed in
 // the background, and no call waits. A refused token isn't asked about again for 10 seconds.
 // Refused tokens are remembered apart from accepted ones.
 //

@@ -13,9 +13,9 @@ const (
 	refusalTTL     = 10 * time.Second // how long a refused token isn't asked about again
 	maxRefusals    = 1024
 	entryOverhead  = 1024 // bytes per token besides its texts
-	earliestRenew  = 0.60 // the part of an answer's time after which it's renewed
-	latestRenew    = 0.95
-	copiesOfAnswer = 2 // the text, and what was read from it
+	earliestRenew  = 0.50 // the part of an answer's time after which it's renewed
+	latestRenew    = 0.80 // a stream then looks twice before the time is over: see [streamLook]
+	copiesOfAnswer = 2    // the text, and what was read from it
 )
 
 // A memory holds what was found out about tokens. Refused tokens stand apart, so made-up
