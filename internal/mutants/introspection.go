@@ -3,7 +3,7 @@ package main
 // Opaque tokens: what the authorization server's answer must say, and what asking may cost.
 var (
 	opaque = home{"verifier/introspection", []string{"verifier/introspection"}}
-	groups = home{"internal/refresh", []string{"verifier/introspection"}}
+	groups = home{"internal/refresh", []string{"internal/refresh"}}
 	posts  = home{"internal/jwks", []string{"verifier/introspection"}}
 	chosen = home{"verifier", []string{"verifier/introspection"}}
 )
