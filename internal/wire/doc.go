@@ -12,6 +12,7 @@
 //	what becomes of good, bad and no credentials?   outcome_test.go, refusal_test.go
 //	on which paths, and where is the challenge?     path_test.go
 //	how does a stream end when its token expires?   expiry_test.go
+//	and when its token is revoked?                  revocation_test.go
 //	and if the handler reuses its messages?         pool_test.go
 //	which tokens does each policy let in?           verdict_test.go
 //	what if the handler refuses its caller?         late_test.go

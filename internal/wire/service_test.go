@@ -46,6 +46,7 @@ const (
 	answers              = "answers"
 	waits                = "waits"
 	waitsThenFails       = "waits, then fails"
+	waitsForRevocation   = "waits for a revocation"
 	receives             = "receives"
 	sends                = "sends"
 	sendsThenWaits       = "sends, then waits"
@@ -57,6 +58,7 @@ var scripts = map[string]script{
 	answers:              inTurn(receiveOne, sendOne),
 	waits:                untilExpiry,
 	waitsThenFails:       inTurn(untilExpiry, fail),
+	waitsForRevocation:   untilRevocation,
 	receives:             receiveUntilExpiry,
 	sends:                sendUntilExpiry,
 	sendsThenWaits:       inTurn(sendOne, untilExpiry),
@@ -108,10 +110,16 @@ func sendHeader(_ context.Context, s stream) error { return s.sendHeader() }
 
 // untilExpiry waits for the end of the token and returns nil, as a handler does
 // that takes any end of its context for the caller's.
-func untilExpiry(ctx context.Context, s stream) error {
+func untilExpiry(ctx context.Context, s stream) error { return s.until(ctx, verifier.CodeTokenExpired) }
+
+func untilRevocation(ctx context.Context, s stream) error {
+	return s.until(ctx, verifier.CodeInvalidToken)
+}
+
+func (s stream) until(ctx context.Context, want verifier.Code) error {
 	<-ctx.Done()
 	cause := context.Cause(ctx)
-	if _, ok := errors.AsType[*verifier.AuthError](cause); !ok || verifier.CodeOf(cause) != verifier.CodeTokenExpired {
+	if _, ok := errors.AsType[*verifier.AuthError](cause); !ok || verifier.CodeOf(cause) != want {
 		s.service.fault("the context's cause is %v", cause)
 	}
 	return nil
