@@ -25,17 +25,20 @@ type Claims struct{ data *claims }
 type claims struct {
 	self *Claims // detects a copied or overwritten Claims
 
+	// hasBaseline stands beside self, so a call with a remembered token needn't load its rules.
+	hasBaseline               bool
+	senderConstrained         bool
+	isIDToken                 bool
+	hasExpiry, neverExpires   bool
+	hasScopes, hasPermissions bool // whether the claim that grants them is present
+	hasSCP                    bool
+
 	issuer, subject, id, acr    string
 	clientID, authorizedParty   string
 	audience                    []string // nil if there is no aud
 	expiry, notBefore, issuedAt time.Time
 	authTime                    time.Time
 	scopes, permissions         []string
-	senderConstrained           bool
-	isIDToken                   bool
-	hasExpiry, neverExpires     bool
-	hasScopes, hasPermissions   bool // whether the claim that grants them is present
-	hasSCP                      bool
 	rules                       *claimRules
 	act                         string // as written
 	payload                     string
@@ -183,7 +186,7 @@ func (r *claimRules) read(payload string) (*Claims, *AuthError) {
 func (r *claimRules) parse(object string) (all *Claims, misshapen string, ok bool) {
 	all = newClaims()
 	c := all.data
-	c.payload, c.rules = object, r
+	c.payload, c.rules, c.hasBaseline = object, r, !r.baseline.IsZero()
 	ok = strictjson.Members(object, maxPayloadDepth, func(name, value string) {
 		if !c.set(name, value) {
 			misshapen = name

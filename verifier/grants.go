@@ -18,7 +18,10 @@ func (r Requirement) Check(claims *Claims) error {
 	if claims.IsZero() {
 		return refuse(CodeMissingToken, "the call carries no access token")
 	}
-	baseline := claims.get().rules.baseline
+	var baseline Requirement
+	if c := claims.get(); c.hasBaseline {
+		baseline = c.rules.baseline
+	}
 	refusal := baseline.check(claims)
 	if refusal == nil {
 		refusal = r.check(claims)
