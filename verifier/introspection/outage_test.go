@@ -289,6 +289,7 @@ func TestOperatorsHearAboutQuestionsAndOutages(t *testing.T) {
 				t.Fatalf("Verify: %v", err)
 			}
 			time.Sleep(10 * time.Millisecond) // until our own question was answered
+			synctest.Wait()
 		}
 		step(nil, func() {})
 		step(nil, func() {})
