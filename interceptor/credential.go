@@ -103,7 +103,7 @@ func (f *credentialField) findScheme(value string) (credential, error) {
 	switch {
 	case len(value) > len(scheme)+len(" ")+place.maxBytes:
 		return credential{place: place}, f.errTooLong()
-	case !isToken68(token):
+	case !field.IsToken68(token):
 		return credential{place: place}, place.errUnfit()
 	default:
 		return credential{place, token}, nil
@@ -180,17 +180,6 @@ func (f *credentialField) isOtherScheme(value string) bool {
 		return false
 	}
 	return len(credentials) == 0 || f.named(credentials[0].Scheme) == nil
-}
-
-// isToken68 follows RFC 9110, section 11.2, as the b64token in RFC 6750, section 2.1, does.
-func isToken68(token string) bool {
-	token = strings.TrimRight(token, "=")
-	for i := range len(token) {
-		if !field.IsToken68Char(token[i]) {
-			return false
-		}
-	}
-	return token != ""
 }
 
 func isCookieValue(token string) bool {

@@ -3,12 +3,12 @@ package client
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/internal/field"
 )
 
 // A TokenError means that there is no access token to send, so the call was not made.
@@ -78,7 +78,7 @@ func withRetryAfter(err error) error {
 	if !ok || failed.Response == nil {
 		return err
 	}
-	if after := parseRetryAfter(failed.Response.Header.Get("Retry-After")); after > 0 {
+	if after := field.RetryAfter(failed.Response.Header.Get("Retry-After")); after > 0 {
 		return &delayedError{error: err, after: after}
 	}
 	return err
@@ -92,14 +92,3 @@ type delayedError struct {
 
 func (e *delayedError) Unwrap() error             { return e.error }
 func (e *delayedError) RetryAfter() time.Duration { return e.after }
-
-// parseRetryAfter returns 0 for an invalid value, and for a time in the past.
-func parseRetryAfter(value string) time.Duration {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(0, time.Until(date))
-	}
-	return 0
-}

@@ -106,7 +106,7 @@ func ReadRefusal(r Response) *Refusal {
 	refusal.readChallenge()
 	refusal.isFirstHand = slices.ContainsFunc(direct, refusal.isSaidBy)
 	for _, value := range r.values("retry-after") {
-		refusal.RetryAfter = max(refusal.RetryAfter, parseRetryAfter(value))
+		refusal.RetryAfter = max(refusal.RetryAfter, field.RetryAfter(value))
 	}
 	for _, value := range r.values("grpc-retry-pushback-ms") { // gRFC A6: not a number, or a negative one
 		if _, err := strconv.ParseUint(value, 10, 31); err != nil {

@@ -1,7 +1,12 @@
-// Package field classifies the characters allowed in HTTP authentication fields and in log lines.
+// Package field knows what may stand in HTTP fields about authentication and in log lines.
 package field
 
-import "strings"
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // IsTokenChar reports whether c may appear in a token (RFC 9110, section 5.6.2).
 func IsTokenChar(c byte) bool { return tokenChars[c] }
@@ -9,6 +14,17 @@ func IsTokenChar(c byte) bool { return tokenChars[c] }
 // IsToken68Char reports whether c may appear in a token68 (RFC 9110, section 11.2), except for
 // the trailing "=".
 func IsToken68Char(c byte) bool { return token68Chars[c] }
+
+// IsToken68 follows RFC 9110, section 11.2, as the b64token in RFC 6750, section 2.1, does.
+func IsToken68(s string) bool {
+	s = strings.TrimRight(s, "=")
+	for i := range len(s) {
+		if !token68Chars[s[i]] {
+			return false
+		}
+	}
+	return s != ""
+}
 
 // IsCookieOctet reports whether c may appear in a cookie's value (RFC 6265, section 4.1.1).
 func IsCookieOctet(c byte) bool { return cookieOctets[c] }
@@ -29,6 +45,18 @@ func alphanumericsAnd(others string) (chars set) {
 		chars[c] = true
 	}
 	return chars
+}
+
+// RetryAfter reads a Retry-After field (RFC 9110, section 10.2.3). It returns 0 for an invalid
+// value, and for a time in the past.
+func RetryAfter(value string) time.Duration {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(0, time.Until(date))
+	}
+	return 0
 }
 
 // maxPrintable is how many bytes [Printable] keeps.

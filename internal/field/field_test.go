@@ -3,6 +3,7 @@ package field_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/oidcrpc/oidcrpc/internal/field"
 )
@@ -43,5 +44,31 @@ func TestPrintableIsShortAndPlain(t *testing.T) {
 		if got := field.Printable(text); got != want {
 			t.Errorf("Printable(%.50q) = %q, want %q", text, got, want)
 		}
+	}
+}
+
+func TestToken68MayOnlyEndInEqualsSigns(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]bool{
+		"a": true, "aZ9-._~+/": true, "a=": true, "a==": true, "": false, "=": false, "a=b": false, "a b": false, "a,": false,
+	} {
+		if got := field.IsToken68(s); got != want {
+			t.Errorf("IsToken68(%q) = %v, want %v", s, got, want)
+		}
+	}
+}
+
+func TestRetryAfterIsSecondsOrADate(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]time.Duration{
+		"7": 7 * time.Second, "0": 0, "": 0, "-1": 0, "1.5": 0, "soon": 0, "99999999999": 0,
+		"Mon, 02 Jan 2006 15:04:05 GMT": 0,
+	} {
+		if got := field.RetryAfter(value); got != want {
+			t.Errorf("RetryAfter(%q) = %v, want %v", value, got, want)
+		}
+	}
+	if got := field.RetryAfter("Fri, 01 Jan 2100 00:00:00 GMT"); got < time.Hour {
+		t.Errorf("RetryAfter of a date = %v", got)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -110,18 +109,11 @@ func (c *client) get(ctx context.Context, r request) ([]byte, http.Header, *Fail
 	return body, res.Header, nil
 }
 
-// retryAfter reads the Retry-After field (RFC 9110, section 10.2.3) of a 429 or 503 response. It
-// returns 0 for other statuses and when the field is absent or invalid.
+// retryAfter reads the Retry-After field of a 429 or 503 response. It returns 0 for other statuses
+// and when the field is absent or invalid.
 func retryAfter(res *http.Response) time.Duration {
 	if res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
 		return 0
 	}
-	value := res.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(0, time.Until(date))
-	}
-	return 0
+	return field.RetryAfter(res.Header.Get("Retry-After"))
 }

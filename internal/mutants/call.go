@@ -20,7 +20,7 @@ var callRules = []mutant{
 	{"two credentials in one value are another scheme's", calls, "credentialField.isOtherScheme", never(`len(credentials) > 1`)},
 	{"a credential behind a scheme may have any length", calls, "credentialField.findScheme",
 		never(`len(value) > len(scheme)+len(" ")+place.maxBytes`)},
-	{"a credential may hold any character", calls, "credentialField.findScheme", never(`!isToken68(token)`)},
+	{"a credential may hold any character", calls, "credentialField.findScheme", never(`!field.IsToken68(token)`)},
 	{"cookies may have any length", calls, "credentialField.findCookie", never(`left < 0`)},
 	{"a space may follow a cookie's name", calls, "credentialField.findCookie", never(`name != trimmed`)},
 	{"an optional procedure ignores what was sent", calls, "Authenticator.caller",
@@ -144,7 +144,7 @@ var callDetails = []mutant{
 	{"a message that comes too late is received", calls, "Stream.Receive",
 		in(`if refusal := s.Check(); refusal != nil`, never(`refusal != nil`))},
 	{"another end is the call's own", calls, "Authenticator.newRefusal", become(`ctx.Err()`, `err`)},
-	{"a token may be empty", calls, "isToken68", always(`token != ""`)},
+	{"a token may be empty", home{"internal/field", []string{"interceptor"}}, "IsToken68", always(`s != ""`)},
 	{"the widest rule wins", calls, "policy.rule",
 		in(`if rule := p.services[service]; rule != nil`, become(`rule != nil`, `rule != nil && p.others == nil`))},
 }

@@ -73,5 +73,5 @@ var opaqueDetails = []mutant{
 		in(`case r.Value.claims == nil`, become(`r.IsKnown`, `true`))},
 	{"every call asks by itself", groups, "Group.join", in(`if f := g.flights[key]; f != nil`, never(`f != nil`))},
 	{"a server that is down is asked on every call", groups, "Group.join", never(`g.probe == nil && g.outage.blocks(now)`)},
-	{"what isn't a token is asked about", opaque, "Verifier.checkForm", never(`!isToken68(token)`)},
+	{"what isn't a token is asked about", opaque, "Verifier.checkForm", never(`!field.IsToken68(token)`)},
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/oidcrpc/oidcrpc/internal/field"
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
@@ -122,7 +121,7 @@ func (f BearerToken) prepare(string) (authentication, error) {
 		if err != nil {
 			return fmt.Errorf("BearerToken: %w", err)
 		}
-		if !isToken68(token) {
+		if !field.IsToken68(token) {
 			return errors.New("BearerToken returned something else than a token")
 		}
 		p.Header.Set("Authorization", "Bearer "+token)
@@ -141,15 +140,3 @@ func (Unauthenticated) prepare(string) (authentication, error) {
 }
 
 func (Unauthenticated) clientID() string { return "" }
-
-// isToken68 reports whether s is 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" (RFC
-// 6750, section 2.1).
-func isToken68(s string) bool {
-	s = strings.TrimRight(s, "=")
-	for i := range len(s) {
-		if !field.IsToken68Char(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}

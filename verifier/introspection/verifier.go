@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/oidcrpc/oidcrpc/internal/field"
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -114,7 +115,7 @@ func (v *Verifier) checkForm(token string) *verifier.AuthError {
 	case len(token) > v.config.MaxTokenBytes:
 		return refuse(verifier.CodeMalformedToken, "the token is too long", fmt.Sprintf(
 			"it has %d bytes, more than the %d of Config.MaxTokenBytes", len(token), v.config.MaxTokenBytes))
-	case !isToken68(token):
+	case !field.IsToken68(token):
 		return refuse(verifier.CodeMalformedToken, "the token is not a bearer token",
 			"it's empty or has other characters than a b64token (RFC 6750, section 2.1)")
 	}
