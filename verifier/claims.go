@@ -212,7 +212,7 @@ func (c *claims) set(name, value string) (ok bool) {
 	case "iss":
 		c.issuer, ok = strictjson.Text(value)
 	case "aud":
-		c.audience, ok = audience(value)
+		c.audience, ok = strictjson.TextOrTexts(value)
 	case "exp":
 		c.expiry, ok = numericDate(value)
 		c.hasExpiry = true
@@ -260,13 +260,6 @@ func isHalfHash(value string) bool {
 	text, _ := strictjson.Text(value)
 	half, err := segmentEncoding.DecodeString(text)
 	return err == nil && slices.Contains([]int{16, 24, 32}, len(half))
-}
-
-func audience(value string) ([]string, bool) {
-	if s, ok := strictjson.Text(value); ok {
-		return []string{s}, true
-	}
-	return strictjson.Texts(value)
 }
 
 // words reads a space-delimited string, an array of strings, or an object of roles; any other

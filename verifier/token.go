@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
+	"github.com/oidcrpc/oidcrpc/internal/jws"
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
@@ -120,10 +121,12 @@ func (t *token) parseHeader(raw string) *AuthError {
 		case "typ":
 			t.typ, ok = strictjson.Text(value)
 			badTyp = !ok || t.typ == ""
-		case "crit", "b64", "zip", "enc", "p2c", "epk": // these change how a token is read
-			t.forbidden = strings.Clone(name)
 		case "jku", "x5u", "jwk", "x5c", "cty":
 			t.hints = append(t.hints, strings.Clone(name))
+		default:
+			if jws.ChangesReading(name) {
+				t.forbidden = strings.Clone(name)
+			}
 		}
 	})
 	switch {

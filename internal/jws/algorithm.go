@@ -22,6 +22,18 @@ type algorithm struct {
 	name     string // the ML-DSA parameter set
 }
 
+// ChangesReading reports whether a header parameter changes how a JWS is read, so that no
+// signature may count: extensions (RFC 7515, section 4.1.11), another payload (RFC 7797), and
+// encryption.
+func ChangesReading(parameter string) bool {
+	switch parameter {
+	case "crit", "b64", "zip", "enc", "p2c", "epk":
+		return true
+	default:
+		return false
+	}
+}
+
 type scheme int
 
 const (

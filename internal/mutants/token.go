@@ -23,7 +23,7 @@ var tokenRules = []mutant{
 		become(`strings.TrimPrefix(value, "-") == strconv.FormatInt(maxExactInteger, 10)`, `err == nil`)},
 
 	// The header.
-	{"crit is understood", tokens, "token.parseHeader", become(`"crit"`, `"-crit"`)},
+	{"crit is understood", home{"internal/jws", []string{"verifier"}}, "ChangesReading", become(`"crit"`, `"-crit"`)},
 	{"a forbidden parameter is ignored", tokens, "token.parseHeader", never(`t.forbidden != ""`)},
 	{"a hint is ignored unasked", tokens, "Verifier.checkHeader", never(`!slices.Contains(v.config.IgnoreHeaders, name)`)},
 	{"every algorithm is allowed", tokens, "Verifier.checkHeader", never(`!v.allows(t)`)},

@@ -117,6 +117,15 @@ func Texts(value string) ([]string, bool) {
 	return list, true
 }
 
+// TextOrTexts reads a JSON string, as a list of one, or an array with only strings. That's the shape
+// of aud (RFC 7519, section 4.1.3). It returns false for any other value.
+func TextOrTexts(value string) ([]string, bool) {
+	if s, ok := Text(value); ok {
+		return []string{s}, true
+	}
+	return Texts(value)
+}
+
 // Number reads a JSON number. It returns false for any other value, and for magnitudes above
 // 2^53, where parsers may disagree.
 func Number(value string) (float64, bool) {

@@ -153,11 +153,7 @@ func (s *seal) read(payload string, asked time.Time) (object []byte, err error) 
 		case "iss":
 			issuer, _ = strictjson.Text(value)
 		case "aud":
-			if text, ok := strictjson.Text(value); ok {
-				audience = []string{text}
-			} else {
-				audience, _ = strictjson.Texts(value)
-			}
+			audience, _ = strictjson.TextOrTexts(value)
 		case "iat":
 			issuedAt, _ = strictjson.Number(value)
 		case "token_introspection":
@@ -215,8 +211,8 @@ func parseResponse(text string) (r response, err error) {
 			r.kid, _ = strictjson.Text(value)
 		case "typ":
 			r.typ, _ = strictjson.Text(value)
-		case "crit", "b64", "zip", "enc", "p2c", "epk": // these change how a JWS is read
-			changed = true
+		default:
+			changed = jws.ChangesReading(name) || changed
 		}
 	})
 	if !wellFormed || changed {
