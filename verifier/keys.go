@@ -80,17 +80,8 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 	k.from = source.String()
 	fetching := refresh.Config[*jwks.Document]{
 		Timeout: config.FetchTimeout,
-		Fetch: func(
-			ctx context.Context, previous *keysVersion, reason refresh.Reason,
-		) (*jwks.Document, refresh.Life, error) {
-			var last *jwks.Document
-			if previous != nil {
-				last = previous.Value
-			}
-			// If a token suggests new keys, an HTTP cache must not answer for the issuer.
-			return source.Read(ctx, last, reason == refresh.Refresh)
-		},
-		Report: func(e refresh.Event[*jwks.Document]) { k.report(config, e) },
+		Fetch:   jwks.Fetch(source),
+		Report:  func(e refresh.Event[*jwks.Document]) { k.report(config, e) },
 	}
 	if config.JWKSFile != "" {
 		fetching.MaxBackoff = jwks.LookEvery // a look costs little

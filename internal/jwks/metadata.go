@@ -37,14 +37,11 @@ func metadataURLs(issuer string) (openID, oauth string) {
 // 4, and then RFC 8414 if the first document doesn't exist.
 func (c *client) discover(ctx context.Context, issuer string, allowHTTP bool, m Member) (string, *Failure) {
 	openID, oauth := metadataURLs(issuer)
-	document, _, failure := c.get(ctx, request{url: openID, accept: "application/json"})
-	if failure.hasStatus(http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone) {
-		first := failure
-		if document, _, failure = c.get(ctx, request{url: oauth, accept: "application/json"}); failure != nil {
-			failure = failure.after(first).instead(m.field + " can say " + m.place)
-		}
-	}
-	if failure != nil {
+	document, isMissing, failure := c.getEither(ctx, openID, oauth, false)
+	switch {
+	case isMissing:
+		return "", failure.instead(m.field + " can say " + m.place)
+	case failure != nil:
 		return "", failure
 	}
 	url, err := parseMetadata(document, issuer, allowHTTP, m)
@@ -52,6 +49,22 @@ func (c *client) discover(ctx context.Context, issuer string, allowHTTP bool, m 
 		return "", unusable("metadata of %s: %w", printable(issuer), err)
 	}
 	return url, nil
+}
+
+// getEither reads the document at the first URL, or at the second if there is none at the first. It
+// reports whether both are missing or unreadable. If isLast is set, no connection is kept.
+func (c *client) getEither(
+	ctx context.Context, first, second string, isLast bool,
+) (document []byte, isMissing bool, failure *Failure) {
+	document, _, failure = c.get(ctx, request{url: first, accept: "application/json", isLast: isLast})
+	if !failure.hasStatus(http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone) {
+		return document, false, failure
+	}
+	document, _, again := c.get(ctx, request{url: second, accept: "application/json", isLast: isLast})
+	if again != nil {
+		return nil, true, again.after(failure)
+	}
+	return document, false, nil
 }
 
 // A Member is a URL that metadata name.

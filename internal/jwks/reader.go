@@ -21,7 +21,7 @@ func (r *Reader) Read(ctx context.Context, url string, names ...string) (map[str
 	if err := CheckURL(url, false); err != nil {
 		return nil, err
 	}
-	document, failure := r.get(ctx, url)
+	document, _, failure := r.client.get(ctx, request{url: url, accept: "application/json", isLast: true})
 	if failure != nil {
 		return nil, failure
 	}
@@ -35,13 +35,7 @@ func (r *Reader) ReadMetadata(ctx context.Context, issuer string, names ...strin
 		return nil, err
 	}
 	openID, oauth := metadataURLs(issuer)
-	document, failure := r.get(ctx, oauth)
-	if failure.hasStatus(http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone) {
-		first := failure
-		if document, failure = r.get(ctx, openID); failure != nil {
-			failure = failure.after(first)
-		}
-	}
+	document, _, failure := r.client.getEither(ctx, oauth, openID, true)
 	if failure != nil {
 		return nil, failure
 	}
@@ -53,11 +47,6 @@ func (r *Reader) ReadMetadata(ctx context.Context, issuer string, names ...strin
 		return nil, errors.New("the metadata are another issuer's")
 	}
 	return members, nil
-}
-
-func (r *Reader) get(ctx context.Context, url string) ([]byte, *Failure) {
-	document, _, failure := r.client.get(ctx, request{url: url, accept: "application/json", isLast: true})
-	return document, failure
 }
 
 // uniqueMembers refuses an object that has a name twice: it has no one meaning.

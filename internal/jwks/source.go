@@ -33,6 +33,22 @@ func NewSource(config Config) Source {
 	}
 }
 
+// Fetch returns s as package refresh calls it. If a token suggests new keys, an HTTP cache must not
+// answer for the issuer: that's so for every reason but a refresh.
+func Fetch(s Source) func(
+	context.Context, *refresh.Version[*Document], refresh.Reason,
+) (*Document, refresh.Life, error) {
+	return func(
+		ctx context.Context, previous *refresh.Version[*Document], reason refresh.Reason,
+	) (*Document, refresh.Life, error) {
+		var last *Document
+		if previous != nil {
+			last = previous.Value
+		}
+		return s.Read(ctx, last, reason == refresh.Refresh)
+	}
+}
+
 // A function returns an issuer's keys.
 type function struct{ config Config }
 

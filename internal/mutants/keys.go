@@ -87,7 +87,7 @@ var keyDetails = []mutant{
 	// What is believed.
 	{"URLs may have any length", sets, "CheckURL", never(`len(raw) > maxURLBytes`)},
 	{"entity tags follow redirects", sets, "newClient", skip(`req.Header.Del("If-None-Match")`)},
-	{"a tag hides a rotation", tokens, "newKeys", become(`reason == refresh.Refresh`, `true`)},
+	{"a tag hides a rotation", home{"internal/jwks", []string{"verifier"}}, "Fetch", become(`reason == refresh.Refresh`, `true`)},
 	{"another place's tag is sent", sets, "Issuer.readKeys", always(`previous.url == url`)},
 	{"unfit tags are sent back", sets, "entityTag", never(`strings.ContainsFunc(etag, isUnfit)`)},
 	{"bad metadata take the keys away", sets, "Issuer.read", in(`case failure != nil`, become(`failure != nil`, `failure != nil || doubt != nil`))},

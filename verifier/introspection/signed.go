@@ -56,7 +56,7 @@ func newSeal(c Config) (*seal, error) {
 			return nil, fmt.Errorf("Config.Algorithms: %q is not the name of an asymmetric JWS algorithm", alg)
 		}
 	}
-	source := jwks.NewSource(jwks.Config{
+	keys := jwks.NewSource(jwks.Config{
 		Issuer:     c.Issuer,
 		HTTPClient: c.HTTPClient,
 		AllowHTTP:  c.AllowHTTP,
@@ -72,15 +72,7 @@ func newSeal(c Config) (*seal, error) {
 		rotations:  refresh.NewBudget(keysBurst, keysRefill),
 		keys: refresh.New(refresh.Config[*jwks.Document]{
 			Timeout: c.FetchTimeout,
-			Fetch: func(
-				ctx context.Context, previous *refresh.Version[*jwks.Document], reason refresh.Reason,
-			) (*jwks.Document, refresh.Life, error) {
-				var last *jwks.Document
-				if previous != nil {
-					last = previous.Value
-				}
-				return source.Read(ctx, last, reason == refresh.Refresh)
-			},
+			Fetch:   jwks.Fetch(keys),
 		}),
 	}, nil
 }
