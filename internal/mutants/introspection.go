@@ -38,9 +38,9 @@ var opaqueRules = []mutant{
 		become(`refresh.NewBudget(max(minUnknownBurst, perSecond), time.Second/time.Duration(perSecond))`,
 			`refresh.NewBudget(1<<30+0*perSecond, time.Second)`)},
 	{"known tokens spend the strangers' budget", groups, "Group.budget", become(`g.config.Known`, `g.config.Strange`)},
-	{"a stranger's token makes the server look down", groups, "Group.run",
+	{"a stranger's token makes the server look down", groups, "Result.IsOutage",
 		become(`r.Err != nil && r.Key == ""`, `r.Err != nil && (r.Key == "" || !r.IsKnown)`)},
-	{"an accepted token makes the server look down", groups, "Group.run",
+	{"an accepted token makes the server look down", groups, "Result.IsOutage",
 		become(`r.Err != nil && r.Key == ""`, `r.Err != nil && (r.Key == "" || r.IsKnown)`)},
 
 	// Two kinds.

@@ -143,11 +143,7 @@ func (g *Group[T]) startProbe(now time.Time) *groupFlight[T] {
 // run ends the flight with the result of its fetch.
 func (g *Group[T]) run(f *groupFlight[T]) {
 	r := f.fetch(g.config.Timeout, g.ask)
-	r.IsOutage = r.Err != nil && r.Key == ""
-	refund := false
-	if r.Key != "" {
-		refund = g.config.Keep(r)
-	}
+	refund := r.Key != "" && g.config.Keep(r)
 	g.finish(f, &r, refund)
 	if g.config.Report != nil {
 		g.config.Report(r)
@@ -166,7 +162,7 @@ func (g *Group[T]) finish(f *groupFlight[T], r *Result[T], refund bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	if refund && r.Key != "" {
+	if refund {
 		g.budget(r.IsKnown).giveBack()
 	}
 	r.Failures = g.outage.failures
@@ -174,7 +170,7 @@ func (g *Group[T]) finish(f *groupFlight[T], r *Result[T], refund bool) {
 	case r.Err == nil:
 		g.success = now
 		g.endOutage()
-	case !r.IsOutage:
+	case !r.IsOutage():
 		if !g.outage.blocks(now) {
 			g.startProbe(now)
 		}
@@ -183,7 +179,7 @@ func (g *Group[T]) finish(f *groupFlight[T], r *Result[T], refund bool) {
 		r.Failures = g.outage.failures
 	}
 	f.result = *r
-	if r.IsOutage {
+	if r.IsOutage() {
 		f.result.Err = g.outage.error(now)
 	}
 	if r.Key == "" {

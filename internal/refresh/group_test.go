@@ -153,7 +153,7 @@ func TestEveryFetchIsReported(t *testing.T) {
 			if r.Duration != keyLatency {
 				t.Errorf("%q took %v, want %v", r.Key, r.Duration, keyLatency)
 			}
-			got = append(got, fmt.Sprintf("%q %v %d %v %v %d", r.Key, r.IsKnown, r.Value, r.Err, r.IsOutage, r.Failures))
+			got = append(got, fmt.Sprintf("%q %v %d %v %v %d", r.Key, r.IsKnown, r.Value, r.Err, r.IsOutage(), r.Failures))
 		}
 		want := []string{
 			`"known" true 5 <nil> false 0`,

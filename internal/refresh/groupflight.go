@@ -14,11 +14,11 @@ type Result[T any] struct {
 	Duration time.Duration
 	Value    T
 	Err      error
-
-	// IsOutage is set if the failure counts against the owner, and not only against the key.
-	IsOutage bool
 	Failures int // consecutive, as in [Event]
 }
+
+// IsOutage reports whether the result counts against the owner, and not only against the key.
+func (r *Result[T]) IsOutage() bool { return r.Err != nil && r.Key == "" }
 
 // A groupFlight is one fetch, shared by all calls waiting for it.
 type groupFlight[T any] struct {

@@ -1,6 +1,7 @@
 package introspection
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -136,29 +137,12 @@ func (c Config) withDefaults() Config {
 	c.Audiences = slices.Clone(c.Audiences)
 	c.ClientIDs = slices.Clone(c.ClientIDs)
 	c.Require = c.Require.Clone()
-	for _, field := range []struct {
-		value *time.Duration
-		zero  time.Duration
-	}{
-		{&c.Leeway, defaultLeeway}, {&c.FetchTimeout, defaultFetchTimeout}, {&c.CacheTTL, defaultCacheTTL},
-	} {
-		if *field.value == 0 {
-			*field.value = field.zero
-		}
-	}
-	c.Leeway = max(c.Leeway, 0)
-	for _, field := range []struct {
-		value *int
-		zero  int
-	}{
-		{&c.MaxTokenBytes, defaultMaxTokenBytes},
-		{&c.TokenCacheSize, defaultTokenCacheSize},
-		{&c.UnknownTokensPerSecond, defaultUnknownPerSecond},
-	} {
-		if *field.value == 0 {
-			*field.value = field.zero
-		}
-	}
+	c.Leeway = max(cmp.Or(c.Leeway, defaultLeeway), 0)
+	c.FetchTimeout = cmp.Or(c.FetchTimeout, defaultFetchTimeout)
+	c.CacheTTL = cmp.Or(c.CacheTTL, defaultCacheTTL)
+	c.MaxTokenBytes = cmp.Or(c.MaxTokenBytes, defaultMaxTokenBytes)
+	c.TokenCacheSize = cmp.Or(c.TokenCacheSize, defaultTokenCacheSize)
+	c.UnknownTokensPerSecond = cmp.Or(c.UnknownTokensPerSecond, defaultUnknownPerSecond)
 	return c
 }
 

@@ -27,7 +27,7 @@ func report(c Config, r refresh.Result[verdict]) {
 	if c.Logger != nil {
 		logger := c.Logger.With("issuer", c.Issuer)
 		switch {
-		case r.IsOutage && r.Failures == 1:
+		case r.IsOutage() && r.Failures == 1:
 			logger.Warn("authorization server lost", "reason", event.Reason, "error", event.Err)
 		case r.Err == nil && r.Failures > 0:
 			logger.Info("authorization server back", "failures", r.Failures)
