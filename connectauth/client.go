@@ -39,29 +39,22 @@ func (i *clientInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 		if err != nil {
 			return nil, newTokenError(err)
 		}
-		req.Header()["Authorization"] = credential.Header()
-		res, err := next(ctx, req)
-		if err == nil {
-			i.tokens.Accepted()
-			return res, nil
+		var res connect.AnyResponse
+		attempt := func(c *client.Credential) (err error) {
+			req.Header()["Authorization"] = c.Header()
+			res, err = next(ctx, req)
+			return err
 		}
-		refusal := readRefusal(err, req.Spec())
-		if refusal == nil {
+		refusalOf := func(err error) *client.Refusal { return readRefusal(err, req.Spec()) }
+		refusal, err := i.tokens.Call(ctx, credential, attempt, refusalOf)
+		switch {
+		case refusal != nil:
+			return nil, newRefusedError(err, refusal)
+		case err != nil:
 			return nil, err
-		}
-		if credential = i.tokens.Retry(ctx, credential, refusal); credential == nil {
-			return nil, newRefusedError(err, refusal)
-		}
-		req.Header()["Authorization"] = credential.Header()
-		res, err = next(ctx, req)
-		if err == nil {
-			i.tokens.AcceptedAgain()
+		default:
 			return res, nil
 		}
-		if refusal := readRefusal(err, req.Spec()); refusal != nil {
-			return nil, newRefusedError(err, refusal)
-		}
-		return nil, err
 	}
 }
 

@@ -89,24 +89,15 @@ func callUnary(tokens *client.Source) grpc.UnaryClientInterceptor {
 		}
 		opts = append(response.options[:0], opts...)
 		opts = append(opts, grpc.Header(&response.header), grpc.Trailer(&response.trailer))
-		err = invoker(ctx, method, req, res, cc, opts...)
-		if err == nil {
-			tokens.Accepted()
-			return nil
+		attempt := func(c *client.Credential) error {
+			if c == credential {
+				return invoker(ctx, method, req, res, cc, opts...)
+			}
+			return invoker(secondAttempt(ctx, c), method, req, res, cc, opts...)
 		}
-		refusal := readRefusal(err, response.header, response.trailer)
-		if refusal == nil {
-			return err
-		}
-		if credential = tokens.Retry(ctx, credential, refusal); credential == nil {
-			return newRefusedError(err, refusal)
-		}
-		err = invoker(secondAttempt(ctx, credential), method, req, res, cc, opts...)
-		if err == nil {
-			tokens.AcceptedAgain()
-			return nil
-		}
-		if refusal := readRefusal(err, response.header, response.trailer); refusal != nil {
+		refusalOf := func(err error) *client.Refusal { return readRefusal(err, response.header, response.trailer) }
+		refusal, err := tokens.Call(ctx, credential, attempt, refusalOf)
+		if refusal != nil {
 			return newRefusedError(err, refusal)
 		}
 		return err

@@ -7,21 +7,24 @@ import "sync/atomic"
 // pay for one retry. So a server that refuses every token sees no storm.
 type retryBudget struct{ tenths atomic.Int64 }
 
-const maxRetries = 1000
+const (
+	costOfRetry = 10 // in tenths; a call that succeeds pays one
+	fullBudget  = 1000 * costOfRetry
+)
 
-func (b *retryBudget) fill() { b.tenths.Store(10 * maxRetries) }
+func (b *retryBudget) fill() { b.tenths.Store(fullBudget) }
 
-// refill pays a tenth for a call that has succeeded, and ten for a retry.
+// refill pays for a call that has succeeded: what it cost if it was a retry.
 func (b *retryBudget) refill(tenths int64) {
-	if b.tenths.Load() < 10*maxRetries { // calls at the same time may pass it, by what each pays
+	if b.tenths.Load() < fullBudget { // calls at the same time may pass it, by what each pays
 		b.tenths.Add(tenths)
 	}
 }
 
 func (b *retryBudget) take() bool {
-	if b.tenths.Add(-10) >= 0 {
+	if b.tenths.Add(-costOfRetry) >= 0 {
 		return true
 	}
-	b.tenths.Add(10)
+	b.tenths.Add(costOfRetry)
 	return false
 }

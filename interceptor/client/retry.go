@@ -7,9 +7,35 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
 )
 
+// Call makes a unary call: attempt sends it with a credential, and once more with another one if
+// the server refuses the first and [Source.Retry] has one. The refusal is what refusalOf reads from
+// the error, and nil if the server hasn't refused the call. For adapters.
+func (s *Source) Call(
+	ctx context.Context, c *Credential, attempt func(*Credential) error, refusalOf func(error) *Refusal,
+) (*Refusal, error) {
+	err := attempt(c)
+	if err == nil {
+		s.retries.refill(1)
+		return nil, nil //nolint:nilnil // there is no refusal, and nothing is wrong
+	}
+	refusal := refusalOf(err)
+	if refusal == nil {
+		return nil, err
+	}
+	next := s.Retry(ctx, c, refusal)
+	if next == nil {
+		return refusal, err
+	}
+	if err = attempt(next); err == nil {
+		s.retries.refill(costOfRetry)
+		return nil, nil //nolint:nilnil // as above
+	}
+	return refusalOf(err), err
+}
+
 // Retry returns the credential with which to send a refused call once more, or nil. It waits for
-// a new token, until ctx ends. Ask once for each call: an adapter never sends a third time. For
-// adapters.
+// a new token, until ctx ends. Ask once for each call, and never send it a third time. [Source.Call]
+// and [Stream] do so. For adapters.
 //
 // These conditions all hold when it returns a credential:
 //
@@ -66,10 +92,3 @@ func (s *Source) renew(ctx context.Context, refused *Credential) (*Credential, e
 		Reason: "refused",
 	})
 }
-
-// Accepted notes that a server has accepted a call's first attempt. For adapters.
-func (s *Source) Accepted() { s.retries.refill(1) }
-
-// AcceptedAgain notes that a server has accepted a call's second attempt, which then costs nothing:
-// see [Source.Retry]. For adapters.
-func (s *Source) AcceptedAgain() { s.retries.refill(10) }

@@ -189,17 +189,17 @@ func TestCallsThatSucceedPayForRetries(t *testing.T) {
 			t.Error("the budget isn't spent after 1000 retries")
 		}
 		for range 9 {
-			s.Accepted()
+			succeed(t, s, old)
 		}
 		if retry() {
 			t.Error("nine calls pay for a retry")
 		}
-		s.Accepted()
+		succeed(t, s, old)
 		if !retry() {
 			t.Error("ten calls don't pay for a retry")
 		}
 		for range 100_000 {
-			s.Accepted()
+			succeed(t, s, old)
 		}
 		for range 1000 {
 			retry()
@@ -210,15 +210,69 @@ func TestCallsThatSucceedPayForRetries(t *testing.T) {
 	})
 }
 
+// succeed makes a call that the server accepts at once.
+func succeed(t *testing.T, s *client.Source, c *client.Credential) {
+	t.Helper()
+	accept := func(sent *client.Credential) error {
+		if sent != c {
+			t.Error("the first attempt has another credential")
+		}
+		return nil
+	}
+	if refusal, err := s.Call(t.Context(), c, accept, nil); refusal != nil || err != nil {
+		t.Fatal(refusal, err)
+	}
+}
+
+func TestCallIsMadeOnceMoreAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := client.NewSource((&endpoint{life: time.Hour}).fetch)
+		old := mustCredential(t, s)
+		other := errors.New("another error")
+		for name, test := range map[string]struct {
+			errs     []error // of the attempts
+			attempts int
+			refused  bool
+		}{
+			"refused twice":               {[]error{errRefused, errRefused, nil}, 2, true},
+			"refused, then another error": {[]error{errRefused, other, nil}, 2, false},
+			"another error":               {[]error{other, nil}, 1, false},
+		} {
+			var sent []*client.Credential
+			refusal, err := s.Call(t.Context(), old, func(c *client.Credential) error {
+				sent = append(sent, c)
+				return test.errs[len(sent)-1]
+			}, func(err error) *client.Refusal {
+				if errors.Is(err, errRefused) {
+					return refused()
+				}
+				return nil
+			})
+			if len(sent) != test.attempts || (refusal != nil) != test.refused || !errors.Is(err, test.errs[test.attempts-1]) {
+				t.Errorf("%s: %d attempts, %v, %v", name, len(sent), refusal, err)
+			}
+			if sent[0] != old || len(sent) > 1 && sent[1] == old {
+				t.Errorf("%s: the attempts share a credential", name)
+			}
+		}
+	})
+}
+
 func TestRetryThatSucceedsCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := client.NewSource((&endpoint{life: time.Hour}).fetch)
 		old := mustCredential(t, s)
 		for n := range 2000 {
-			if s.Retry(t.Context(), old, refused()) == nil {
-				t.Fatalf("no retry after %d that succeeded", n)
+			attempts := 0
+			refusal, err := s.Call(t.Context(), old, func(*client.Credential) error {
+				if attempts++; attempts == 1 {
+					return errRefused
+				}
+				return nil
+			}, func(error) *client.Refusal { return refused() })
+			if attempts != 2 || refusal != nil || err != nil {
+				t.Fatalf("after %d retries that succeeded: %d attempts, %v, %v", n, attempts, refusal, err)
 			}
-			s.AcceptedAgain()
 		}
 		for range 1000 {
 			s.Retry(t.Context(), old, refused())

@@ -118,10 +118,10 @@ func (s *Stream[A]) Receive(ctx context.Context, m any) (*Refusal, error) {
 	err := attempt.Receive(m)
 	if err == nil || errors.Is(err, io.EOF) {
 		if !s.isSettled.Load() {
-			s.tokens.Accepted()
+			s.tokens.retries.refill(1)
 			s.Settle()
 		} else if s.isAgain.Load() && s.isAgain.CompareAndSwap(true, false) {
-			s.tokens.AcceptedAgain()
+			s.tokens.retries.refill(costOfRetry)
 		}
 		return nil, err
 	}
