@@ -79,7 +79,8 @@ func (r Requirement) Validate() error {
 	}
 	for _, party := range slices.Concat(r.Subjects, r.Actors) {
 		if exact := strings.TrimSuffix(party, "/*"); exact == "" || strings.Contains(exact, "*") {
-			return fmt.Errorf("%q can't be in Subjects or Actors: it's empty, or has a * that isn't last, after a slash", party)
+			return fmt.Errorf(
+				"%q can't be in Subjects or Actors: it's empty, or has a * that isn't last, after a slash", party)
 		}
 	}
 	switch {
