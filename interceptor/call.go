@@ -46,7 +46,8 @@ func (a *Authenticator) admit(ctx context.Context, call Call) (*Admission, crede
 		return nil, credential, refusal
 	}
 	if a.keepTokens && credential.place != nil && credential.place.Place == bearer {
-		admission.ctx.token = credential.token
+		token := secret(credential.token)
+		admission.ctx.token = &token
 	}
 	return admission, credential, nil
 }

@@ -31,7 +31,7 @@ type callContext struct {
 	auth     *Authenticator
 	decision Decision
 	start    time.Time
-	token    string // only if the handler may read it
+	token    *secret // nil unless the handler may read it
 	request  Request
 }
 

@@ -2,6 +2,8 @@ package interceptor_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
@@ -42,6 +44,30 @@ func TestHandlersSeeTheTokenOnlyIfTheServerSaysSo(t *testing.T) {
 			}
 			if got, ok := interceptor.TokenFromContext(ctx); got != test.want || ok != (test.want != "") {
 				t.Errorf("the token %s, %s = %q, %v, want %q", test.name, kind, got, ok, test.want)
+			}
+		}
+	}
+}
+
+// A handler's context may end up in a log.
+func TestPrintedContextsHoldNoToken(t *testing.T) {
+	const token = "t0ken-of-the-caller"
+	auth := mustNew(t, acceptAll{}, interceptor.WithTokenInContext())
+	ctx := admit(t.Context(), t, auth, interceptor.Call{
+		Procedure: "/a.S/M", Authorization: []string{"Bearer " + token},
+	}).Context()
+	if got, ok := interceptor.TokenFromContext(ctx); !ok || got != token {
+		t.Fatalf("the token is %q, %v", got, ok)
+	}
+	type key struct{}
+	for name, ctx := range map[string]context.Context{
+		"the call's":          ctx,
+		"one made from it":    context.WithValue(ctx, key{}, 1),
+		"one made for a test": interceptor.ContextWithToken(t.Context(), token),
+	} {
+		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			if text := fmt.Sprintf(format, ctx); strings.Contains(text, token) {
+				t.Errorf("%s, %s: %s", name, format, text)
 			}
 		}
 	}

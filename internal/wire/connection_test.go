@@ -12,6 +12,7 @@ import (
 	"connectrpc.com/connect"
 	connectv2 "connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/connect/v2/connectinprocess"
 	"google.golang.org/grpc"
 	transport "google.golang.org/grpc/credentials"
 
@@ -123,4 +124,31 @@ func greetOverTLS(t *testing.T, handler http.Handler, auth *interceptor.Authenti
 	defer conn.Close()
 	_, _ = greetv1.NewGreetServiceClient(conn).Greet(t.Context(), &greetv1.GreetRequest{})
 	return server.TLS.Certificates[0].Certificate[0]
+}
+
+// A handler that calls another service in process mustn't lend it its own caller.
+func TestCallInProcessHasNoConnection(t *testing.T) {
+	auth := newOpenAuth(t)
+	seen := make(connections, 1)
+	server := connectv2.NewServer(connectauthv2.NewServerInterceptor(auth), connectv2.ServerInterceptor(seen.v2))
+	greetv1connectv2.RegisterGreetServiceHandler(server, greetv1connectv2.UnimplementedGreetServiceHandler{})
+	inner := greetv1connectv2.NewGreetServiceClient(connectv2.NewClient(connectinprocess.New(server)))
+
+	outer := connectv2.NewServer(connectauthv2.NewServerInterceptor(auth), connectv2.ServerInterceptor(
+		func(next connectv2.ServerFunc) connectv2.ServerFunc {
+			return func(ctx context.Context, spec connectv2.Spec, conn connectv2.ServerStream) error {
+				if interceptor.ConnectionFromContext(ctx).TLS == nil {
+					t.Error("the outer call has no connection")
+				}
+				_, _ = inner.Greet(ctx, &greetv1.GreetRequest{})
+				return next(ctx, spec, conn)
+			}
+		}))
+	greetv1connectv2.RegisterGreetServiceHandler(outer, greetv1connectv2.UnimplementedGreetServiceHandler{})
+	mux := http.NewServeMux()
+	connecthttp.Mount(mux, outer)
+	greetOverTLS(t, mux, auth, seen)
+	if got := <-seen; got != (interceptor.Connection{}) {
+		t.Errorf("in process: %+v, want nothing", got)
+	}
 }
