@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"sync/atomic"
 )
 
 // An Authenticator admits or refuses calls. Make one with [New]. It's safe for
@@ -13,12 +14,12 @@ import (
 type Authenticator struct {
 	given        []givenPlace // as the options name them; New's verifier has the first
 	places       places
-	isMoved      bool      // WithPlace was given
-	noBearer     bool      // authorization takes no Bearer token, and challenges offer none
-	realm        string    // "" for the verifier's default
-	challenges   string    // of the other schemes in authorization
-	resource     *resource // nil: challenges name none
-	policy       policy
+	isMoved      bool                   // WithPlace was given
+	noBearer     bool                   // authorization takes no Bearer token, and challenges offer none
+	realm        string                 // "" for the verifier's default
+	challenges   string                 // of the other schemes in authorization
+	resource     *resource              // nil: challenges name none
+	policy       atomic.Pointer[policy] // nil: no rules
 	observe      func(context.Context, Decision)
 	streamExpiry bool
 	keepTokens   bool
@@ -163,12 +164,10 @@ func WithResourceMetadata(m ResourceMetadata) Option {
 // nothing more. It may be given once. [New] keeps a copy.
 func WithPolicy(p Policy) Option {
 	return option(func(a *Authenticator) error {
-		if a.policy.procedures != nil {
+		if a.policy.Load() != nil {
 			return errors.New("interceptor: WithPolicy was given twice")
 		}
-		compiled, err := p.compile()
-		a.policy = compiled
-		return err
+		return a.SetPolicy(p)
 	})
 }
 
@@ -195,13 +194,35 @@ func WithoutStreamExpiry() Option {
 	})
 }
 
+// SetPolicy replaces all rules, for a policy that changes while the server runs: package
+// policyfile reads one from a file. It keeps a copy. An error names the key at fault, and
+// then the old rules stay. Each call is decided by one policy, old or new. Streams that are
+// open stay so: their rule was checked at their start. It's safe for concurrent use.
+func (a *Authenticator) SetPolicy(p Policy) error {
+	compiled, err := p.compile()
+	if err == nil {
+		a.policy.Store(compiled)
+	}
+	return err
+}
+
 // CheckPolicy reports procedures without an explicit rule, which were forgotten, and
 // rules that match no procedure, whose keys are misspelt. A wildcard is no explicit
 // rule, and "/*" matches any procedure.
 //
 // Call it from a test, with the procedures of all servers behind a. Packages grpcauth
-// and connectauth can list them.
-func (a *Authenticator) CheckPolicy(procedures []string) error { return a.policy.check(procedures) }
+// and connectauth can list them. They needn't list health checks and reflection, which
+// connect-go serves without descriptors: a rule for one of those is never misspelt.
+func (a *Authenticator) CheckPolicy(procedures []string) error {
+	return a.rules().check(procedures)
+}
+
+func (a *Authenticator) rules() *policy {
+	if rules := a.policy.Load(); rules != nil {
+		return rules
+	}
+	return noPolicy
+}
 
 // ResourceMetadata returns the path and the handler to serve the document from
 // [WithResourceMetadata] with, ready for [http.ServeMux.Handle]. Clients need no token

@@ -56,8 +56,9 @@ func (a *Authenticator) admit(ctx context.Context, call Call) (*Admission, crede
 func (a *Authenticator) decide(
 	ctx context.Context, call Call, start time.Time, decision *Decision,
 ) (found credential, refusal *Refusal) {
-	rule, ok := a.policy.rule(call.Procedure)
+	rule, ok := a.rules().rule(call.Procedure)
 	decision.Procedure, decision.Peer, decision.Rule = call.Procedure, call.Peer, rule.key
+	decision.access = rule.Access
 	decision.Err = errProcedure
 	if ok {
 		found, decision.Claims, decision.Err = a.caller(ctx, call, rule, start)
@@ -179,7 +180,7 @@ func (a *Admission) Context() context.Context { return &a.ctx }
 // [http.Header]. They belong in the Vary field of a response that caches may keep (RFC
 // 9110, section 12.5.5). A public procedure has none.
 func (a *Admission) Keys() []string {
-	if rule, _ := a.ctx.auth.policy.rule(a.ctx.decision.Procedure); rule.Access == AccessPublic {
+	if a.ctx.decision.access == AccessPublic {
 		return nil
 	}
 	return a.ctx.auth.places.keys

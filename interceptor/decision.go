@@ -21,6 +21,8 @@ type Decision struct {
 	Err        error            // why the call was refused, and what to change. Never show it to callers
 	Stage      Stage            // when it was decided
 	Duration   time.Duration    // how long deciding took; after StageStart, how long the call took
+
+	access Access // the rule's
 }
 
 // LogValue implements [slog.LogValuer]. It names the token, and nothing else about the

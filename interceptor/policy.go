@@ -104,14 +104,17 @@ type keyedRule struct {
 	key string
 }
 
-// noRule applies to a procedure without one.
-var noRule = &keyedRule{}
+// noRule applies to a procedure without one, as all are under noPolicy.
+var (
+	noRule   = &keyedRule{}
+	noPolicy = &policy{}
+)
 
-func (p Policy) compile() (policy, error) {
-	compiled := policy{procedures: make(map[string]*keyedRule), services: make(map[string]*keyedRule)}
+func (p Policy) compile() (*policy, error) {
+	compiled := &policy{procedures: make(map[string]*keyedRule), services: make(map[string]*keyedRule)}
 	for key, rule := range p {
 		if err := rule.validate(key); err != nil {
-			return policy{}, fmt.Errorf("interceptor: Policy[%q]: %w", key, err)
+			return nil, fmt.Errorf("interceptor: Policy[%q]: %w", key, err)
 		}
 		rule.Require = rule.Require.Clone()
 		keyed := &keyedRule{Rule: rule, key: key}
@@ -149,7 +152,7 @@ func (r Rule) validate(key string) error {
 
 // rule returns the rule for a procedure. A string that names no procedure isn't ok: no
 // rule may apply to it.
-func (p policy) rule(procedure string) (rule *keyedRule, ok bool) {
+func (p *policy) rule(procedure string) (rule *keyedRule, ok bool) {
 	if rule := p.procedures[procedure]; rule != nil {
 		return rule, true
 	}
@@ -167,7 +170,7 @@ func (p policy) rule(procedure string) (rule *keyedRule, ok bool) {
 }
 
 // check is [Authenticator.CheckPolicy].
-func (p policy) check(procedures []string) error {
+func (p *policy) check(procedures []string) error {
 	if len(procedures) == 0 {
 		return errors.New("interceptor: CheckPolicy needs the procedures of a server")
 	}
@@ -183,12 +186,13 @@ func (p policy) check(procedures []string) error {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.procedures)) {
-		if !known[key] {
+		if !known[key] && !slices.Contains(builtins, key) {
 			problems = append(problems, fmt.Errorf("interceptor: Policy[%q] matches no procedure", key))
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(p.services)) {
-		if !services[service] {
+		isBuiltin := slices.ContainsFunc(builtins, func(name string) bool { return strings.HasPrefix(name, service+"/") })
+		if !services[service] && !isBuiltin {
 			problems = append(problems, fmt.Errorf("interceptor: Policy[%q] matches no procedure", service+"/*"))
 		}
 	}

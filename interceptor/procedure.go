@@ -16,6 +16,9 @@ const (
 	ReflectionV1Alpha = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 )
 
+// builtins are those that a server may have without descriptors to list them.
+var builtins = []string{HealthCheck, HealthList, HealthWatch, ReflectionV1, ReflectionV1Alpha}
+
 // IsProcedure reports whether s has the form "/package.Service/Method", the only one
 // that is ever admitted. For adapters.
 func IsProcedure(s string) bool {
