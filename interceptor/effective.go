@@ -86,10 +86,10 @@ func (r EffectiveRule) by() string {
 
 // callers says in words who may call.
 func (r EffectiveRule) callers() string {
-	switch r.Rule.Access {
-	case AccessPublic:
+	switch {
+	case r.Rule.Access == AccessPublic:
 		return "everyone"
-	case AccessDenied:
+	case r.Rule.Access == AccessDenied:
 		return "no one"
 	}
 	needs := needsOf(r.Rule.Require)

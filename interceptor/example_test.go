@@ -133,6 +133,24 @@ func ExampleAuthenticator_CheckPolicy() {
 	// interceptor: Policy["/orders.v1.OrderService/Crate"] matches no procedure
 }
 
+func ExampleAuthenticator_EffectivePolicy() {
+	auth, err := interceptor.New(exampleVerifier(), interceptor.WithPolicy(interceptor.Policy{
+		interceptor.HealthCheck:        {Access: interceptor.AccessPublic},
+		"/orders.v1.OrderService/List": {Require: verifier.Requirement{Scopes: []string{"orders:read"}}},
+		"/*":                           {Access: interceptor.AccessDenied},
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Packages grpcauth and connectauth list the procedures of a server.
+	procedures := []string{interceptor.HealthCheck, "/orders.v1.OrderService/List", "/orders.v1.OrderService/Purge"}
+	fmt.Print(auth.EffectivePolicy(procedures))
+	// Output:
+	// /grpc.health.v1.Health/Check   everyone                        /grpc.health.v1.Health/Check
+	// /orders.v1.OrderService/List   a token with scope orders:read  /orders.v1.OrderService/List
+	// /orders.v1.OrderService/Purge  no one                          /*
+}
+
 func ExampleWithResourceMetadata() {
 	v := exampleVerifier()
 	auth, err := interceptor.New(v, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{

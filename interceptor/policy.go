@@ -191,8 +191,8 @@ func (p *policy) check(procedures []string) error {
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(p.services)) {
-		isBuiltin := slices.ContainsFunc(builtins, func(name string) bool { return strings.HasPrefix(name, service+"/") })
-		if !services[service] && !isBuiltin {
+		isIn := func(name string) bool { return strings.HasPrefix(name, service+"/") }
+		if !services[service] && !slices.ContainsFunc(builtins, isIn) {
 			problems = append(problems, fmt.Errorf("interceptor: Policy[%q] matches no procedure", service+"/*"))
 		}
 	}
