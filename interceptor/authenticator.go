@@ -20,7 +20,8 @@ type Authenticator struct {
 	challenges   string                 // of the other schemes in authorization
 	resource     *resource              // nil: challenges name none
 	policy       atomic.Pointer[policy] // nil: no rules
-	observe      func(context.Context, Decision)
+	observers    []func(context.Context, Decision)
+	openStreams  *atomic.Int64 // nil: not counted
 	streamExpiry bool
 	keepTokens   bool
 }
@@ -173,14 +174,26 @@ func WithPolicy(p Policy) Option {
 
 // WithObserver calls observe with every [Decision], in the call's goroutine: once
 // before the handler, and again if the handler refuses the call or a stream's token
-// expires. It should be quick, and safe for concurrent use. It may be given once.
-// Without it nothing is reported, and the library never logs by itself.
+// expires. It should be quick, and safe for concurrent use. Several observers are called
+// in their order. Without any nothing is reported, and the library never logs by itself.
 func WithObserver(observe func(context.Context, Decision)) Option {
 	return option(func(a *Authenticator) error {
-		if a.observe != nil {
-			return errors.New("interceptor: WithObserver was given twice")
+		if observe == nil {
+			return errors.New("interceptor: WithObserver was given nil")
 		}
-		a.observe = observe
+		a.observers = append(a.observers, observe)
+		return nil
+	})
+}
+
+// WithStreamCount keeps the number of open streams that end with their token in open, for a
+// metric. Public and anonymous streams don't count. It may be given once.
+func WithStreamCount(open *atomic.Int64) Option {
+	return option(func(a *Authenticator) error {
+		if open == nil || a.openStreams != nil {
+			return errors.New("interceptor: WithStreamCount was given nil, or twice")
+		}
+		a.openStreams = open
 		return nil
 	})
 }

@@ -168,8 +168,12 @@ func expired(message, cause string) *verifier.AuthError {
 // report tells the observer. It sees the decision's claims or none, never an outer
 // call's.
 func (a *Authenticator) report(ctx context.Context, d *Decision) {
-	if a.observe != nil {
-		a.observe(ContextWithClaims(ctx, d.Claims), *d)
+	if len(a.observers) == 0 {
+		return
+	}
+	ctx = ContextWithClaims(ctx, d.Claims)
+	for _, observe := range a.observers {
+		observe(ctx, *d)
 	}
 }
 

@@ -309,10 +309,21 @@ func TestWhatStandsInEveryChallengeIsBounded(t *testing.T) {
 	}
 }
 
-func TestTwoObserversAreAMistake(t *testing.T) {
-	var log auditLog
-	if _, err := interceptor.New(acceptAll{}, log.observer(), log.observer()); err == nil {
-		t.Error("New took two observers, of which the first would hear nothing")
+func TestEachObserverHearsOfEachDecision(t *testing.T) {
+	var order []string
+	note := func(name string) interceptor.Option {
+		return interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) {
+			order = append(order, name+" "+d.Procedure)
+		})
+	}
+	auth := mustNew(t, acceptAll{}, note("first"), note("second"))
+	auth.Authenticate(t.Context(), withToken("/a.S/M"))
+	auth.Authenticate(t.Context(), interceptor.Call{Procedure: "/a.S/N"})
+	if got, want := strings.Join(order, ", "), "first /a.S/M, second /a.S/M, first /a.S/N, second /a.S/N"; got != want {
+		t.Errorf("heard %s, want %s", got, want)
+	}
+	if _, err := interceptor.New(acceptAll{}, interceptor.WithObserver(nil)); err == nil {
+		t.Error("New took a nil observer")
 	}
 }
 

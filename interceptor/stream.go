@@ -77,6 +77,9 @@ func (a *Authenticator) AuthenticateStream(
 	s.results = make(chan received, 1)
 	s.timer = time.AfterFunc(time.Hour, s.look) // which uses the timer
 	s.timer.Reset(s.nextLook())
+	if a.openStreams != nil {
+		a.openStreams.Add(1)
+	}
 	return s, nil
 }
 
@@ -234,6 +237,9 @@ func (s *Stream) End(refusal *Refusal) *Refusal {
 		return s.admission.End(refusal)
 	}
 	s.timer.Stop()
+	if open := s.admission.ctx.auth.openStreams; open != nil {
+		open.Add(-1)
+	}
 	s.end.Do(func() {
 		s.cancel(nil)
 		close(s.ended)

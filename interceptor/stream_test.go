@@ -52,6 +52,41 @@ func open(t *testing.T, auth *interceptor.Authenticator, messages transport) *in
 	return stream
 }
 
+func TestGuardedStreamsCountWhileTheyAreOpen(t *testing.T) {
+	var count atomic.Int64
+	auth := mustNew(t, verifyForLife, interceptor.WithStreamCount(&count), interceptor.WithPolicy(interceptor.Policy{
+		"/a.S/Public": {Access: interceptor.AccessPublic},
+	}))
+	expect := func(when string, want int64) {
+		t.Helper()
+		if got := count.Load(); got != want {
+			t.Errorf("%s: %d open streams, want %d", when, got, want)
+		}
+	}
+	first, second := open(t, auth, nil), open(t, auth, nil)
+	public, refusal := auth.AuthenticateStream(t.Context(), interceptor.Call{Procedure: "/a.S/Public"}, nil)
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	if _, refusal := auth.AuthenticateStream(t.Context(), interceptor.Call{Procedure: "/a.S/M"}, nil); refusal == nil {
+		t.Fatal("a stream without a token was admitted")
+	}
+	expect("opened", 2)
+	public.End(nil)
+	first.End(nil)
+	expect("one has ended", 1)
+	second.End(interceptor.NewRefusal(second.Context(), io.EOF))
+	expect("both have ended", 0)
+	for _, options := range [][]interceptor.Option{
+		{interceptor.WithStreamCount(nil)},
+		{interceptor.WithStreamCount(&count), interceptor.WithStreamCount(new(atomic.Int64))},
+	} {
+		if _, err := interceptor.New(acceptAll{}, options...); err == nil {
+			t.Error("New took no counter, or two")
+		}
+	}
+}
+
 func TestStreamEndsWhenItsTokenDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log auditLog

@@ -316,7 +316,7 @@ func (d *Dynamic) Ready(ctx context.Context) error { return anyReady(ctx, d.held
 func (d *Dynamic) Status() []Status {
 	var all []Status
 	for _, v := range d.held() {
-		all = append(all, v.keys.status())
+		all = append(all, v.status())
 	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Issuer, b.Issuer) })
 	return all

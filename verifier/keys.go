@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,10 @@ type keys struct {
 	function atomic.Pointer[func(context.Context) ([]byte, error)] // Config.FetchJWKS, the latest
 
 	isMuted atomic.Bool // nothing is logged
+	logger  *slog.Logger
+
+	fetches, failed atomic.Uint64
+	isOut           atomic.Bool // calls have failed for want of keys, since the last good fetch
 }
 
 func newKeys(config Config, publicOnly bool) (*keys, error) {
@@ -58,6 +63,7 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 		issuer:  config.Issuer,
 		unknown: refresh.NewBudget(unknownKidBurst, unknownKidRefill),
 		absent:  absent,
+		logger:  config.Logger,
 
 		badSignatures: refresh.NewBudget(1, badSignatureRefill),
 	}
@@ -168,7 +174,20 @@ func (k *keys) error(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%w while waiting for %s", ctx.Err(), k.from)
 	}
-	return keysError(err, "keys")
+	err = keysError(err, "keys")
+	k.logOut(err)
+	return err
+}
+
+// logOut logs the first call that fails for want of keys. An unknown key ID isn't enough: other
+// calls go on then.
+func (k *keys) logOut(err error) {
+	if k.logger == nil || k.isMuted.Load() || k.isOut.Load() || k.source.State().Usable {
+		return
+	}
+	if k.isOut.CompareAndSwap(false, true) {
+		k.logger.Error("issuer keys unavailable: calls fail", "issuer", k.issuer, "error", err)
+	}
 }
 
 // status describes the keys at this moment.
@@ -180,12 +199,16 @@ func (k *keys) status() Status {
 		LastFailure: state.LastFailure,
 		Failures:    state.Failures,
 		NextRefresh: state.NextFetch,
+
+		Fetches:       k.fetches.Load(),
+		FailedFetches: k.failed.Load(),
 	}
 	if v := state.Version; v != nil {
 		status.Keys = v.Value.Len()
 		status.UsableKeys = v.Value.Usable()
 		status.KeysSince = v.Value.Since
 		status.LastSuccess = v.Fetched
+		status.KeysUntil = v.UsableUntil()
 	}
 	if state.Err != nil {
 		status.LastError = fetchError(state.Err).Error()
@@ -198,6 +221,7 @@ func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
 	if e.Err == nil && e.Failures == 0 && e.Previous != nil && e.Previous.Value == e.Version.Value {
 		return
 	}
+	k.fetches.Add(1)
 	event := FetchEvent{
 		Issuer:   k.issuer,
 		Reason:   FetchReason(e.Reason),
@@ -208,7 +232,9 @@ func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
 	switch document := e.Version; {
 	case e.Err != nil:
 		event.Err = fetchError(e.Err)
+		k.failed.Add(1)
 	default:
+		k.isOut.Store(false)
 		event.Keys = document.Value.Len()
 		event.UsableKeys = document.Value.Usable()
 		event.Outcome = FetchUnchanged

@@ -124,7 +124,7 @@ func anyReady(ctx context.Context, verifiers []*Verifier) error {
 func (m *Multi) Status() []Status {
 	all := make([]Status, len(m.verifiers))
 	for i, v := range m.verifiers {
-		all[i] = v.keys.status()
+		all[i] = v.status()
 	}
 	return all
 }

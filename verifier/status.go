@@ -18,6 +18,18 @@ type Status struct {
 	LastError   string    // from the last failure, kept after a success
 	Failures    int       // consecutive failed fetches; 0 after a success
 	NextRefresh time.Time // the earliest time for a call to start a fetch
+
+	// KeysUntil is when calls begin to fail if no fetch succeeds until then. It's zero if there
+	// are no keys, or fixed ones, which last for ever.
+	KeysUntil time.Time
+
+	// Fetches counts all finished fetches, and FailedFetches those that failed. A look at an
+	// unchanged file is none.
+	Fetches, FailedFetches uint64
+
+	// Verified counts the tokens whose signature was verified. Remembered tokens don't count, so
+	// the other calls were answered from memory.
+	Verified uint64
 }
 
 // A FetchEvent describes one finished fetch of an issuer's keys, and of its metadata if needed.

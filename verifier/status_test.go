@@ -41,6 +41,7 @@ func TestStatusFollowsTheKeys(t *testing.T) {
 		start := time.Now()
 		accept(t, v, token)
 		want.Usable, want.Keys, want.UsableKeys, want.KeysSince, want.LastSuccess = true, 1, 1, start, start
+		want.KeysUntil, want.Fetches, want.Verified = start.Add(65*time.Minute), 1, 1
 		status := check("after the first call")
 		if next := status.NextRefresh.Sub(start); next < 3*time.Minute || next > 5*time.Minute {
 			t.Errorf("the next refresh is in %v, want 60 to 95 %% of 5m", next)
@@ -53,6 +54,7 @@ func TestStatusFollowsTheKeys(t *testing.T) {
 		accept(t, v, token)
 		failed := time.Now()
 		want.Usable, want.Failures, want.LastFailure = true, 1, failed
+		want.Fetches, want.FailedFetches, want.Verified = 2, 1, 2
 		want.LastError = "jwks_fetch_failed: GET https://issuer.test/jwks: read tcp: connection reset by peer"
 		status = check("in an outage")
 		if next := status.NextRefresh.Sub(failed); next <= 0 || next > 250*time.Millisecond {
@@ -64,18 +66,21 @@ func TestStatusFollowsTheKeys(t *testing.T) {
 		accept(t, v, token)
 		synctest.Wait()
 		want.Failures, want.LastSuccess = 0, time.Now() // and the last failure stays for those who look later
+		want.KeysUntil, want.Fetches = time.Now().Add(65*time.Minute), 3
 		check("after the outage")
 
 		p.Rotate()
 		time.Sleep(5 * time.Minute)
 		accept(t, v, p.Token(nil))
 		want.KeysSince, want.LastSuccess = time.Now(), time.Now()
+		want.KeysUntil, want.Fetches, want.Verified = time.Now().Add(65*time.Minute), 4, 3
 		check("after a rotation")
 
 		p.suffer(resets)
 		time.Sleep(66 * time.Minute)
 		unavailable(t, v, token, verifier.CodeJWKSFetchFailed)
 		want.Usable, want.Failures, want.LastFailure = false, 1, time.Now()
+		want.Fetches, want.FailedFetches = 5, 2
 		check("past max stale")
 	})
 }
@@ -175,6 +180,10 @@ func TestLoggerGetsOneLinePerChangeOfState(t *testing.T) {
 		callFor(20 * time.Minute)
 		p.Rotate()
 		callFor(10 * time.Minute)
+		p.suffer(func(*http.Request) (*http.Response, error) { return nil, errReset })
+		callFor(80 * time.Minute) // longer than KeysTTL and KeysMaxStale
+		p.recover()
+		callFor(20 * time.Minute)
 
 		got := strings.Split(strings.TrimSpace(lines.String()), "\n")
 		want := []string{
@@ -182,6 +191,9 @@ func TestLoggerGetsOneLinePerChangeOfState(t *testing.T) {
 			`level=WARN msg="issuer lost" issuer=https://issuer.test reason=unknown_kid error="jwks_fetch_failed: GET https://issuer.test/jwks: read tcp: connection reset by peer"`,
 			`level=INFO msg="issuer back" issuer=https://issuer.test failures=`,
 			`level=INFO msg="issuer keys changed" issuer=https://issuer.test keys=1 usable=1`,
+			`level=WARN msg="issuer lost" issuer=https://issuer.test`,
+			`level=ERROR msg="issuer keys unavailable: calls fail" issuer=https://issuer.test error="jwks_fetch_failed: `,
+			`level=INFO msg="issuer back" issuer=https://issuer.test failures=`,
 		}
 		if !slices.EqualFunc(got, want, strings.HasPrefix) {
 			t.Errorf("log:\n%s\nwant:\n%s", lines.String(), strings.Join(want, "\n"))

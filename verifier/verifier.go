@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/internal/jws"
@@ -19,6 +20,8 @@ type Verifier struct {
 	claims *claimRules
 	keys   *keys
 	cache  tokenCache
+
+	verified atomic.Uint64 // tokens, since New
 }
 
 // New returns a Verifier, or an error that names the invalid field. It keeps a copy of config,
@@ -107,6 +110,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	if refusal != nil {
 		return nil, refusal
 	}
+	v.verified.Add(1)
 	v.remember(token, remembered{name: t.keyName(), key: key, claims: claims, data: claims.data})
 	return claims, nil
 }
@@ -329,5 +333,11 @@ func (v *Verifier) MaxTokenBytes() int { return v.config.MaxTokenBytes }
 
 // Status returns a slice with one element, the state of the issuer's keys, and fetches nothing.
 func (v *Verifier) Status() []Status {
-	return []Status{v.keys.status()}
+	return []Status{v.status()}
+}
+
+func (v *Verifier) status() Status {
+	status := v.keys.status()
+	status.Verified = v.verified.Load()
+	return status
 }

@@ -40,6 +40,10 @@ type Life struct {
 // IsFixed reports whether v belongs to a [Fixed] Source.
 func (v *Version[T]) IsFixed() bool { return v.isFixed }
 
+// UsableUntil returns when v is used no longer, even while the owner is down, or the zero time for
+// a version that never expires.
+func (v *Version[T]) UsableUntil() time.Time { return time.Time(v.dead) }
+
 func (v *Version[T]) setLifetime(now time.Time, life Life) {
 	v.Fetched = now
 	v.ttl = life.TTL
