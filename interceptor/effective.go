@@ -86,10 +86,10 @@ func (r EffectiveRule) by() string {
 
 // callers says in words who may call.
 func (r EffectiveRule) callers() string {
-	switch {
-	case r.Rule.Access == AccessPublic:
+	switch r.Rule.Access { //nolint:exhaustive // the others depend on the rest of the rule
+	case AccessPublic:
 		return "everyone"
-	case r.Rule.Access == AccessDenied:
+	case AccessDenied:
 		return "no one"
 	}
 	needs := needsOf(r.Rule.Require)
