@@ -1,0 +1,44 @@
+// Makes each call that the page asks for, and writes what it saw into the document.
+import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { createClient, ConnectError, Code } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
+
+const { descriptors, calls } = JSON.parse(document.getElementById("input").textContent);
+const bytes = Uint8Array.from(atob(descriptors), (c) => c.charCodeAt(0));
+const service = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes)).getService("greet.v1.GreetService");
+
+async function make(call) {
+  const options = { baseUrl: call.url, useHttpGet: call.get };
+  const transport = call.protocol === "grpc-web" ? createGrpcWebTransport(options) : createConnectTransport(options);
+  const client = createClient(service, transport);
+  const headers = call.token ? { authorization: "Bearer " + call.token } : {};
+  try {
+    if (!call.stream) {
+      return { ok: (await client.greet({ name: "Ada" }, { headers })).greeting };
+    }
+    let greeting = "";
+    for await (const message of client.watch({ name: "Ada", count: 2 }, { headers })) {
+      greeting = message.greeting;
+    }
+    return { ok: greeting };
+  } catch (reason) {
+    const error = ConnectError.from(reason);
+    return {
+      code: Code[error.code],
+      message: error.rawMessage,
+      challenge: error.metadata.get("www-authenticate") ?? "",
+      details: error.details.map((d) => d.type ?? d.desc?.typeName),
+    };
+  }
+}
+
+const results = [];
+for (const call of calls) {
+  results.push(await make(call));
+}
+const output = document.createElement("script");
+output.type = "application/json";
+output.id = "output";
+output.textContent = JSON.stringify(results).replaceAll("<", "\\u003c");
+document.body.append(output);
