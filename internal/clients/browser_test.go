@@ -1,41 +1,26 @@
-package browser_test
+package clients_test
 
 import (
 	"bytes"
-	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"html"
+	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	connectcors "connectrpc.com/cors"
 	"github.com/rs/cors"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
 	connectauthv2 "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	"github.com/oidcrpc/oidcrpc/examples/greet"
-	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 	"github.com/oidcrpc/oidcrpc/interceptor"
-	"github.com/oidcrpc/oidcrpc/verifier"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
-)
-
-const (
-	greetProcedure = "/greet.v1.GreetService/Greet"
-	watchProcedure = "/greet.v1.GreetService/Watch"
 )
 
 // A call is what the page is asked for.
@@ -62,15 +47,7 @@ type result struct {
 func TestPageSeesEveryOutcome(t *testing.T) {
 	needs(t, "chromium", "npm")
 	issuer := verifiertest.NewIssuer()
-	v, err := verifier.New(issuer.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	rule := interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"greet"}}}
-	auth, err := interceptor.New(v, interceptor.WithPolicy(interceptor.Policy{greetProcedure: rule, watchProcedure: rule}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	auth := newAuth(t, issuer)
 	servers := map[string]http.Handler{
 		"v1":                 greet.NewConnectV1Handler(auth),
 		"v1 with middleware": connectauth.NewMiddleware(auth).Wrap(greet.NewConnectV1Handler(auth)),
@@ -133,24 +110,10 @@ func allow(auth *interceptor.Authenticator, handler http.Handler) http.Handler {
 	}).Handler(handler)
 }
 
-func serve(t *testing.T, handler http.Handler) (url string) {
-	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
-var output = regexp.MustCompile(`(?s)<script type="application/json" id="output">(.*?)</script>`)
-
 // browse opens a page that makes the calls, and returns what it saw.
 func browse(t *testing.T, calls []call) (results []result) {
 	t.Helper()
-	file := protodesc.ToFileDescriptorProto(greetv1.File_greet_v1_greet_proto)
-	descriptors, err := proto.Marshal(&descriptorpb.FileDescriptorSet{File: []*descriptorpb.FileDescriptorProto{file}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	input, err := json.Marshal(map[string]any{"calls": calls, "descriptors": base64.StdEncoding.EncodeToString(descriptors)})
+	input, err := json.Marshal(map[string]any{"calls": calls, "descriptors": descriptors(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,19 +129,32 @@ func browse(t *testing.T, calls []call) (results []result) {
 		w.Header().Set("Content-Type", "text/javascript")
 		_, _ = w.Write(script)
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-		"--user-data-dir="+t.TempDir(), "--virtual-time-budget=120000", "--dump-dom", serve(t, mux))
+	seen := make(chan []byte, 1)
+	mux.HandleFunc("POST /results", func(_ http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err == nil {
+			seen <- body
+		}
+	})
+	cmd := exec.CommandContext(t.Context(), "chromium", "--headless", "--no-sandbox", "--disable-gpu",
+		"--disable-dev-shm-usage", "--remote-debugging-port=0", "--user-data-dir="+t.TempDir(), serve(t, mux))
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
-	document, err := cmd.Output()
-	match := output.FindSubmatch(document)
-	if err != nil || match == nil {
-		t.Fatalf("chromium: %v\n%s\n%s", err, document, complaints.String())
-	}
-	if err := json.Unmarshal([]byte(html.UnescapeString(string(match[1]))), &results); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+	}()
+	select {
+	case body := <-seen:
+		if err := json.Unmarshal(body, &results); err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(5 * time.Minute):
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		t.Fatalf("the page made no calls within 5 minutes:\n%s", complaints.String())
 	}
 	if len(results) != len(calls) {
 		t.Fatalf("the page made %d calls, want %d", len(results), len(calls))
@@ -189,43 +165,11 @@ func browse(t *testing.T, calls []call) (results []result) {
 // bundle returns the page's script with its packages.
 func bundle(t *testing.T) []byte {
 	t.Helper()
-	dir := t.TempDir()
-	for _, name := range []string{"package.json", "page.js"} {
-		text, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, command := range []string{
-		"npm install --no-audit --no-fund --ignore-scripts",
-		"node_modules/.bin/esbuild page.js --bundle --format=esm --outfile=out.js",
-	} {
-		words := strings.Fields(command)
-		cmd := exec.CommandContext(t.Context(), words[0], words[1:]...)
-		cmd.Dir = dir
-		if text, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", command, err, text)
-		}
-	}
+	dir := nodeFolder(t)
+	run(t, dir, "node_modules/.bin/esbuild", "page.js", "--bundle", "--format=esm", "--outfile=out.js")
 	script, err := os.ReadFile(filepath.Join(dir, "out.js"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return script
-}
-
-// needs skips the test unless it was asked for and has what it needs.
-func needs(t *testing.T, tools ...string) {
-	t.Helper()
-	if os.Getenv("OIDCRPC_BROWSER") == "" {
-		t.Skip("set OIDCRPC_BROWSER=1 to run a real browser")
-	}
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
 }

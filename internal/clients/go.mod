@@ -1,4 +1,4 @@
-module github.com/oidcrpc/oidcrpc/internal/browser
+module github.com/oidcrpc/oidcrpc/internal/clients
 
 go 1.26.0
 
