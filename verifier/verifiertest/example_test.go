@@ -8,9 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
@@ -137,6 +141,65 @@ func ExampleClaims() {
 	claims := verifiertest.Claims(map[string]any{"sub": "alice", "permissions": []string{"orders:delete"}})
 	fmt.Println(claims.Subject(), claims.HasPermission("orders:delete"))
 	// Output: alice true
+}
+
+// Claims that grant scopes and permissions as Entra ID's tokens do.
+func ExampleClaims_names() {
+	claims := verifiertest.Claims(map[string]any{"scp": "orders:read", "roles": []string{"admin"}},
+		verifiertest.WithScopeClaim("scp"), verifiertest.WithPermissionsClaim("roles"))
+	fmt.Println(claims.HasScope("orders:read"), claims.HasPermission("admin"))
+	// Output: true true
+}
+
+// A client that fetches its tokens, without a network.
+func ExampleWithTokenEndpoint() {
+	issuer := verifiertest.NewIssuer(verifiertest.WithTokenEndpoint(nil))
+	config := clientcredentials.Config{ClientID: "shop", TokenURL: issuer.URL() + "/token", Scopes: []string{"orders:read"}}
+	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: issuer})
+	token, err := config.Token(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := verifier.New(issuer.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	claims, err := v.Verify(ctx, token.AccessToken)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(claims.Subject(), claims.Scopes())
+	// Output: shop [orders:read]
+}
+
+// A service in another process trusts the server's URL.
+func ExampleNewServer() {
+	server := verifiertest.NewServer(verifiertest.WithAlgorithms("RS256"))
+	defer server.Close()
+	v, err := verifier.New(verifier.Config{Issuer: server.URL(), Audiences: []string{verifiertest.Audience}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = v.Verify(context.Background(), server.Token(nil))
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// A key that another issuer has, too.
+func ExampleWithSigningKey() {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	one := verifiertest.NewIssuer(verifiertest.WithSigningKey("ES256", key))
+	other := verifiertest.NewIssuer(verifiertest.WithSigningKey("ES256", key))
+	v, err := verifier.New(one.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = v.Verify(context.Background(), other.Token(nil))
+	fmt.Println(err)
+	// Output: <nil>
 }
 
 // Keep this in step with the package's documentation.

@@ -5,7 +5,9 @@
 //	v, err := verifier.New(issuer.Config())
 //	token := issuer.Token(map[string]any{"scope": "orders:read"})
 //
-// It works inside a [testing/synctest] bubble, where tokens and keys age without real waiting:
+// It works inside a [testing/synctest] bubble, with grpc-go over bufconn and with any client that
+// takes an [http.RoundTripper]. Tokens and keys age there without real waiting, so a test can live
+// through an expiry, a rotation or an outage in no time:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		issuer := verifiertest.NewIssuer()
@@ -16,13 +18,19 @@
 //		_, err = v.Verify(t.Context(), token) // token_expired
 //	})
 //
-// For handlers that only read claims, [Claims] is enough.
+// A service in another process needs the issuer on a socket: see [NewServer]. Clients that fetch
+// their tokens need [WithTokenEndpoint]. For handlers that only read claims, [Claims] is enough.
+//
+// Everything here is for tests and for development. An issuer for production must know who asks.
 package verifiertest
 
 import (
+	"bytes"
+	"crypto"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -42,14 +50,20 @@ const (
 	defaultURL   = "https://issuer.test"
 	metadataPath = "/.well-known/openid-configuration"
 	jwksPath     = "/jwks"
+	tokenPath    = "/token"
+
+	clientCredentials = "client_credentials" // grants (RFC 6749, sections 4.4 and 4.3)
+	password          = "password"
 )
 
 // An Issuer signs tokens and publishes its metadata and keys. Serve it over HTTP as an
 // [http.Handler], or use it as a client's [http.RoundTripper] without a network. It is safe for
 // concurrent use.
 type Issuer struct {
-	url  string
-	algs []string
+	url   string
+	algs  []string
+	given map[string]signingKey             // by algorithm, to start with
+	grant func(req *http.Request) *response // nil without a token endpoint
 
 	mu       sync.Mutex
 	rotation int
@@ -78,13 +92,26 @@ func WithAlgorithms(algs ...string) IssuerOption {
 	return issuerOption(func(i *Issuer) { i.algs = slices.Clone(algs) })
 }
 
-// NewIssuer returns an issuer with new keys. It panics if an algorithm is unknown.
+// WithSigningKey gives the issuer a key for alg, one of its [WithAlgorithms], instead of a new
+// one. So another issuer with the same key can sign as this one does, now or after a restart. The
+// key's kid is its thumbprint (RFC 7638), and [Issuer.Rotate] replaces it with a new key.
+func WithSigningKey(alg string, key crypto.Signer) IssuerOption {
+	return issuerOption(func(i *Issuer) { i.given[alg] = signingKey{alg, thumbprint(key), key} })
+}
+
+// NewIssuer returns an issuer with new keys. It panics if an algorithm is unknown, or if a key
+// doesn't fit its algorithm.
 func NewIssuer(options ...IssuerOption) *Issuer {
-	i := &Issuer{url: defaultURL, algs: []string{"ES256"}}
+	i := &Issuer{url: defaultURL, algs: []string{"ES256"}, given: make(map[string]signingKey)}
 	for _, option := range options {
 		option.apply(i)
 	}
-	i.Rotate()
+	for alg, key := range i.given {
+		if !slices.Contains(i.algs, alg) || !fits(alg, key.signer) {
+			panic("verifiertest: WithSigningKey: the issuer has no such algorithm, or the key doesn't fit: " + alg)
+		}
+	}
+	i.replaceKeys(i.given)
 	return i
 }
 
@@ -104,13 +131,20 @@ func (i *Issuer) Config() verifier.Config {
 }
 
 // Rotate replaces all keys. The issuer then signs with the new keys and publishes only them.
-func (i *Issuer) Rotate() {
+func (i *Issuer) Rotate() { i.replaceKeys(nil) }
+
+// replaceKeys uses the given keys, and new ones for the other algorithms.
+func (i *Issuer) replaceKeys(given map[string]signingKey) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.rotation++
 	i.keys = make(map[string]signingKey, len(i.algs))
 	for _, alg := range i.algs {
-		i.keys[alg] = newSigningKey(alg, i.rotation)
+		key, ok := given[alg]
+		if !ok {
+			key = newSigningKey(alg, i.rotation)
+		}
+		i.keys[alg] = key
 	}
 }
 
@@ -146,66 +180,99 @@ func (i *Issuer) JWKS() []byte {
 
 // RoundTrip implements [http.RoundTripper]. It answers by path alone, for any host.
 func (i *Issuer) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		defer req.Body.Close()
+	}
 	if err := req.Context().Err(); err != nil {
 		return nil, err
 	}
-	status, body, err := i.answer(req.URL.Path)
+	res, err := i.respond(req.Clone(req.Context()))
 	if err != nil {
 		return nil, err
 	}
 	return &http.Response{
-		Status:        strconv.Itoa(status) + " " + http.StatusText(status),
-		StatusCode:    status,
+		Status:        strconv.Itoa(res.status) + " " + http.StatusText(res.status),
+		StatusCode:    res.status,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        http.Header{"Content-Type": {"application/json"}},
-		Body:          io.NopCloser(strings.NewReader(string(body))),
-		ContentLength: int64(len(body)),
+		Header:        res.header,
+		Body:          io.NopCloser(bytes.NewReader(res.body)),
+		ContentLength: int64(len(res.body)),
 		Request:       req,
 	}, nil
 }
 
 // ServeHTTP implements [http.Handler].
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	status, body, err := i.answer(r.URL.Path)
+	res, err := i.respond(r)
 	if err != nil {
-		status, body = http.StatusServiceUnavailable, nil
+		res = newResponse(http.StatusServiceUnavailable, nil)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	maps.Copy(w.Header(), res.header)
+	w.WriteHeader(res.status)
+	_, _ = w.Write(res.body)
 }
 
-func (i *Issuer) answer(path string) (status int, body []byte, err error) {
-	base := strings.TrimSuffix(i.url, "/")
+// A response is what the issuer answers, over HTTP or as a RoundTripper.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func newResponse(status int, body []byte) *response {
+	return &response{status, http.Header{"Content-Type": {"application/json"}}, body}
+}
+
+func (i *Issuer) respond(req *http.Request) (*response, error) {
 	basePath := ""
-	if u, err := url.Parse(base); err == nil {
+	if u, err := url.Parse(i.baseURL()); err == nil {
 		basePath = u.Path
 	}
-	switch path {
-	case basePath + metadataPath:
-		if err := i.currentFailure(); err != nil {
-			return 0, nil, err
-		}
-		return http.StatusOK, mustJSON(map[string]any{
-			"issuer":                                i.url,
-			"jwks_uri":                              base + jwksPath,
-			"response_types_supported":              []string{"code"},
-			"subject_types_supported":               []string{"public"},
-			"id_token_signing_alg_values_supported": i.algs,
-		}), nil
-	case basePath + jwksPath:
-		i.mu.Lock()
-		i.fetches++
-		i.mu.Unlock()
-		if err := i.currentFailure(); err != nil {
-			return 0, nil, err
-		}
-		return http.StatusOK, i.JWKS(), nil
-	default:
-		return http.StatusNotFound, nil, i.currentFailure()
+	path, ok := strings.CutPrefix(req.URL.Path, basePath)
+	if ok && path == jwksPath {
+		i.countFetch()
 	}
+	if err := i.currentFailure(); err != nil {
+		return nil, err
+	}
+	switch {
+	case ok && path == metadataPath:
+		return newResponse(http.StatusOK, mustJSON(i.metadata())), nil
+	case ok && path == jwksPath:
+		return newResponse(http.StatusOK, i.JWKS()), nil
+	case ok && path == tokenPath && i.grant != nil:
+		return i.grant(req), nil
+	default:
+		return newResponse(http.StatusNotFound, nil), nil
+	}
+}
+
+// metadata are those of OpenID Connect Discovery 1.0, section 3.
+func (i *Issuer) metadata() map[string]any {
+	metadata := map[string]any{
+		"issuer":                                i.url,
+		"jwks_uri":                              i.baseURL() + jwksPath,
+		"response_types_supported":              []string{"code"},
+		"subject_types_supported":               []string{"public"},
+		"id_token_signing_alg_values_supported": i.algs,
+	}
+	if i.grant != nil {
+		metadata["token_endpoint"] = i.baseURL() + tokenPath
+		metadata["grant_types_supported"] = []string{clientCredentials, password}
+		metadata["token_endpoint_auth_methods_supported"] = []string{"client_secret_basic", "client_secret_post", "none"}
+	}
+	return metadata
+}
+
+// baseURL is what paths are appended to.
+func (i *Issuer) baseURL() string { return strings.TrimSuffix(i.url, "/") }
+
+func (i *Issuer) countFetch() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.fetches++
 }
 
 func (i *Issuer) currentFailure() error {

@@ -1,7 +1,11 @@
 package verifiertest_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -198,5 +202,47 @@ func TestRoundTripEndsWithItsContext(t *testing.T) {
 	}
 	if got := issuer.Fetches(); got != 0 {
 		t.Errorf("%d fetches by a request that had ended", got)
+	}
+}
+
+func TestSigningKeyIsUsedUntilTheFirstRotation(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := verifiertest.NewIssuer(verifiertest.WithSigningKey("ES256", key))
+	second := verifiertest.NewIssuer(verifiertest.WithSigningKey("ES256", key))
+	if !bytes.Equal(first.JWKS(), second.JWKS()) {
+		t.Errorf("one key is published as %s and %s", first.JWKS(), second.JWKS())
+	}
+	if _, err := newVerifier(t, first.Config()).Verify(t.Context(), second.Token(nil)); err != nil {
+		t.Errorf("another issuer with the same key: %v", err)
+	}
+	first.Rotate()
+	if _, err := newVerifier(t, first.Config()).Verify(t.Context(), second.Token(nil)); verifier.CodeOf(err) != verifier.CodeKeyNotFound {
+		t.Errorf("after a rotation: %v", err)
+	}
+}
+
+func TestSigningKeyMustFitAnAlgorithmOfTheIssuer(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for alg, algorithms := range map[string][]string{
+		"EdDSA": {"ES256"},          // not one of them
+		"ES384": {"ES256", "ES384"}, // of another curve
+		"RS256": {"RS256"},          // of another type
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("a key on P-256 for %s, of %s, is accepted", alg, algorithms)
+				}
+			}()
+			verifiertest.NewIssuer(verifiertest.WithAlgorithms(algorithms...), verifiertest.WithSigningKey(alg, key))
+		}()
 	}
 }

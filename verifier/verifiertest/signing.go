@@ -9,7 +9,13 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha256" // for crypto.SHA256
 	_ "crypto/sha512" // for crypto.SHA384 and crypto.SHA512
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
 type signingKey struct {
@@ -38,6 +44,26 @@ func newSigningKey(alg string, rotation int) signingKey {
 		panic("verifiertest: " + err.Error())
 	}
 	return key
+}
+
+// thumbprint returns a kid that says which key it is (RFC 7638).
+func thumbprint(key crypto.Signer) string {
+	sum, err := (&jose.JSONWebKey{Key: key.Public()}).Thumbprint(crypto.SHA256)
+	if err != nil {
+		panic("verifiertest: " + err.Error())
+	}
+	return base64.RawURLEncoding.EncodeToString(sum)
+}
+
+// fits reports whether a verifier would use the key for alg.
+func fits(alg string, key crypto.Signer) bool {
+	text, err := json.Marshal(jose.JSONWebKey{Key: key.Public()})
+	if err != nil {
+		return false
+	}
+	jwk := jws.ReadJWK(string(text))
+	public, err := jwk.Key()
+	return err == nil && public.Fits(alg)
 }
 
 // sign returns a JWS signature (RFC 7518, section 3; RFC 8037, section 3.1).

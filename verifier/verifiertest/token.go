@@ -62,8 +62,9 @@ type draft struct {
 // "user", its client is "client", it grants no scopes or permissions, and it expires 5 minutes
 // from now.
 //
-// The claims argument overrides these defaults. A nil value removes a claim, and a [time.Time] is
-// written as seconds. Options can make the token invalid. Token panics if the result can't be
+// The claims argument overrides these defaults. A nil value removes a claim. A [time.Time] is
+// written as seconds since 1970, and a [time.Duration] counts from now, so {"exp": -time.Minute}
+// expired a minute ago. Options can make the token invalid. Token panics if the result can't be
 // signed.
 func (i *Issuer) Token(claims map[string]any, options ...TokenOption) string {
 	d := &draft{header: make(map[string]any)}
@@ -114,6 +115,8 @@ func overlay(values, changes map[string]any) map[string]any {
 			delete(values, name)
 		case time.Time:
 			values[name] = value.Unix()
+		case time.Duration:
+			values[name] = time.Now().Add(value).Unix()
 		default:
 			values[name] = value
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -240,4 +241,17 @@ func TestTimesAreNumbersOfSeconds(t *testing.T) {
 	if err != nil || !claims.Expiry().Equal(exp.Truncate(time.Second)) {
 		t.Errorf("Verify: %v, %v; want an expiry of %v", claims, err, exp)
 	}
+}
+
+func TestClaimsTakeDurationsFromNow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, payload, _ := parts(t, verifiertest.NewIssuer().Token(map[string]any{"exp": -time.Minute, "auth_time": -1500 * time.Millisecond}))
+		claims, now := object(t, payload), time.Now()
+		for name, want := range map[string]time.Time{"exp": now.Add(-time.Minute), "auth_time": now.Add(-2 * time.Second)} {
+			if got := claims[name]; got != float64(want.Unix()) {
+				t.Errorf("%s = %v, want %d", name, got, want.Unix())
+			}
+		}
+	})
 }

@@ -1,0 +1,150 @@
+package verifiertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// WithTokenEndpoint gives the issuer a token endpoint, at its URL plus "/token" (RFC 6749, section
+// 3.2). It grants whatever a request asks for, and checks no password or secret. So let it be
+// reached by tests and from a developer's own host only.
+//
+// Its tokens are those that [Issuer.Token] returns for the given claims and options, which both
+// may be nil, changed by the form in the request:
+//
+//   - grant_type is "client_credentials" or "password". The latter counts as a login, so auth_time
+//     is now.
+//   - client_id, also in a Basic authorization, becomes client_id. Without a user it becomes sub,
+//     too.
+//   - username becomes sub.
+//   - scope becomes scope, and audience or resource (RFC 8707) becomes aud.
+//   - expires_in sets exp, in seconds from now. It may be negative.
+//   - claims is a JSON object with any other claims. It overrides all the others, and a null removes
+//     a claim.
+//
+// A request that accepts application/jwt gets the token alone, without JSON around it.
+func WithTokenEndpoint(claims map[string]any, options ...TokenOption) IssuerOption {
+	return issuerOption(func(i *Issuer) {
+		defaults := maps.Clone(claims)
+		i.grant = func(req *http.Request) *response {
+			asked, problem := claimsAsked(req)
+			if problem != nil {
+				return problem
+			}
+			all := overlay(payloadOf(i.url, defaults), asked)
+			token := i.Token(nil, append(options[:len(options):len(options)], WithRawPayload(string(mustJSON(all))))...)
+			return grantResponse(req, token, all)
+		}
+	})
+}
+
+const maxFormBytes = 64 << 10
+
+// claimsAsked returns the claims that a request's form asks for, or why it can't be granted (RFC
+// 6749, section 5.2).
+func claimsAsked(req *http.Request) (claims map[string]any, problem *response) {
+	if req.Method != http.MethodPost {
+		problem = refuse("invalid_request", "the token endpoint takes POST")
+		problem.status = http.StatusMethodNotAllowed
+		problem.header.Set("Allow", http.MethodPost)
+		return nil, problem
+	}
+	if req.Body != nil {
+		req.Body = http.MaxBytesReader(nil, req.Body, maxFormBytes)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, refuse("invalid_request", "the form can't be read: "+err.Error())
+	}
+	form := req.PostForm
+	claims = make(map[string]any)
+	client := clientID(req)
+	if client != "" {
+		claims["client_id"] = client
+	}
+	switch form.Get("grant_type") {
+	case clientCredentials:
+		if client != "" {
+			claims["sub"] = client
+		}
+	case password:
+		if form.Get("username") == "" {
+			return nil, refuse("invalid_request", "the password grant needs a username")
+		}
+		claims["sub"], claims["auth_time"] = form.Get("username"), time.Now()
+	default:
+		return nil, refuse("unsupported_grant_type", "grant_type must be client_credentials or password")
+	}
+	if scope := form.Get("scope"); scope != "" {
+		claims["scope"] = scope
+	}
+	for _, name := range []string{"audience", "resource"} {
+		switch audience := form[name]; len(audience) {
+		case 0:
+		case 1:
+			claims["aud"] = audience[0]
+		default:
+			claims["aud"] = audience
+		}
+	}
+	if text := form.Get("expires_in"); text != "" {
+		seconds, err := strconv.ParseInt(text, 10, 32)
+		if err != nil {
+			return nil, refuse("invalid_request", "expires_in must be a number of seconds")
+		}
+		claims["exp"] = time.Duration(seconds) * time.Second
+	}
+	if text := form.Get("claims"); text != "" {
+		decoder := json.NewDecoder(strings.NewReader(text))
+		decoder.UseNumber()
+		var others map[string]any
+		if err := decoder.Decode(&others); err != nil || decoder.More() {
+			return nil, refuse("invalid_request", "claims must be a JSON object")
+		}
+		maps.Copy(claims, others)
+	}
+	return claims, nil
+}
+
+// clientID returns the client that a request names (RFC 6749, section 2.3.1), or "".
+func clientID(req *http.Request) string {
+	name, _, ok := req.BasicAuth()
+	if !ok {
+		return req.PostForm.Get("client_id")
+	}
+	if decoded, err := url.QueryUnescape(name); err == nil {
+		return decoded
+	}
+	return name
+}
+
+func refuse(code, description string) *response {
+	return newResponse(http.StatusBadRequest, mustJSON(map[string]string{
+		"error": code, "error_description": description,
+	}))
+}
+
+// grantResponse is what RFC 6749, section 5.1, defines, or the token alone.
+func grantResponse(req *http.Request, token string, claims map[string]any) *response {
+	var res *response
+	if strings.HasPrefix(req.Header.Get("Accept"), "application/jwt") {
+		res = newResponse(http.StatusOK, []byte(token))
+		res.header.Set("Content-Type", "application/jwt")
+	} else {
+		granted := map[string]any{"access_token": token, "token_type": "Bearer"}
+		if exp, err := strconv.ParseFloat(fmt.Sprint(claims["exp"]), 64); err == nil {
+			granted["expires_in"] = int64(exp) - time.Now().Unix()
+		}
+		if scope, ok := claims["scope"].(string); ok {
+			granted["scope"] = scope
+		}
+		res = newResponse(http.StatusOK, mustJSON(granted))
+	}
+	res.header.Set("Cache-Control", "no-store")
+	return res
+}
