@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/oidcrpc/oidcrpc/internal/field"
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
@@ -152,10 +150,6 @@ func (c *Claims) HasPermission(permission string) bool {
 func (c *Claims) String() string {
 	return fmt.Sprintf("token %q of %s", field.Printable(c.get().id), field.Printable(c.get().issuer))
 }
-
-// Decode unmarshals all of the token's claims into dst, a pointer to a struct or map. Names are
-// case-sensitive. Errors may quote claim values, so don't send them to callers.
-func (c *Claims) Decode(dst any) error { return json.Unmarshal([]byte(c.get().payload), dst) }
 
 // compile parses the paths to the scopes and permissions, which are fields of config.
 func (r *claimRules) compile(config string) (err error) {

@@ -172,6 +172,7 @@ var tokenDetails = []mutant{
 		never(`0 < c.Recheck && c.Recheck < minRecheck`)},
 	{"a credential is asked for once", tokens, "ClaimsConfig.claimRules",
 		become(`cmp.Or(c.Recheck, defaultRecheck)`, `c.Recheck`)},
+	{"a field's claim is guessed", tokens, "Claims.Decode", never(`field != ""`)},
 	{"a log line holds what claims say", tokens, "Claims.String",
 		become(`field.Printable(c.get().issuer)`, `c.get().issuer`)},
 
