@@ -23,6 +23,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/grpcauth"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/kubernetes"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
@@ -291,6 +292,17 @@ func Example_keyFile() {
 	_, err := verifier.New(config)
 	fmt.Println(err)
 	// Output: <nil>
+}
+
+// docs/issuers.md: Kubernetes. It isn't run, since it needs a cluster.
+func Example_inCluster() {
+	config, err := kubernetes.InCluster("orders") // this service's audience
+	if err != nil {
+		log.Fatal(err)
+	}
+	config.Require.Permissions = []string{"shop"} // the callers' namespace
+	v, err := verifier.New(config)
+	fmt.Println(v, err)
 }
 
 // docs/issuers.md: containers.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/kubernetes"
 )
 
 var kubernetesSources = map[string]string{"go.mod": "go.mod.txt", "main.go": "main.go", "reviews.go": "reviews.go"}
@@ -33,10 +34,25 @@ func TestKubernetes(t *testing.T) {
 		t.Run(alg, func(t *testing.T) {
 			product := cluster(t, filepath.Join(source, "cluster"), alg)
 			product.tell(t)
+			product.config = inCluster(t, product)
+			product.tell(t)
 			wantNotAcceptable(t, product, "/openid/v1/jwks", "application/json")
 			wantNotAcceptable(t, product, "/.well-known/openid-configuration", "application/jwk-set+json")
 		})
 	}
+}
+
+// inCluster returns what a pod in the cluster gets by one call.
+func inCluster(t *testing.T, p *product) verifier.Config {
+	t.Helper()
+	file, issuer := filepath.Join(t.TempDir(), "token"), p.config.Issuer
+	writeFile(t, file, call(t, p.client, http.MethodPost, issuer+"/token?account=orders&audience="+issuer, "", ""))
+	config, err := kubernetes.Cluster{Server: issuer, CAFile: p.authority, TokenFile: file}.Config(audience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Require.Permissions = []string{"shop"}
+	return config
 }
 
 // wantNotAcceptable shows that the server is strict, or the test would show little.

@@ -4,6 +4,7 @@ package main
 var (
 	engine = home{"internal/refresh", []string{"internal/refresh", "verifier"}}
 	sets   = home{"internal/jwks", []string{"internal/jwks", "verifier"}}
+	pods   = home{"verifier/kubernetes", []string{"verifier/kubernetes"}}
 )
 
 var keyRules = []mutant{
@@ -13,6 +14,8 @@ var keyRules = []mutant{
 	{"an issuer elsewhere may name a port on this host", sets, "parseMetadata", never(`isPlain`)},
 	{"redirects may lead anywhere", sets, "newClient",
 		never(`req.URL.Host != from.Host || req.URL.Scheme != from.Scheme`)},
+	{"a pod's token goes to any host", pods, "transport.prepare", never(`to != t.server`)},
+	{"tokens for the API server are for a service", pods, "Cluster.Config", never(`slices.Contains(own, audience)`)},
 	{"documents may have any size", sets, "client.get", become(`io.LimitReader(res.Body, maxDocumentBytes+1)`, `res.Body`)},
 	{"a tenant's issuer may have a private address", sets, "checkAddress", never(`!isPublic(addr.Addr().Unmap())`)},
 	{"an empty key set replaces a good one", sets, "ParseSet",
@@ -62,6 +65,10 @@ var keyRules = []mutant{
 }
 
 var keyDetails = []mutant{
+	{"a service in a cluster has no name", pods, "Cluster.Config", never(`len(audiences) == 0 || slices.Contains(audiences, "")`)},
+	{"an authority that's gone is trusted", pods, "transport.trusting", always(`bytes.Equal(text, t.authority)`)},
+	{"a pod's client follows redirects", pods, "Cluster.Client", become(`http.ErrUseLastResponse`, `nil`)},
+	{"a server's URL is taken on trust", pods, "Cluster.server", never(`err != nil || u.Scheme != "https"`)},
 	{"keys may come from two places", tokens, "Config.validateIssuer", never(`len(sources) > 1`)},
 	{"a file is looked at all the time", sets, "file.Read", become(`FreshFor: LookEvery`, `FreshFor: 1`)},
 	{"a file is looked at as seldom as a URL", sets, "file.Read", become(`FreshFor: LookEvery`, `FreshFor: 0`)},
