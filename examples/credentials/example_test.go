@@ -17,6 +17,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/examples/greet/v1/greetv1connect"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/kubernetes"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
@@ -67,13 +68,14 @@ func Example_apiKeys() {
 
 // docs/credentials.md: Kubernetes' service accounts.
 func Example_tokenReview() {
-	client, err := credentials.InCluster(credentials.ClusterCA, credentials.PodToken)
+	cluster := kubernetes.Cluster{Server: "https://kubernetes.default.svc"}
+	client, err := cluster.Client()
 	if err != nil {
 		fmt.Println("not in a cluster")
 		return
 	}
 	auth, err := interceptor.New(credentials.TokenReview{
-		Server:   "https://kubernetes.default.svc",
+		Server:   cluster.Server,
 		Audience: "orders",
 		Client:   client,
 	})

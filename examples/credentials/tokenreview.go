@@ -19,7 +19,7 @@ import (
 type TokenReview struct {
 	Server   string        // the API server's URL
 	Audience string        // this service's name in tokens
-	Client   *http.Client  // see [InCluster]
+	Client   *http.Client  // see package verifier/kubernetes
 	Recheck  time.Duration // how often a stream costs a request; by default a minute
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/examples/credentials"
 	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier/kubernetes"
 )
 
 // The API server's own code reviews tokens, behind its own authentication. It judges an account's
@@ -26,7 +27,8 @@ func TestKubernetesReviewsTokens(t *testing.T) {
 		return string(call(t, product.client, http.MethodPost, issuer+"/token?"+query.Encode(), "", ""))
 	}
 	podToken := filepath.Join(t.TempDir(), "token")
-	client, err := credentials.InCluster(product.authority, podToken)
+	writeFile(t, podToken, []byte("none"))
+	client, err := kubernetes.Cluster{Server: issuer, CAFile: product.authority, TokenFile: podToken}.Client()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // The files that a user writes for a port.
 var portFiles = map[string][]string{
 	"openfga":   {"openfga/openfga.go"},
-	"flipt":     {"flipt/flipt.go", "../../examples/credentials/incluster.go"},
+	"flipt":     {"flipt/flipt.go"},
 	"netbird":   {"netbird/netbird.go"},
 	"buildbarn": {"buildbarn/buildbarn.go"},
 	"minder":    {"minder/minder.go"},

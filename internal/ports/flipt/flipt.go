@@ -13,9 +13,9 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/oidcrpc/oidcrpc/examples/credentials"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/kubernetes"
 )
 
 // A Config is the section authentication in Flipt's configuration.
@@ -118,9 +118,9 @@ func (rows clientTokens) Verify(_ context.Context, token string) (*verifier.Clai
 func (c Config) jwtConfig() (config verifier.Config, err error) {
 	jwt, cluster := c.Methods.JWT, c.Methods.Kubernetes
 	if cluster.Enabled {
-		config = verifier.Config{Issuer: cluster.DiscoveryURL, Audiences: cluster.Audiences}
-		config.HTTPClient, err = credentials.InCluster(cluster.CAPath, cluster.ServiceAccountTokenPath)
-		return config, err
+		return kubernetes.Cluster{
+			Server: cluster.DiscoveryURL, CAFile: cluster.CAPath, TokenFile: cluster.ServiceAccountTokenPath,
+		}.Config(cluster.Audiences...)
 	}
 	config = verifier.Config{
 		Issuer:     jwt.ValidateClaims.Issuer,
