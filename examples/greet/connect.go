@@ -16,8 +16,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// NewConnectHandler returns an HTTP handler for the greeting and health services,
-// secured by auth, for the Connect, gRPC and gRPC-Web protocols.
+// NewConnectHandler returns an HTTP handler for the greeting, health and
+// reflection services, secured by auth, for the Connect, gRPC and gRPC-Web protocols.
 func NewConnectHandler(auth *interceptor.Authenticator) http.Handler {
 	mux := http.NewServeMux()
 	connecthttp.Mount(mux, NewConnectServer(auth))
@@ -32,6 +32,7 @@ func NewConnectServer(auth *interceptor.Authenticator) *connect.Server {
 		Spec:    connect.Spec{Procedure: healthv1.Health_Check_FullMethodName, StreamType: connect.StreamTypeUnary},
 		Handler: checkHealth,
 	})
+	registerReflection(server)
 	return server
 }
 

@@ -8,14 +8,15 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
 
 	greetv1 "github.com/oidcrpc/oidcrpc/examples/greet/v1"
 	"github.com/oidcrpc/oidcrpc/grpcauth"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// NewGRPCServer returns a grpc-go server for the greeting and health services, secured
-// by auth.
+// NewGRPCServer returns a grpc-go server for the greeting, health and reflection
+// services, secured by auth.
 func NewGRPCServer(auth *interceptor.Authenticator) *grpc.Server {
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(grpcauth.UnaryServerInterceptor(auth)),
@@ -23,6 +24,7 @@ func NewGRPCServer(auth *interceptor.Authenticator) *grpc.Server {
 	)
 	greetv1.RegisterGreetServiceServer(server, grpcService{})
 	healthv1.RegisterHealthServer(server, health.NewServer())
+	reflection.Register(server)
 	return server
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 
 	"github.com/oidcrpc/oidcrpc/connectauth"
 	connectauthv2 "github.com/oidcrpc/oidcrpc/connectauth/v2"
@@ -39,7 +41,8 @@ func TestEveryProcedureHasARule(t *testing.T) {
 }
 
 func TestDescriptorsAndServerListTheSameProcedures(t *testing.T) {
-	described := connectauth.Procedures(greetv1.File_greet_v1_greet_proto, healthv1.File_grpc_health_v1_health_proto)
+	described := connectauth.Procedures(greetv1.File_greet_v1_greet_proto, healthv1.File_grpc_health_v1_health_proto,
+		reflectionv1.File_grpc_reflection_v1_reflection_proto, reflectionv1alpha.File_grpc_reflection_v1alpha_reflection_proto)
 	if served := grpcauth.Procedures(newServer(newAuth(t))); !slices.Equal(described, served) {
 		t.Errorf("the files describe %q, the server serves %q", described, served)
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -17,24 +18,38 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/oidcrpc/oidcrpc/examples/configflag"
 	"github.com/oidcrpc/oidcrpc/examples/greet"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
 func main() {
-	var config verifier.Config
-	addConfigFlags(flag.CommandLine, &config)
-	addr := flag.String("addr", "127.0.0.1:8080", "where to serve Connect, gRPC-Web and gRPC over net/http")
-	grpcAddr := flag.String("grpc-addr", "127.0.0.1:9090", "where to serve gRPC by grpc-go")
-	flag.Parse()
-	if err := serve(config, *addr, *grpcAddr); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Stdout, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "server:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(config verifier.Config, addr, grpcAddr string) error {
+// run serves until ctx ends.
+func run(ctx context.Context, stdout io.Writer, args []string) error {
+	flags := flag.NewFlagSet("server", flag.ContinueOnError)
+	configured := configflag.Add(flags)
+	addr := flags.String("addr", "127.0.0.1:8080", "where to serve Connect, gRPC-Web and gRPC over net/http")
+	grpcAddr := flags.String("grpc-addr", "127.0.0.1:9090", "where to serve gRPC by grpc-go")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: server takes flags alone", flags.Arg(0))
+	}
+	config, err := configured()
+	if err != nil {
+		return err
+	}
 	v, err := verifier.New(config)
 	if err != nil {
 		return err
@@ -47,20 +62,32 @@ func serve(config verifier.Config, addr, grpcAddr string) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	grpcListener, err := net.Listen("tcp", *grpcAddr)
+	if err != nil {
+		return err
+	}
+	defer grpcListener.Close()
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	fmt.Fprintf(stdout, "Serving gRPC on %s, and Connect, gRPC-Web and gRPC on %s.\n\n",
+		grpcListener.Addr(), listener.Addr())
+	if err := greet.PrintCommands(stdout, grpcListener.Addr().String(), listener.Addr().String(), ""); err != nil {
+		return err
+	}
 	if err := v.Ready(ctx); err != nil {
 		log.Printf("the issuer isn't ready, so calls get Unavailable: %v", err)
 	}
+	if err := serve(ctx, auth, grpcListener, listener); err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, "\nGoodbye.")
+	return nil
+}
 
-	grpcListener, err := net.Listen("tcp", grpcAddr)
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
+func serve(ctx context.Context, auth *interceptor.Authenticator, grpcListener, listener net.Listener) error {
 	grpcServer := greet.NewGRPCServer(auth)
 	httpServer := &http.Server{
 		Handler:           greet.NewConnectHandler(auth),
@@ -69,11 +96,10 @@ func serve(config verifier.Config, addr, grpcAddr string) error {
 	}
 	httpServer.Protocols.SetHTTP1(true)
 	httpServer.Protocols.SetUnencryptedHTTP2(true)
-
 	failed := make(chan error, 2)
 	go func() { failed <- grpcServer.Serve(grpcListener) }()
 	go func() { failed <- httpServer.Serve(listener) }()
-	log.Printf("serving gRPC on %s, and Connect, gRPC-Web and gRPC on %s", grpcAddr, addr)
+	var err error
 	select {
 	case err = <-failed:
 	case <-ctx.Done():

@@ -1,9 +1,11 @@
-package main
+package configflag_test
 
 import (
 	"encoding/pem"
+	"errors"
 	"flag"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,21 +13,25 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/oidcrpc/oidcrpc/examples/configflag"
 	"github.com/oidcrpc/oidcrpc/verifier"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 func parse(args ...string) (config verifier.Config, err error) {
-	flags := flag.NewFlagSet("server", flag.ContinueOnError)
+	flags := flag.NewFlagSet("test", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	addConfigFlags(flags, &config)
-	return config, flags.Parse(args)
+	configured := configflag.Add(flags)
+	if err := flags.Parse(args); err != nil {
+		return config, err
+	}
+	return configured()
 }
 
 func TestFlagsSetTheFieldsWithTheirNames(t *testing.T) {
 	config, err := parse("-issuer=http://keycloak:8080/realms/shop", "-audience=orders,invoices", "-client-ids=a,b",
 		"-algorithms=ES256,EdDSA", "-scope-claim=scp", "-permissions-claim=/realm_access/roles",
-		"-jwks-url=http://keycloak:8080/keys", "-allow-http")
+		"-jwks-url=http://keycloak:8080/keys", "-allow-http", "-accept-id-tokens", "-rfc9068", "-ignore-headers=jku,x5u")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +40,7 @@ func TestFlagsSetTheFieldsWithTheirNames(t *testing.T) {
 		ClientIDs: []string{"a", "b"}, Algorithms: []string{"ES256", "EdDSA"},
 		ScopeClaim: "scp", PermissionsClaim: "/realm_access/roles",
 		JWKSURL: "http://keycloak:8080/keys", AllowHTTP: true,
+		AcceptIDTokens: true, RFC9068: true, IgnoreHeaders: []string{"jku", "x5u"},
 	}
 	if !reflect.DeepEqual(config, want) {
 		t.Errorf("the configuration is %+v, want %+v", config, want)
@@ -84,5 +91,14 @@ func TestCAFileWithoutACertificateIsAnError(t *testing.T) {
 		if _, err := parse("-ca=" + file); err == nil {
 			t.Errorf("-ca=%s is accepted", file)
 		}
+	}
+}
+
+func TestClusterIsTrustedOnlyInside(t *testing.T) {
+	if _, err := parse("-kubernetes", "-audience=orders"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("outside a cluster: %v", err)
+	}
+	if _, err := parse("-kubernetes", "-issuer=https://issuer.example"); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("with another issuer: %v", err)
 	}
 }

@@ -1,4 +1,5 @@
-package main
+// Package configflag lets a program's flags say which tokens to accept.
+package configflag
 
 import (
 	"crypto/tls"
@@ -10,11 +11,27 @@ import (
 	"strings"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/kubernetes"
 )
 
-// addConfigFlags adds the flags that say which tokens to accept. Each sets the field of
-// config with its name.
-func addConfigFlags(flags *flag.FlagSet, config *verifier.Config) {
+// Add adds the flags. Each sets the field with its name in the configuration that the result
+// returns once they are parsed. Without any of them, that's the zero value.
+func Add(flags *flag.FlagSet) func() (verifier.Config, error) {
+	config := new(verifier.Config)
+	addFields(flags, config)
+	inCluster := flags.Bool("kubernetes", false, "accept service accounts of the cluster that this runs in")
+	return func() (verifier.Config, error) {
+		if !*inCluster {
+			return *config, nil
+		}
+		if config.Issuer != "" {
+			return verifier.Config{}, errors.New("-kubernetes has an issuer, so leave -issuer out")
+		}
+		return kubernetes.InCluster(config.Audiences...)
+	}
+}
+
+func addFields(flags *flag.FlagSet, config *verifier.Config) {
 	flags.StringVar(&config.Issuer, "issuer", "", "the issuer's `URL`, exactly as tokens name it")
 	flags.Func("audience", "the `names` of this service in tokens, separated by commas", list(&config.Audiences))
 	flags.Func("client-ids", "the `clients` whose tokens have no aud, separated by commas", list(&config.ClientIDs))
@@ -25,6 +42,9 @@ func addConfigFlags(flags *flag.FlagSet, config *verifier.Config) {
 		"the `claim` that grants permissions (default permissions)")
 	flags.StringVar(&config.JWKSURL, "jwks-url", "", "the `URL` of the keys, if the issuer has no metadata")
 	flags.StringVar(&config.JWKSFile, "jwks-file", "", "the `file` with the keys, instead of a URL")
+	flags.BoolVar(&config.AcceptIDTokens, "accept-id-tokens", false, "accept ID tokens, for which clients are the audience")
+	flags.BoolVar(&config.RFC9068, "rfc9068", false, "accept tokens only if their type is at+jwt, with all its claims")
+	flags.Func("ignore-headers", "the `parameters` in a token's header to read over, such as jku", list(&config.IgnoreHeaders))
 	flags.BoolVar(&config.AllowHTTP, "allow-http", false, "fetch from any host over plain http, for development")
 	flags.Func("ca", "a `file` with certificates in PEM, to trust for the issuer beside the system's",
 		func(file string) (err error) {
