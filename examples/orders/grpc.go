@@ -7,17 +7,20 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
 
 	ordersv1 "github.com/oidcrpc/oidcrpc/examples/orders/v1"
 	"github.com/oidcrpc/oidcrpc/grpcauth"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
 
-// newGRPCServer returns a grpc-go server for the orders and health services.
+// newGRPCServer returns a grpc-go server for the orders, health and reflection
+// services.
 func newGRPCServer(auth *interceptor.Authenticator, service *service) *grpc.Server {
 	srv := grpc.NewServer(grpcauth.ServerOptions(auth)...)
 	ordersv1.RegisterOrderServiceServer(srv, grpcService{service: service})
 	healthv1.RegisterHealthServer(srv, health.NewServer())
+	reflection.Register(srv)
 	return srv
 }
 

@@ -9,26 +9,34 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
-// startIssuer serves our own issuer on this host until ctx ends. It returns the
-// configuration that trusts it, and a token with everything the procedures ask, good
-// for an hour.
-func startIssuer(ctx context.Context) (config verifier.Config, token string, err error) {
+// An issuer is our own, with a configuration that trusts it.
+type issuer struct {
+	config   verifier.Config
+	tokenURL string // gives any token to every caller on this host
+	token    string // with everything the procedures ask, good for an hour
+}
+
+// startIssuer serves our own issuer on this host until ctx ends.
+func startIssuer(ctx context.Context) (issuer, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return verifier.Config{}, "", err
+		return issuer{}, err
 	}
-	issuer := verifiertest.NewIssuer(
+	own := verifiertest.NewIssuer(
 		verifiertest.WithURL("http://"+listener.Addr().String()),
 		verifiertest.WithAlgorithms("RS256"),
+		verifiertest.WithTokenEndpoint(map[string]any{"exp": time.Hour}),
 	)
-	go func() { _ = serve(ctx, listener, issuer) }()
-	now := time.Now()
-	token = issuer.Token(map[string]any{
-		"sub":         "alice",
-		"scope":       "orders:write",
-		"permissions": []string{"orders.import"},
-		"auth_time":   now.Unix(),
-		"exp":         now.Add(time.Hour).Unix(),
-	})
-	return verifier.Config{Issuer: issuer.URL(), Audiences: []string{verifiertest.Audience}}, token, nil
+	go func() { _ = serve(ctx, listener, own) }()
+	return issuer{
+		config:   verifier.Config{Issuer: own.URL(), Audiences: []string{verifiertest.Audience}},
+		tokenURL: own.URL() + "/token",
+		token: own.Token(map[string]any{
+			"sub":         "alice",
+			"scope":       "orders:write",
+			"permissions": []string{"orders.import"},
+			"auth_time":   time.Now(),
+			"exp":         time.Hour,
+		}),
+	}, nil
 }

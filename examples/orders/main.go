@@ -22,36 +22,47 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
 	"time"
 
+	"github.com/oidcrpc/oidcrpc/examples/configflag"
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
 func main() {
-	issuer := flag.String("issuer", "", "the issuer's `URL`, exactly as tokens name it; without it, our own issuer")
-	audience := flag.String("audience", "", "the `name` of this service in tokens")
-	addr := flag.String("addr", "127.0.0.1:8080", "where to serve")
-	v1 := flag.Bool("connect-v1", false, "serve Connect and gRPC-Web by connect-go v1, not v2")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout, *issuer, *audience, *addr, *v1)
+	err := run(ctx, os.Stdout, os.Args[1:])
 	stop()
-	if err != nil {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "orders:", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until ctx ends.
-func run(ctx context.Context, stdout io.Writer, issuer, audience, addr string, v1 bool) error {
-	config, token := verifier.Config{Issuer: issuer, Audiences: []string{audience}}, ""
-	if issuer == "" {
-		var err error
-		if config, token, err = startIssuer(ctx); err != nil {
+func run(ctx context.Context, stdout io.Writer, args []string) error {
+	flags := flag.NewFlagSet("orders", flag.ContinueOnError)
+	configured := configflag.Add(flags)
+	addr := flags.String("addr", "127.0.0.1:8080", "where to serve")
+	v1 := flags.Bool("connect-v1", false, "serve Connect and gRPC-Web by connect-go v1, not v2")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: orders takes flags alone", flags.Arg(0))
+	}
+	config, err := configured()
+	if err != nil {
+		return err
+	}
+	own := issuer{}
+	if reflect.ValueOf(config).IsZero() { // no flag says whom to trust
+		if own, err = startIssuer(ctx); err != nil {
 			return err
 		}
+		config = own.config
 	}
 	v, err := verifier.New(config)
 	if err != nil {
@@ -61,14 +72,18 @@ func run(ctx context.Context, stdout io.Writer, issuer, audience, addr string, v
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
-	if err := printCommands(stdout, listener.Addr().String(), token); err != nil {
+	if err := printCommands(stdout, listener.Addr().String(), own); err != nil {
 		return err
 	}
-	return serve(ctx, listener, newHandler(auth, v1))
+	if err := serve(ctx, listener, newHandler(auth, *v1)); err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, "\nGoodbye.")
+	return nil
 }
 
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {

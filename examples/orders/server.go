@@ -9,8 +9,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor/schema"
 )
 
-// newAuthenticator enforces what orders.proto says. The health check comes from another
-// proto, so its rules stand here. Whatever neither mentions is closed.
+// newAuthenticator enforces what orders.proto says. The health check and reflection come from
+// other protos, so their rules stand here. Whatever neither mentions is closed.
 func newAuthenticator(
 	v interceptor.TokenVerifier, options ...interceptor.Option,
 ) (*interceptor.Authenticator, error) {
@@ -18,7 +18,11 @@ func newAuthenticator(
 		interceptor.HealthCheck: {Access: interceptor.AccessPublic},
 		interceptor.HealthList:  {Access: interceptor.AccessDenied},
 		interceptor.HealthWatch: {Access: interceptor.AccessDenied},
-		"/*":                    {Access: interceptor.AccessDenied},
+
+		interceptor.ReflectionV1:      {Access: interceptor.AccessPublic},
+		interceptor.ReflectionV1Alpha: {Access: interceptor.AccessPublic},
+
+		"/*": {Access: interceptor.AccessDenied},
 	}, ordersv1.File_orders_v1_orders_proto)
 	if err != nil {
 		return nil, err
