@@ -2,6 +2,8 @@ package greet
 
 import (
 	"context"
+	"errors"
+	"io"
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/grpc"
@@ -45,7 +47,11 @@ func (s reflectionStream) Context() context.Context { return s.ctx }
 
 func (s reflectionStream) Recv() (*reflectionv1.ServerReflectionRequest, error) {
 	req := &reflectionv1.ServerReflectionRequest{}
-	return req, s.stream.Receive(req)
+	err := s.stream.Receive(req)
+	if errors.Is(err, io.EOF) {
+		err = io.EOF // grpc-go compares it
+	}
+	return req, err
 }
 
 func (s reflectionStream) Send(res *reflectionv1.ServerReflectionResponse) error {

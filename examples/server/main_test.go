@@ -112,6 +112,9 @@ func reflected(t *testing.T, conn *grpc.ClientConn) (names []string) {
 	if err := stream.CloseSend(); err != nil {
 		t.Error(err)
 	}
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("its stream ends with %v", err)
+	}
 	return names
 }
 
