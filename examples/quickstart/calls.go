@@ -1,12 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"connectrpc.com/connect"
@@ -18,59 +18,57 @@ import (
 type call struct {
 	procedure     string
 	sent          string
-	authorization []string
-	invoke        func(*client, http.Header) error
-	code          connect.Code // 0 for a call that must be admitted
-	challenge     string       // "" when there must be none
+	authorization func() []string
+	invoke        func(context.Context, *client, http.Header) error
+	promised      outcome
 }
 
-// calls returns the rows for each protocol.
+// calls returns the rows. The last one waits for its token to expire.
 func calls(issuer *verifiertest.Issuer) []call {
-	all := map[string]any{"scope": "greet:write", "permissions": []string{"converse"}}
-	bearer := func(claims map[string]any, options ...verifiertest.TokenOption) []string {
-		return []string{"Bearer " + issuer.Token(claims, options...)}
+	bearer := func(claims map[string]any, options ...verifiertest.TokenOption) func() []string {
+		return func() []string { return []string{"Bearer " + issuer.Token(claims, options...)} }
 	}
-	good := bearer(all)
-	ago, soon := time.Now().Add(-time.Minute).Unix(), time.Now().Add(3*time.Second).Unix()
+	none := func() []string { return nil }
+	good := bearer(map[string]any{"scope": "greet:write", "permissions": []string{"converse"}})
+	two := func() []string { return slices.Concat(good(), good()) }
 	forged := verifiertest.WithSignature(func(signature []byte) []byte {
 		signature[0] ^= 1
 		return signature
 	})
 	const (
-		unauthenticated = connect.CodeUnauthenticated
-		denied          = connect.CodePermissionDenied
-		realm           = `Bearer realm="greet"`
-		invalidToken    = realm + `, error="invalid_token", error_description=`
+		realm        = `Bearer realm="greet"`
+		invalidToken = realm + `, error="invalid_token", error_description=`
 	)
+	admitted := outcome{}
+	unauthenticated := func(challenge string) outcome { return outcome{connect.CodeUnauthenticated, challenge} }
+	denied := func(challenge string) outcome { return outcome{connect.CodePermissionDenied, challenge} }
 	return []call{
-		{"Greet", "a good token", good, (*client).greet, 0, ""},
-		{"Watch", "a good token", good, (*client).watchOnce, 0, ""},
-		{"Collect", "a good token", good, (*client).collect, 0, ""},
-		{"Converse", "a good token", good, (*client).converse, 0, ""},
-		{"Greet", "no token", nil, (*client).greet, unauthenticated, realm},
-		{"Watch", "no token", nil, (*client).watchOnce, unauthenticated, realm},
-		{"Greet", "an expired token", bearer(map[string]any{"exp": ago}), (*client).greet,
-			unauthenticated, invalidToken + `"the token has expired"`},
-		{"Greet", "another audience", bearer(map[string]any{"aud": "https://other.test"}), (*client).greet,
-			unauthenticated, invalidToken + `"the token is for another audience"`},
-		{"Greet", "a bad signature", bearer(nil, forged), (*client).greet,
-			unauthenticated, invalidToken + `"the signature is not valid"`},
-		{"Collect", "no scope", bearer(nil), (*client).collect,
-			denied, realm + `, error="insufficient_scope", scope="greet:write"`},
-		{"Converse", "no permission", bearer(nil), (*client).converse,
-			denied, realm + `, error="insufficient_scope"` +
-				`, error_description="the token lacks a required permission"`},
-		{"Greet", "two tokens", slices.Concat(good, good), (*client).greet,
-			unauthenticated, realm + `, error="invalid_request"`},
-		{"Health/Check", "no token", nil, (*client).checkHealth, 0, ""},
-		{"Watch", "a token that expires", bearer(map[string]any{"exp": soon}), (*client).watchOn,
-			unauthenticated, invalidToken + `"the token expired while the stream was open"`},
+		{"Greet", "a good token", good, greetOnce, admitted},
+		{"Watch", "a good token", good, watchOnce, admitted},
+		{"Collect", "a good token", good, collect, admitted},
+		{"Converse", "a good token", good, converse, admitted},
+		{"Health/Check", "no token", none, checkHealth, admitted},
+		{"Greet", "no token", none, greetOnce, unauthenticated(realm)},
+		{"Watch", "no token", none, watchOnce, unauthenticated(realm)},
+		{"Greet", "an expired token", bearer(map[string]any{"exp": -time.Minute}), greetOnce,
+			unauthenticated(invalidToken + `"the token has expired"`)},
+		{"Greet", "another audience", bearer(map[string]any{"aud": "https://other.test"}), greetOnce,
+			unauthenticated(invalidToken + `"the token is for another audience"`)},
+		{"Greet", "a bad signature", bearer(nil, forged), greetOnce,
+			unauthenticated(invalidToken + `"the signature is not valid"`)},
+		{"Greet", "two tokens", two, greetOnce, unauthenticated(realm + `, error="invalid_request"`)},
+		{"Collect", "no scope", bearer(nil), collect,
+			denied(realm + `, error="insufficient_scope", scope="greet:write"`)},
+		{"Converse", "no permission", bearer(nil), converse,
+			denied(realm + `, error="insufficient_scope", error_description="the token lacks a required permission"`)},
+		{"Watch", "a token that expires", bearer(map[string]any{"exp": 3 * time.Second}), watchOn,
+			unauthenticated(invalidToken + `"the token expired while the stream was open"`)},
 	}
 }
 
 // callAll makes every call to every server and protocol, prints a table with the outcomes and
 // returns an error unless all of them are as promised.
-func callAll(issuer *verifiertest.Issuer, servers servers) error {
+func callAll(ctx context.Context, stdout io.Writer, colour bool, servers *servers) error {
 	clients := []*client{
 		newClient("grpc-go", "gRPC", servers.grpc, connect.WithGRPC()),
 		newClient("connect v2", "gRPC", servers.connect, connect.WithGRPC()),
@@ -80,36 +78,29 @@ func callAll(issuer *verifiertest.Issuer, servers servers) error {
 		newClient("connect v1", "gRPC-Web", servers.connectV1, connect.WithGRPCWeb()),
 		newClient("connect v1", "Connect", servers.connectV1),
 	}
-	calls := calls(issuer)
-	rows := make([]string, len(clients)*len(calls))
-	broken := make([]bool, len(rows))
-	var wait sync.WaitGroup
-	for i, client := range clients {
-		for j, call := range calls {
-			wait.Go(func() {
-				row := i*len(calls) + j
-				rows[row], broken[row] = client.try(call)
-			})
+	defer func() {
+		for _, client := range clients {
+			client.http.CloseIdleConnections()
 		}
-	}
-	wait.Wait()
-
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SERVER\tPROTOCOL\tPROCEDURE\tSENT\tCODE\tCHALLENGE")
-	failures := 0
-	for i, row := range rows {
-		if broken[i] {
-			row += "  <-- not as promised"
-			failures++
+	}()
+	calls := calls(servers.issuer.Issuer)
+	answers := make([][]answer, len(calls))
+	for n, call := range calls { // one call a client at a time
+		answers[n] = make([]answer, len(clients))
+		var wait sync.WaitGroup
+		for i, client := range clients {
+			wait.Go(func() { answers[n][i] = client.try(ctx, call) })
 		}
-		fmt.Fprintln(table, row)
+		wait.Wait()
 	}
-	if err := table.Flush(); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if failures > 0 {
-		return fmt.Errorf("%d of %d outcomes are not as promised", failures, len(rows))
+	broken := table{clients, calls, answers, colour}.write(stdout)
+	total := len(calls) * len(clients)
+	if broken > 0 {
+		return fmt.Errorf("%d of %d outcomes are not as promised", broken, total)
 	}
-	fmt.Printf("\nAll %d outcomes are as promised.\n", len(rows))
+	fmt.Fprintf(stdout, "\nAll %d outcomes are as promised.\n", total)
 	return nil
 }

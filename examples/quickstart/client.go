@@ -22,6 +22,7 @@ import (
 type client struct {
 	server   string
 	protocol string
+	http     *http.Client
 	service  greetv1connect.GreetServiceClient
 	health   *connect.Client[healthv1.HealthCheckRequest, healthv1.HealthCheckResponse]
 }
@@ -34,74 +35,70 @@ func newClient(server, protocol, addr string, options ...connect.ClientOption) *
 	return &client{
 		server:   server,
 		protocol: protocol,
+		http:     httpClient,
 		service:  greetv1connect.NewGreetServiceClient(httpClient, url, options...),
 		health: connect.NewClient[healthv1.HealthCheckRequest, healthv1.HealthCheckResponse](
 			httpClient, url+healthv1.Health_Check_FullMethodName, options...),
 	}
 }
 
-// try makes the call and returns its row, and whether its outcome isn't as promised.
-func (c *client) try(call call) (row string, broken bool) {
+// try makes the call.
+func (c *client) try(ctx context.Context, call call) answer {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	header := make(http.Header)
-	for _, value := range call.authorization {
+	for _, value := range call.authorization() {
 		header.Add("Authorization", value)
 	}
-	err := call.invoke(c, header)
-	code, name := connect.Code(0), "ok"
-	if err != nil {
-		code, name = connect.CodeOf(err), connect.CodeOf(err).String()
+	err := call.invoke(ctx, c, header)
+	if err == nil {
+		return answer{}
 	}
-	challenge, place := challengeOf(err)
-	broken = code != call.code || challenge != call.challenge
-	cells := []string{c.server, c.protocol, call.procedure, call.sent, name, challenge + place}
-	return strings.Join(cells, "\t"), broken
+	challenge, onlyDetail := challengeOf(err)
+	return answer{outcome{connect.CodeOf(err), challenge}, onlyDetail}
 }
+
+const patience = 30 * time.Second // a call takes milliseconds, or 3 seconds
 
 // challengeOf returns the challenge as it reached the client: as a header or trailer,
 // or in the error's details where neither could travel.
-func challengeOf(err error) (challenge, place string) {
+func challengeOf(err error) (challenge string, onlyDetail bool) {
 	connectErr, ok := errors.AsType[*connect.Error](err)
 	if !ok {
-		return "", ""
+		return "", false
 	}
 	if values := connectErr.Meta().Values("WWW-Authenticate"); len(values) > 0 {
-		return strings.Join(values, " AND "), ""
+		return strings.Join(values, " AND "), false
 	}
 	for _, detail := range connectErr.Details() {
 		message, err := detail.Value()
 		info, ok := message.(*errdetails.ErrorInfo)
 		if err == nil && ok && info.GetMetadata()["challenge"] != "" {
-			return info.GetMetadata()["challenge"], " (ErrorInfo)"
+			return info.GetMetadata()["challenge"], true
 		}
 	}
-	return "", ""
+	return "", false
 }
 
-func (c *client) greet(header http.Header) error {
-	ctx, cancel := callContext()
-	defer cancel()
+func greetOnce(ctx context.Context, c *client, header http.Header) error {
 	_, err := c.service.Greet(ctx, withHeader(&greetv1.GreetRequest{Name: "Ada"}, header))
 	return err
 }
 
-func (c *client) checkHealth(header http.Header) error {
-	ctx, cancel := callContext()
-	defer cancel()
+func checkHealth(ctx context.Context, c *client, header http.Header) error {
 	_, err := c.health.CallUnary(ctx, withHeader(&healthv1.HealthCheckRequest{}, header))
 	return err
 }
 
-func (c *client) watchOnce(header http.Header) error {
-	return c.watch(&greetv1.WatchRequest{Name: "Ada", Count: 1}, header)
+func watchOnce(ctx context.Context, c *client, header http.Header) error {
+	return c.watch(ctx, &greetv1.WatchRequest{Name: "Ada", Count: 1}, header)
 }
 
-func (c *client) watchOn(header http.Header) error {
-	return c.watch(&greetv1.WatchRequest{Name: "Ada"}, header)
+func watchOn(ctx context.Context, c *client, header http.Header) error {
+	return c.watch(ctx, &greetv1.WatchRequest{Name: "Ada"}, header)
 }
 
-func (c *client) watch(req *greetv1.WatchRequest, header http.Header) error {
-	ctx, cancel := callContext()
-	defer cancel()
+func (c *client) watch(ctx context.Context, req *greetv1.WatchRequest, header http.Header) error {
 	stream, err := c.service.Watch(ctx, withHeader(req, header))
 	if err != nil {
 		return err
@@ -116,9 +113,7 @@ func (c *client) watch(req *greetv1.WatchRequest, header http.Header) error {
 	return expect(received, 1)
 }
 
-func (c *client) collect(header http.Header) error {
-	ctx, cancel := callContext()
-	defer cancel()
+func collect(ctx context.Context, c *client, header http.Header) error {
 	stream := c.service.Collect(ctx)
 	maps.Copy(stream.RequestHeader(), header)
 	for _, name := range []string{"Ada", "Grace"} {
@@ -133,9 +128,7 @@ func (c *client) collect(header http.Header) error {
 	return expect(len(res.Msg.GetNames()), 2)
 }
 
-func (c *client) converse(header http.Header) error {
-	ctx, cancel := callContext()
-	defer cancel()
+func converse(ctx context.Context, c *client, header http.Header) error {
 	stream := c.service.Converse(ctx)
 	maps.Copy(stream.RequestHeader(), header)
 	_ = stream.Send(&greetv1.ConverseRequest{Name: "Ada"}) // Receive tells more
@@ -150,10 +143,6 @@ func (c *client) converse(header http.Header) error {
 		return err
 	}
 	return stream.CloseResponse()
-}
-
-func callContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), 10*time.Second)
 }
 
 func withHeader[T any](message *T, header http.Header) *connect.Request[T] {

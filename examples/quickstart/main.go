@@ -9,8 +9,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -25,88 +27,117 @@ import (
 )
 
 func main() {
-	serve := flag.Bool("serve", false, "keep the servers up, and print commands to call them with")
-	flag.Parse()
-	if err := run(*serve); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Stdout, isColourful(os.Stdout), os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
-func run(serve bool) error {
-	issuer, err := startIssuer()
+// run ends with ctx, or without -serve as soon as all is shown.
+func run(ctx context.Context, stdout io.Writer, colour bool, args []string) error {
+	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	serve := flags.Bool("serve", false, "keep the servers up, and print commands to call them with")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: quickstart takes -serve alone", flags.Arg(0))
+	}
+	fmt.Fprintln(stdout, "Starting an issuer and three servers. The last calls wait 3 seconds for their token to expire.")
+	servers, err := startServers()
 	if err != nil {
 		return err
 	}
-	servers, err := startServers(issuer)
-	if err != nil {
+	defer servers.stop()
+	if err := callAll(ctx, stdout, colour, servers); err != nil {
+		return goodbye(ctx, stdout, err)
+	}
+	if !*serve {
+		fmt.Fprintln(stdout, "\nTry next: the same with -serve, which leaves the servers up and prints commands to call them.")
+		return nil
+	}
+	fmt.Fprintln(stdout, "\nThe servers stay up.")
+	fmt.Fprintln(stdout)
+	token := servers.issuer.Token(map[string]any{
+		"scope": "greet:write", "permissions": []string{"converse"}, "exp": time.Hour,
+	})
+	if err := greet.PrintCommands(stdout, servers.grpc, servers.connect, token); err != nil {
 		return err
 	}
-	if err := callAll(issuer, servers); err != nil || !serve {
-		return err
-	}
-	if err := printCommands(issuer, servers); err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	<-ctx.Done()
+	return goodbye(ctx, stdout, nil)
+}
+
+// goodbye takes errors for what an interruption leads to.
+func goodbye(ctx context.Context, stdout io.Writer, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	fmt.Fprintln(stdout, "\nGoodbye.")
 	return nil
 }
 
-// startIssuer serves an issuer's metadata and keys.
-func startIssuer() (*verifiertest.Issuer, error) {
-	listener, err := listen()
-	if err != nil {
-		return nil, err
-	}
-	issuer := verifiertest.NewIssuer(
-		verifiertest.WithURL("http://"+listener.Addr().String()),
-		verifiertest.WithAlgorithms("RS256"),
-	)
-	go serveHTTP(listener, issuer)
-	return issuer, nil
+// servers are an issuer, and the addresses of three servers with the same services.
+type servers struct {
+	issuer                   *verifiertest.Server
+	grpc, connect, connectV1 string
+	stop                     func()
 }
 
-// servers holds the addresses of three servers with the same services.
-type servers struct{ grpc, connect, connectV1 string }
-
 // startServers secures a server for each stack with one authenticator.
-func startServers(issuer *verifiertest.Issuer) (servers, error) {
+func startServers() (*servers, error) {
+	issuer := verifiertest.NewServer(verifiertest.WithAlgorithms("RS256"))
+	s := &servers{issuer: issuer, stop: issuer.Close}
+	if err := s.start(); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *servers) start() error {
 	v, err := verifier.New(verifier.Config{
-		Issuer:    issuer.URL(),
+		Issuer:    s.issuer.URL(),
 		Audiences: []string{verifiertest.Audience},
 		Leeway:    -1, // the issuer shares this clock
 	})
 	if err != nil {
-		return servers{}, err
+		return err
 	}
 	auth, err := interceptor.New(v,
 		interceptor.WithRealm("greet"),
 		interceptor.WithPolicy(greet.Policy),
 	)
 	if err != nil {
-		return servers{}, err
+		return err
 	}
-	var listeners [3]net.Listener
-	for i := range listeners {
-		if listeners[i], err = listen(); err != nil {
-			return servers{}, err
+	overGRPC := greet.NewGRPCServer(auth)
+	v2, v1 := newHTTPServer(greet.NewConnectHandler(auth)), newHTTPServer(greet.NewConnectV1Handler(auth))
+	for _, server := range []struct {
+		addr  *string
+		serve func(net.Listener) error
+		stop  func()
+	}{
+		{&s.grpc, overGRPC.Serve, overGRPC.Stop},
+		{&s.connect, v2.Serve, func() { _ = v2.Close() }},
+		{&s.connectV1, v1.Serve, func() { _ = v1.Close() }},
+	} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
 		}
+		*server.addr = listener.Addr().String()
+		go func() { _ = server.serve(listener) }()
+		stopOthers := s.stop
+		s.stop = func() { server.stop(); stopOthers() }
 	}
-	go func() { _ = greet.NewGRPCServer(auth).Serve(listeners[0]) }()
-	go serveHTTP(listeners[1], greet.NewConnectHandler(auth))
-	go serveHTTP(listeners[2], greet.NewConnectV1Handler(auth))
-	return servers{
-		grpc:      listeners[0].Addr().String(),
-		connect:   listeners[1].Addr().String(),
-		connectV1: listeners[2].Addr().String(),
-	}, nil
+	return nil
 }
 
-func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
-
-func serveHTTP(listener net.Listener, handler http.Handler) {
+func newHTTPServer(handler http.Handler) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
 		Protocols:         new(http.Protocols),
@@ -114,5 +145,5 @@ func serveHTTP(listener net.Listener, handler http.Handler) {
 	}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
-	_ = server.Serve(listener)
+	return server
 }
