@@ -1,15 +1,17 @@
 // Command outages shows what becomes of calls while their issuer is down, hangs or
-// changes its keys.
+// changes its keys, and while the server that's asked about opaque tokens does.
 //
 //	go run ./examples/outages
 //
-// The issuer is a server on a local socket that breaks on demand. Keys live for one
-// second here instead of five minutes, so that it's all over in a few seconds.
+// The servers are on local sockets and break on demand. Keys live for one second here
+// instead of five minutes, and answers instead of one minute, so that it's all over in a
+// few seconds.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -22,6 +24,12 @@ import (
 )
 
 func main() {
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "outages: unexpected argument %q: it takes none\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	fmt.Println("All of it happens at once, and takes five seconds.")
 	if err := run(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "outages:", err)
 		os.Exit(1)
@@ -41,6 +49,11 @@ var scenarios = []scenario{
 	{"the issuer hangs", hangs},
 	{"the issuer replaces its key", replacesKey},
 	{"10 000 tokens with made-up key IDs", madeUpKeys},
+	{"opaque: 1000 calls at once, none before", opaqueColdStart},
+	{"opaque: the server goes down", opaqueGoesDown},
+	{"opaque: the server hangs", opaqueHangs},
+	{"opaque: the token is revoked", opaqueRevoked},
+	{"opaque: 10 000 made-up tokens", opaqueMadeUp},
 }
 
 // run plays all scenarios together, since they mostly wait.
@@ -58,7 +71,7 @@ func run(w io.Writer) error {
 			errs[n] = fmt.Errorf("%s: %w", s.name, errs[n])
 			continue
 		}
-		fmt.Fprintf(w, "%-34s   %s\n", s.name, seen[n])
+		fmt.Fprintf(w, "%-39s   %s\n", s.name, seen[n])
 	}
 	return errors.Join(errs...)
 }
@@ -69,20 +82,25 @@ func coldStart(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer i.stop()
+	if failed := thousandCalls(ctx, i.verify, i.token); failed > 0 {
+		return "", fmt.Errorf("%d calls failed", failed)
+	}
+	return fmt.Sprintf("all served; keys fetched %d time", i.requests.Load()), nil
+}
+
+// thousandCalls makes them at once, and returns how many failed.
+func thousandCalls(ctx context.Context, verify func(context.Context, string) error, token string) int32 {
 	var failed atomic.Int32
 	var calls sync.WaitGroup
 	for range 1000 {
 		calls.Go(func() {
-			if i.verify(ctx, i.token) != nil {
+			if verify(ctx, token) != nil {
 				failed.Add(1)
 			}
 		})
 	}
 	calls.Wait()
-	if failed.Load() > 0 {
-		return "", fmt.Errorf("%d calls failed", failed.Load())
-	}
-	return fmt.Sprintf("all served; keys fetched %d time", i.fetches.Load()), nil
+	return failed.Load()
 }
 
 func downAtFirst(ctx context.Context) (string, error) {
@@ -111,16 +129,25 @@ func goesDown(ctx context.Context) (string, error) {
 	}
 	defer i.stop()
 	i.set(down)
-	began, served := time.Now(), 0
-	for err == nil {
-		served++
-		time.Sleep(time.Millisecond)
-		err = i.verify(ctx, i.token)
-	}
+	served, lasted, err := untilRefused(ctx, i.verify, i.token)
 	if !isUnavailable(err) {
 		return "", err
 	}
-	return fmt.Sprintf("%d calls served for %s, then Unavailable", served, rounded(time.Since(began))), nil
+	return fmt.Sprintf("%d calls served for %s, then Unavailable", served, rounded(lasted)), nil
+}
+
+// untilRefused makes one call after another, and returns the first error.
+func untilRefused(ctx context.Context, verify func(context.Context, string) error, token string) (
+	served int, lasted time.Duration, err error,
+) {
+	began := time.Now()
+	for {
+		if err := verify(ctx, token); err != nil {
+			return served, time.Since(began), err
+		}
+		served++
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func hangs(ctx context.Context) (string, error) {
@@ -149,15 +176,10 @@ func replacesKey(ctx context.Context) (string, error) {
 	}
 	defer i.stop()
 	i.Rotate()
-	began := time.Now()
-	for err == nil {
-		time.Sleep(time.Millisecond)
-		err = i.verify(ctx, i.token)
-	}
+	_, took, err := untilRefused(ctx, i.verify, i.token)
 	if verifier.CodeOf(err) != verifier.CodeKeyNotFound {
 		return "", err
 	}
-	took := time.Since(began)
 	i.Rotate()
 	if err := i.verify(ctx, i.Token(nil)); err != nil {
 		return "", err
@@ -171,7 +193,7 @@ func madeUpKeys(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer i.stop()
-	before, unavailable := i.fetches.Load(), 0
+	before, unavailable := i.requests.Load(), 0
 	for n := range 10_000 {
 		err := i.verify(ctx, i.Token(nil, verifiertest.WithHeader("kid", fmt.Sprint("made-up-", n))))
 		switch {
@@ -185,7 +207,7 @@ func madeUpKeys(ctx context.Context) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%d fetches for them, %d told to come back; good tokens all served",
-		i.fetches.Load()-before, unavailable), nil
+		i.requests.Load()-before, unavailable), nil
 }
 
 // isUnavailable reports whether err says when to try again.
