@@ -295,7 +295,7 @@ func Example_keyFile() {
 }
 
 // docs/issuers.md: Kubernetes. It isn't run, since it needs a cluster.
-func Example_inCluster() {
+func Example_inCluster() { //nolint:testableexamples // as said
 	config, err := kubernetes.InCluster("orders") // this service's audience
 	if err != nil {
 		log.Fatal(err)

@@ -56,8 +56,8 @@ func searchFields(t reflect.Type, seen map[reflect.Type]bool) string {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
 		return searchFields(t.Elem(), seen)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if field := searchField(t, t.Field(i), seen); field != "" {
+		for f := range t.Fields() {
+			if field := searchField(t, f, seen); field != "" {
 				return field
 			}
 		}

@@ -42,9 +42,10 @@ func addFields(flags *flag.FlagSet, config *verifier.Config) {
 		"the `claim` that grants permissions (default permissions)")
 	flags.StringVar(&config.JWKSURL, "jwks-url", "", "the `URL` of the keys, if the issuer has no metadata")
 	flags.StringVar(&config.JWKSFile, "jwks-file", "", "the `file` with the keys, instead of a URL")
-	flags.BoolVar(&config.AcceptIDTokens, "accept-id-tokens", false, "accept ID tokens, for which clients are the audience")
+	flags.BoolVar(&config.AcceptIDTokens, "accept-id-tokens", false, "accept ID tokens, which are for clients")
 	flags.BoolVar(&config.RFC9068, "rfc9068", false, "accept tokens only if their type is at+jwt, with all its claims")
-	flags.Func("ignore-headers", "the `parameters` in a token's header to read over, such as jku", list(&config.IgnoreHeaders))
+	flags.Func("ignore-headers", "the header `parameters` to read over, such as jku, separated by commas",
+		list(&config.IgnoreHeaders))
 	flags.BoolVar(&config.AllowHTTP, "allow-http", false, "fetch from any host over plain http, for development")
 	flags.Func("ca", "a `file` with certificates in PEM, to trust for the issuer beside the system's",
 		func(file string) (err error) {

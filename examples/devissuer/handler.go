@@ -21,7 +21,10 @@ func newHandler(issuer *verifiertest.Issuer, origins []string) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", issuer)
-	mux.HandleFunc("GET "+path+"/{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, usage(base)) })
+	mux.HandleFunc("GET "+path+"/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprint(w, usage(base)) //nolint:gosec // plain text, with a flag's value
+	})
 	mux.Handle(path+"/rotate", action("New tokens are signed with a new key, and the old one is gone.", issuer.Rotate))
 	mux.Handle(path+"/fail", action("Every request to the issuer gets 503, until /heal.", func() {
 		issuer.Fail(errors.New("it was told to"))

@@ -21,7 +21,7 @@ import (
 // the algorithm.
 func signingKey(o *options) (crypto.Signer, error) {
 	if o.keyFile != "" {
-		text, err := os.ReadFile(o.keyFile)
+		text, err := os.ReadFile(o.keyFile) //nolint:gosec // whose name is the developer's
 		if err == nil {
 			return readKey(text, o)
 		}
@@ -40,7 +40,8 @@ func signingKey(o *options) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, os.WriteFile(o.keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return key, os.WriteFile(o.keyFile, text, 0o600) //nolint:gosec // as above
 }
 
 // readKey reads PKCS #8 in PEM.

@@ -81,10 +81,11 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.algorithm, "alg", "", "the `algorithm` to sign with (default RS256, or what the key is for)")
 	flags.StringVar(&o.typ, "typ", "at+jwt", "the `type` in tokens' headers; many issuers say JWT")
 	flags.DurationVar(&o.lifetime, "lifetime", time.Hour, "how long tokens live, unless a request says otherwise")
-	flags.Func("origins", "the `origins` of browsers that may ask, beside those on this host; * is any", func(text string) error {
-		o.origins = strings.Split(text, ",")
-		return nil
-	})
+	flags.Func("origins", "the `origins` of pages that may ask, beside those on this host; * is any",
+		func(text string) error {
+			o.origins = strings.Split(text, ",")
+			return nil
+		})
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

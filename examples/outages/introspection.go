@@ -86,7 +86,8 @@ func opaqueGoesDown(ctx context.Context) (string, error) {
 	if err := e.verify(ctx, "another"); !isUnavailable(err) {
 		return "", fmt.Errorf("an unknown token: %w", err)
 	}
-	return fmt.Sprintf("%d calls served for %s, then Unavailable, as an unknown token is at once", served, rounded(lasted)), nil
+	return fmt.Sprintf("%d calls served for %s, then Unavailable, as an unknown token is at once",
+		served, rounded(lasted)), nil
 }
 
 func opaqueHangs(ctx context.Context) (string, error) {

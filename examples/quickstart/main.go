@@ -46,7 +46,7 @@ func run(ctx context.Context, stdout io.Writer, colour bool, args []string) erro
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q: quickstart takes -serve alone", flags.Arg(0))
 	}
-	fmt.Fprintln(stdout, "Starting an issuer and three servers. The last calls wait 3 seconds for their token to expire.")
+	fmt.Fprintln(stdout, "Starting an issuer and three servers. The last calls wait 3 seconds for a token to expire.")
 	servers, err := startServers()
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func run(ctx context.Context, stdout io.Writer, colour bool, args []string) erro
 		return goodbye(ctx, stdout, err)
 	}
 	if !*serve {
-		fmt.Fprintln(stdout, "\nTry next: the same with -serve, which leaves the servers up and prints commands to call them.")
+		fmt.Fprintln(stdout, "\nTry next: the same with -serve, which keeps the servers up and prints commands.")
 		return nil
 	}
 	fmt.Fprintln(stdout, "\nThe servers stay up.")

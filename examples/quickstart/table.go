@@ -52,7 +52,8 @@ func (t table) write(w io.Writer) (broken int) {
 			anyDetail = anyDetail || answer.onlyDetail
 			if answer.outcome != call.promised {
 				surprises = append(surprises, fmt.Sprintf("%s by %s, %s with %s: %s, and not %s",
-					t.clients[i].server, t.clients[i].protocol, call.procedure, call.sent, answer.outcome, call.promised))
+					t.clients[i].server, t.clients[i].protocol, call.procedure, call.sent,
+					answer.outcome, call.promised))
 			}
 		}
 		if challenge := call.promised.challenge; challenge != "" {
@@ -68,7 +69,7 @@ func (t table) write(w io.Writer) (broken int) {
 		fmt.Fprintf(w, "%3d  %s\n", n+1, folded(challenge, "     "))
 	}
 	if anyDetail {
-		fmt.Fprintln(w, "  *  It arrived in the ErrorInfo detail alone. After a message, net/http drops it as a trailer.")
+		fmt.Fprintln(w, "  *  It arrived in the ErrorInfo detail alone: net/http drops it from trailers.")
 	}
 	for _, surprise := range surprises {
 		fmt.Fprintln(w, "  !  "+surprise)
@@ -145,5 +146,6 @@ func folded(challenge, indent string) string {
 // isColourful reports whether a file is a terminal whose user likes colours (no-color.org).
 func isColourful(file *os.File) bool {
 	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 &&
+		os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -75,9 +76,7 @@ func (s *apiServer) requests() []string {
 // podToken is a token for the API server, as each pod has one.
 func (s *apiServer) podToken(claims map[string]any) string {
 	all := map[string]any{"aud": []string{issuerName}, "sub": "system:serviceaccount:shop:orders"}
-	for name, value := range claims {
-		all[name] = value
-	}
+	maps.Copy(all, claims)
 	return s.issuer.Token(all)
 }
 

@@ -38,7 +38,7 @@ func InCluster(audiences ...string) (verifier.Config, error) { return Cluster{}.
 // outside a cluster, for example.
 func (c Cluster) Config(audiences ...string) (verifier.Config, error) {
 	if len(audiences) == 0 || slices.Contains(audiences, "") {
-		return verifier.Config{}, errors.New("kubernetes: audiences must be your service's names in tokens, one at least")
+		return verifier.Config{}, errors.New("kubernetes: audiences must be your service's names in tokens")
 	}
 	client, err := c.Client()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ func WithTokenEndpoint(claims map[string]any, options ...TokenOption) IssuerOpti
 				return problem
 			}
 			all := overlay(payloadOf(i.url, defaults), asked)
-			token := i.Token(nil, append(options[:len(options):len(options)], WithRawPayload(string(mustJSON(all))))...)
+			token := i.Token(nil, append(slices.Clip(options), WithRawPayload(string(mustJSON(all))))...)
 			return grantResponse(req, token, all)
 		}
 	})

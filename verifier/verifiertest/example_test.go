@@ -175,13 +175,13 @@ func ExampleWithTokenEndpoint() {
 // A service in another process trusts the server's URL.
 func ExampleNewServer() {
 	server := verifiertest.NewServer(verifiertest.WithAlgorithms("RS256"))
-	defer server.Close()
 	v, err := verifier.New(verifier.Config{Issuer: server.URL(), Audiences: []string{verifiertest.Audience}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	_, err = v.Verify(context.Background(), server.Token(nil))
 	fmt.Println(err)
+	server.Close()
 	// Output: <nil>
 }
 

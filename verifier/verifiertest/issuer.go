@@ -261,7 +261,9 @@ func (i *Issuer) metadata() map[string]any {
 	if i.grant != nil {
 		metadata["token_endpoint"] = i.baseURL() + tokenPath
 		metadata["grant_types_supported"] = []string{clientCredentials, password}
-		metadata["token_endpoint_auth_methods_supported"] = []string{"client_secret_basic", "client_secret_post", "none"}
+		metadata["token_endpoint_auth_methods_supported"] = []string{
+			"client_secret_basic", "client_secret_post", "none",
+		}
 	}
 	return metadata
 }
