@@ -34,6 +34,7 @@ import (
 func Example_client() {
 	creds, secret := credentials.NewTLS(nil), "secret"
 
+	// import golang.org/x/oauth2/clientcredentials and github.com/oidcrpc/oidcrpc/interceptor/client
 	config := clientcredentials.Config{ClientID: "shop", ClientSecret: secret, TokenURL: "https://issuer.example/token"}
 	tokens := client.NewSource(config.Token)
 	conn, err := grpc.NewClient("api.example:443", grpcauth.ClientOptions(tokens, grpc.WithTransportCredentials(creds))...)

@@ -237,7 +237,7 @@ func Example_deployment() {
 	// 404 /static/logo.svg
 }
 
-// README.md: a server of connect-go v1.
+// README.md: a server of connect-go v1, in a sentence.
 func Example_connectV1() {
 	auth, err := interceptor.New(newVerifier())
 	if err != nil {

@@ -28,6 +28,7 @@ func Example_connectV2() {
 	}
 	var service greetv1connect.GreetServiceHandler
 	mux := http.NewServeMux()
+	// import connectrpc.com/connect/v2, …/v2/connecthttp and github.com/oidcrpc/oidcrpc/connectauth/v2
 	server := connect.NewServer(connectauth.NewServerInterceptor(auth))
 	greetv1connect.RegisterGreetServiceHandler(server, service)
 	connecthttp.Mount(mux, server)

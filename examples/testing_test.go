@@ -20,6 +20,7 @@ import (
 )
 
 func Example_issuerForTests() {
+	// import github.com/oidcrpc/oidcrpc/verifier/verifiertest
 	issuer := verifiertest.NewIssuer()
 	token := issuer.Token(map[string]any{"scope": "orders:read"})
 	v, err := verifier.New(issuer.Config())

@@ -18,6 +18,7 @@ import (
 )
 
 func Example() {
+	// import github.com/oidcrpc/oidcrpc/verifier, …/interceptor and …/grpcauth
 	v, err := verifier.New(verifier.Config{
 		Issuer:    "https://issuer.example/",
 		Audiences: []string{"https://api.example"},

@@ -24,7 +24,7 @@ func InCluster(audiences ...string) (verifier.Config, error) { return Cluster{}.
 //
 //   - Issuer is what the pod's own token names.
 //   - Audiences are the given ones, your service's names in tokens. Most services have one.
-//   - Algorithms are those a cluster can sign with.
+//   - Algorithms has all that a cluster can sign with.
 //   - PermissionsClaim is "/kubernetes.io/namespace", so a requirement's Permissions can list
 //     namespaces.
 //   - JWKSURL and HTTPClient fetch the keys from the API server alone. Any service account may read

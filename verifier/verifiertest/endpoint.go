@@ -16,7 +16,7 @@ import (
 // 3.2). It grants whatever a request asks for, and checks no password or secret. So let it be
 // reached by tests and from a developer's own host only.
 //
-// Its tokens are those that [Issuer.Token] returns for the given claims and options, which both
+// Its tokens are what [Issuer.Token] returns for the given claims and options, which both
 // may be nil, changed by the form in the request:
 //
 //   - grant_type is "client_credentials" or "password". The latter counts as a login, so auth_time
