@@ -7,7 +7,8 @@ import (
 )
 
 // A Server is an [Issuer] on a socket of this host, over plain HTTP, for services in other
-// processes and for tests that should pass through a network.
+// processes and for tests that should pass through a network. In a [testing/synctest] bubble, use
+// the Issuer itself: while a bubble waits for a socket, its time stands still.
 type Server struct {
 	*Issuer
 
