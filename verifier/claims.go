@@ -32,6 +32,7 @@ type claims struct {
 	hasSCP                    bool
 
 	issuer, subject, id, acr    string
+	sessionID                   string
 	clientID, authorizedParty   string
 	audience                    []string // nil if there is no aud
 	expiry, notBefore, issuedAt time.Time
@@ -91,6 +92,10 @@ func (c *Claims) ClientID() string { return cmp.Or(c.get().clientID, c.get().aut
 
 // ID returns jti.
 func (c *Claims) ID() string { return c.get().id }
+
+// SessionID returns sid, the user's session at the issuer (OpenID Connect Front-Channel Logout 1.0,
+// section 3). It's unique only within its issuer, and ends with a logout.
+func (c *Claims) SessionID() string { return c.get().sessionID }
 
 // Audience returns aud as a list, even if the token holds a single string.
 func (c *Claims) Audience() []string { return slices.Clone(c.get().audience) }
@@ -224,6 +229,8 @@ func (c *claims) set(name, value string) (ok bool) {
 		c.authorizedParty, _ = strictjson.Text(value)
 	case "jti":
 		c.id, _ = strictjson.Text(value)
+	case "sid":
+		c.sessionID, _ = strictjson.Text(value)
 	case "acr":
 		c.acr, _ = strictjson.Text(value)
 	case "iat":

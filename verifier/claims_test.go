@@ -30,6 +30,7 @@ func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
 			"client_id":   "web",
 			"azp":         "other",
 			"jti":         "42",
+			"sid":         "s1",
 			"aud":         []string{"https://other.test", verifiertest.Audience},
 			"exp":         now.Unix() + 100,
 			"nbf":         now.Unix() - 10,
@@ -42,6 +43,7 @@ func TestVerifyReturnsWhatTheTokenSays(t *testing.T) {
 			{"Subject", claims.Subject(), "alice"},
 			{"ClientID", claims.ClientID(), "web"},
 			{"ID", claims.ID(), "42"},
+			{"SessionID", claims.SessionID(), "s1"},
 		}
 		for _, test := range texts {
 			if test.got != test.want {

@@ -28,6 +28,7 @@ const (
 	CodeInvalidAudience  Code = "invalid_audience"    // for another service
 	CodeTokenExpired     Code = "token_expired"       // exp has passed
 	CodeTokenNotYetValid Code = "token_not_yet_valid" // nbf is in the future
+	CodeTokenRevoked     Code = "token_revoked"       // it or its session was revoked: see package revocation
 )
 
 // CodeInsufficientUserAuthentication also asks for another token (HTTP status 401), for which the
@@ -48,6 +49,8 @@ const (
 
 	CodeIntrospectionFailed Code = "introspection_failed" // no answer about the token, or it may not be asked for yet
 	CodeIntrospectionError  Code = "introspection_error"  // the answer was unusable
+
+	CodeRevocationsStale Code = "revocations_stale" // a revocation may have been missed: see package revocation
 )
 
 // An AuthError refuses a caller whose token is absent, bad, or not enough.
