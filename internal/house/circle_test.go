@@ -13,7 +13,7 @@ import (
 )
 
 var packages = []string{
-	"verifier", "verifier/verifiertest", "verifier/introspection", "verifier/kubernetes",
+	"verifier", "verifier/verifiertest", "verifier/introspection", "verifier/kubernetes", "verifier/revocation",
 	"interceptor", "interceptor/client", "interceptor/schema", "grpcauth", "connectauth", "connectauth/v2",
 	"internal/earlyhttp",
 	"internal/refresh", "internal/jwks", "internal/jws", "internal/strictjson", "internal/field",

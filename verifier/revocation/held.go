@@ -1,0 +1,119 @@
+package revocation
+
+import (
+	"container/heap"
+	"math/bits"
+	"strings"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+// A held is the set of all entries, at most so many. All but mayRevoke is called with the list's
+// lock.
+type held struct {
+	maxEntries int
+	filter     *filter
+	byKey      map[key]*entry
+	byExpiry   expiryQueue
+	lastIssuer string // most entries are of one issuer, so they share its name
+}
+
+func newHeld(maxEntries int) *held {
+	return &held{maxEntries: maxEntries, filter: newFilter(maxEntries), byKey: make(map[key]*entry)}
+}
+
+// mayRevoke returns false if no entry can be about the token. It takes no lock.
+func (h *held) mayRevoke(claims *verifier.Claims) bool {
+	if h.filter.isEmpty() {
+		return false
+	}
+	keys, n := keysOf(claims)
+	issuer := h.filter.hash(claims.Issuer())
+	for _, k := range keys[:n] {
+		if h.filter.mayHold(h.hash(issuer, k)) {
+			return true
+		}
+	}
+	return false
+}
+
+// hash takes the issuer's hash, since all keys of a token share it.
+func (h *held) hash(issuer uint64, k key) uint64 {
+	return bits.RotateLeft64(issuer, int(k.kind)) ^ h.filter.hash(k.value)
+}
+
+// find returns the entry that revokes the token, or nil.
+func (h *held) find(claims *verifier.Claims, now time.Time) *entry {
+	keys, n := keysOf(claims)
+	for _, k := range keys[:n] {
+		if e := h.byKey[k]; e != nil && e.covers(claims.IssuedAt()) && now.Unix() < e.expires {
+			return e
+		}
+	}
+	return nil
+}
+
+// add returns false if the entry finds no room.
+func (h *held) add(added entry) bool {
+	if e := h.byKey[added.key]; e != nil {
+		e.issuedBefore = max(e.issuedBefore, added.issuedBefore)
+		e.expires = max(e.expires, added.expires)
+		heap.Fix(&h.byExpiry, e.position)
+		return true
+	}
+	if h.isFull() {
+		return false
+	}
+	if added.issuer != h.lastIssuer {
+		h.lastIssuer = strings.Clone(added.issuer)
+	}
+	added.issuer, added.value = h.lastIssuer, strings.Clone(added.value)
+	h.byKey[added.key] = &added
+	heap.Push(&h.byExpiry, &added)
+	h.filter.add(h.hash(h.filter.hash(added.issuer), added.key))
+	return true
+}
+
+func (h *held) isFull() bool { return len(h.byKey) >= h.maxEntries }
+
+// prune forgets some of the entries whose time is over. Each event has some forgotten, so that
+// none waits for many.
+func (h *held) prune(now time.Time) {
+	for range maxPruned {
+		if len(h.byExpiry) == 0 || now.Unix() < h.byExpiry[0].expires {
+			return
+		}
+		e, _ := heap.Pop(&h.byExpiry).(*entry)
+		delete(h.byKey, e.key)
+		h.filter.remove(h.hash(h.filter.hash(e.issuer), e.key))
+	}
+}
+
+const maxPruned = 64
+
+// An expiryQueue is a heap with the entry that expires first in front.
+type expiryQueue []*entry
+
+func (q expiryQueue) Len() int           { return len(q) }
+func (q expiryQueue) Less(i, j int) bool { return q[i].expires < q[j].expires }
+func (q expiryQueue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].position, q[j].position = i, j
+}
+
+// Push implements [heap.Interface].
+func (q *expiryQueue) Push(x any) {
+	e, _ := x.(*entry)
+	e.position = len(*q)
+	*q = append(*q, e)
+}
+
+// Pop implements [heap.Interface].
+func (q *expiryQueue) Pop() any {
+	last := len(*q) - 1
+	e := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	return e
+}
