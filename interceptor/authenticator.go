@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"reflect"
 	"sync/atomic"
+
+	"github.com/oidcrpc/oidcrpc/verifier/revocation"
 )
 
 // An Authenticator admits or refuses calls. Make one with [New]. It's safe for
@@ -23,6 +25,7 @@ type Authenticator struct {
 	observers    []func(context.Context, Decision)
 	openStreams  *atomic.Int64 // nil: not counted
 	streamExpiry bool
+	revocations  *revocation.List // nil: none
 	keepTokens   bool
 }
 
@@ -174,8 +177,8 @@ func WithPolicy(p Policy) Option {
 
 // WithObserver calls observe with every [Decision], in the call's goroutine: once
 // before the handler, and again if the handler refuses the call or a stream's token
-// expires. It should be quick, and safe for concurrent use. Several observers are called
-// in their order. Without any nothing is reported, and the library never logs by itself.
+// expires or is revoked. It should be quick, and safe for concurrent use. Several observers are
+// called in their order. Without any nothing is reported, and the library never logs by itself.
 func WithObserver(observe func(context.Context, Decision)) Option {
 	return option(func(a *Authenticator) error {
 		if observe == nil {
@@ -187,7 +190,8 @@ func WithObserver(observe func(context.Context, Decision)) Option {
 }
 
 // WithStreamCount keeps the number of open streams that end with their token in open, for a
-// metric. Public and anonymous streams don't count. It may be given once.
+// metric. They end when it expires, or is revoked. Public and anonymous streams don't count. It
+// may be given once.
 func WithStreamCount(open *atomic.Int64) Option {
 	return option(func(a *Authenticator) error {
 		if open == nil || a.openStreams != nil {
@@ -198,8 +202,29 @@ func WithStreamCount(open *atomic.Int64) Option {
 	})
 }
 
+// WithRevocations refuses callers whose token is on the list, whatever their credential is and
+// wherever it stands, after the verifier and before the rule. Their open streams end, with
+// [WithoutStreamExpiry] too: see [Stream]. Several Authenticators may share a list, and calls
+// without a credential don't depend on it. It may be given once. By default a token is good until
+// it expires.
+//
+// A token that lives longer than [revocation.Config].Keep is refused, and so is every token while
+// the list is stale, if you chose that.
+func WithRevocations(list *revocation.List) Option {
+	return option(func(a *Authenticator) error {
+		if list == nil {
+			return errors.New("interceptor: WithRevocations needs a List")
+		}
+		if a.revocations != nil {
+			return errors.New("interceptor: WithRevocations was given twice")
+		}
+		a.revocations = list
+		return nil
+	})
+}
+
 // WithoutStreamExpiry lets a stream outlive its token. By default it ends when the
-// token does.
+// token does. [WithRevocations] ends it all the same if the token is revoked.
 func WithoutStreamExpiry() Option {
 	return option(func(a *Authenticator) error {
 		a.streamExpiry = false

@@ -101,7 +101,20 @@ func (a *Authenticator) caller(
 	if err != nil {
 		return found, nil, withNeedsOf(rule, err)
 	}
-	return found, claims, admits(ctx, rule, claims)
+	if err := a.checkRevoked(claims); err != nil {
+		return found, claims, err
+	}
+	if err := admits(ctx, rule, claims); err != nil || rule.Allow == nil {
+		return found, claims, err
+	}
+	return found, claims, a.checkRevoked(claims) // Allow may have taken long
+}
+
+func (a *Authenticator) checkRevoked(claims *verifier.Claims) error {
+	if a.revocations == nil {
+		return nil
+	}
+	return a.revocations.Check(claims)
 }
 
 func (c credential) verify(ctx context.Context, start time.Time) (*verifier.Claims, error) {

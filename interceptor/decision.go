@@ -63,8 +63,8 @@ const (
 	// functions in packages grpcauth and connectauth.
 	StageHandler
 
-	// StageStream is after a stream was ended while it ran: its token expired, or the
-	// verifier doesn't accept it any more.
+	// StageStream is after a stream was ended while it ran: its token expired or was
+	// revoked, or the verifier doesn't accept it any more.
 	StageStream
 
 	// StageEarly is ahead of the interceptor, in middleware. The procedure may not
@@ -99,7 +99,7 @@ const (
 	CodeDeadlineExceeded Code = 4  // the call's deadline passed
 	CodePermissionDenied Code = 7  // the token is valid, but doesn't grant enough
 	CodeInternal         Code = 13 // our side made a mistake
-	CodeUnavailable      Code = 14 // the issuer's keys are unavailable
+	CodeUnavailable      Code = 14 // the token can't be judged now: its issuer's keys are unavailable, say
 	CodeUnauthenticated  Code = 16 // there is no token, or it isn't valid
 )
 

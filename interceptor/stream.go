@@ -25,8 +25,11 @@ import (
 // tenant, ends the stream in the same way. An outage doesn't, and neither does what the
 // token grants: that counts at the start.
 //
+// If the token is revoked, the stream ends in the same way, and at once: see
+// [WithRevocations].
+//
 // A stream without claims isn't bounded, and pays nothing for it. With
-// [WithoutStreamExpiry] no stream is.
+// [WithoutStreamExpiry] only a revocation ends one.
 type Stream struct {
 	admission *Admission
 	ctx       context.Context
@@ -36,8 +39,9 @@ type Stream struct {
 
 	credential credential
 	recheck    time.Duration // 0: never
-	expiry     time.Time
-	timer      *time.Timer
+	expiry     time.Time     // zero if the stream may outlive its token
+	timer      *time.Timer   // nil in this case
+	unwatch    func()        // nil if the token can't be revoked
 	cancel     context.CancelCauseFunc
 	end        sync.Once
 	ended      chan struct{} // closed when the stream has ended early, or its handler has returned
@@ -63,24 +67,56 @@ func (a *Authenticator) AuthenticateStream(
 	if refusal != nil {
 		return nil, refusal
 	}
-	claims := admission.ctx.decision.Claims
 	s := &Stream{admission: admission, ctx: admission.Context(), receive: receive}
-	if claims == nil || !a.streamExpiry {
+	claims := admission.ctx.decision.Claims
+	if claims == nil || !a.streamExpiry && a.revocations == nil {
 		return s, nil
 	}
-	s.credential = credential
-	s.recheck = claims.Recheck()
-	s.expiry = claims.ValidUntil()
-	s.ctx, s.cancel = context.WithCancelCause(s.ctx)
-	s.ended = make(chan struct{})
-	s.wanted = make(chan any)
-	s.results = make(chan received, 1)
-	s.timer = time.AfterFunc(time.Hour, s.look) // which uses the timer
-	s.timer.Reset(s.nextLook())
+	s.bound()
+	if refusal := s.watch(claims); refusal != nil {
+		return nil, refusal
+	}
+	if a.streamExpiry {
+		s.expire(credential, claims)
+	}
 	if a.openStreams != nil {
 		a.openStreams.Add(1)
 	}
 	return s, nil
+}
+
+// bound prepares the stream to end before its handler returns.
+func (s *Stream) bound() {
+	s.ctx, s.cancel = context.WithCancelCause(s.ctx)
+	s.ended = make(chan struct{})
+	s.wanted = make(chan any)
+	s.results = make(chan received, 1)
+}
+
+// watch has a revocation end the stream. The token may have been revoked since it was admitted.
+func (s *Stream) watch(claims *verifier.Claims) *Refusal {
+	a := s.admission.ctx.auth
+	if a.revocations == nil {
+		return nil
+	}
+	var err error
+	if s.unwatch, err = a.revocations.Watch(claims, s.endEarly); err == nil {
+		return nil
+	}
+	refusal := a.newRefusal(s.ctx, err, s.admission.ctx.decision.Credential)
+	refusal.cause = err
+	s.cancel(err)
+	s.admission.report(StageStream, refusal)
+	return refusal
+}
+
+// expire has the stream end when its token does.
+func (s *Stream) expire(credential credential, claims *verifier.Claims) {
+	s.credential = credential
+	s.recheck = claims.Recheck()
+	s.expiry = claims.ValidUntil()
+	s.timer = time.AfterFunc(time.Hour, s.look) // which uses the timer
+	s.timer.Reset(s.nextLook())
 }
 
 const maxLook = time.Minute
@@ -143,7 +179,7 @@ func (s *Stream) Context() context.Context { return s.ctx }
 // returns what the transport did. Like the transport's own method, it must not be
 // called concurrently with itself.
 func (s *Stream) Receive(m any) (*Refusal, error) {
-	if s.timer == nil {
+	if s.ended == nil {
 		return nil, s.receive(m)
 	}
 	s.pump.Do(func() { go s.pumpMessages() })
@@ -204,10 +240,10 @@ func (s *Stream) outcome() (*Refusal, error) {
 // Call it before you send a message. It looks at the clock, too, and ends a stream
 // whose time has come: timers stand still while a machine is suspended.
 func (s *Stream) Check() *Refusal {
-	if s.timer == nil {
+	if s.ended == nil {
 		return nil
 	}
-	if !time.Now().Before(s.expiry) {
+	if s.timer != nil && !time.Now().Before(s.expiry) {
 		s.endEarly(expired("the token expired while the stream was open", ""))
 	}
 	select {
@@ -233,12 +269,17 @@ func (s *Stream) endEarly(err *verifier.AuthError) {
 // reports and returns the refusal for this, whatever the handler returned. Otherwise it
 // does what [Admission.End] does.
 func (s *Stream) End(refusal *Refusal) *Refusal {
-	if s.timer == nil {
+	if s.ended == nil {
 		return s.admission.End(refusal)
 	}
-	s.timer.Stop()
 	if open := s.admission.ctx.auth.openStreams; open != nil {
 		open.Add(-1)
+	}
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if s.unwatch != nil {
+		s.unwatch()
 	}
 	s.end.Do(func() {
 		s.cancel(nil)
