@@ -7,7 +7,7 @@ import (
 )
 
 // A filter says at once that most keys are not in a set. For the others it says maybe. It's read
-// without a lock, and written with one.
+// without a lock, and written with one. The issuer isn't looked at.
 //
 // Each key belongs to one word, and counts in three of the word's 16 counters. Counting lets a
 // key be taken out again. A counter that is full stays so, which costs a look-up and hides
@@ -15,8 +15,34 @@ import (
 type filter struct {
 	seed  maphash.Seed
 	size  int
-	words atomic.Pointer[[]atomic.Uint64] // nil while the set is empty
+	words atomic.Pointer[words] // nil while the set is empty
 	keys  int
+}
+
+type words []atomic.Uint64
+
+// newFilter returns a filter with a word for each of size keys, and up to twice as many.
+func newFilter(size int) *filter {
+	return &filter{seed: maphash.MakeSeed(), size: 1 << bits.Len(uint(size-1))}
+}
+
+// load returns nil if the set is empty.
+func (f *filter) load() *words { return f.words.Load() }
+
+// mayHold reports whether a key may be in the set. No key has an empty value.
+func (f *filter) mayHold(w *words, kind kind, value string) bool {
+	if value == "" {
+		return false
+	}
+	hash := f.hash(kind, value)
+	word := w.at(hash).Load()
+	return word>>shift(hash, 1)&maxCounter != 0 &&
+		word>>shift(hash, 2)&maxCounter != 0 &&
+		word>>shift(hash, 3)&maxCounter != 0
+}
+
+func (f *filter) hash(kind kind, value string) uint64 {
+	return maphash.String(f.seed, value) + uint64(kind)*0x111<<52 // which moves its counters
 }
 
 const (
@@ -25,69 +51,42 @@ const (
 	picks       = 3
 )
 
-// newFilter returns a filter with a word for each of size keys, as a power of 2.
-func newFilter(size int) *filter {
-	return &filter{seed: maphash.MakeSeed(), size: 1 << bits.Len(uint(max(size, 1)-1))}
-}
+// at returns the word for a hash, by its lower bits.
+func (w *words) at(hash uint64) *atomic.Uint64 { return &(*w)[hash&uint64(len(*w)-1)] }
 
-// isEmpty reports whether the set is empty.
-func (f *filter) isEmpty() bool { return f.words.Load() == nil }
-
-// hash returns where a text is counted, in a namespace.
-func (f *filter) hash(text string) uint64 { return maphash.String(f.seed, text) }
-
-// mayHold reports whether a key with this hash may be in the set.
-func (f *filter) mayHold(hash uint64) bool {
-	words := f.words.Load()
-	if words == nil {
-		return false
-	}
-	word := (*words)[hash&uint64(len(*words)-1)].Load()
-	for pick := range picks {
-		if word>>shift(hash, pick)&maxCounter == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// shift returns where in its word a key's counter begins. The hash's upper bits choose it, since
-// the lower ones chose the word.
-func shift(hash uint64, pick int) uint {
-	return uint(hash>>(64-(pick+1)*counterBits)&maxCounter) * counterBits
+// shift returns where in its word a hash has one of its counters, by its upper bits.
+func shift(hash uint64, pick int) uint64 {
+	return hash >> (64 - pick*counterBits) & maxCounter * counterBits
 }
 
 // add is called with the lock.
-func (f *filter) add(hash uint64) {
-	words := f.words.Load()
-	if words == nil {
-		made := make([]atomic.Uint64, f.size)
-		words = &made
+func (f *filter) add(kind kind, value string) {
+	w := f.words.Load()
+	if w == nil {
+		made := make(words, f.size)
+		w = &made
 	}
 	f.keys++
-	at := &(*words)[hash&uint64(len(*words)-1)]
-	word := at.Load()
-	for pick := range picks {
-		if by := shift(hash, pick); word>>by&maxCounter < maxCounter {
-			word += 1 << by
-		}
-	}
-	at.Store(word)
-	f.words.Store(words)
+	f.count(w, f.hash(kind, value), 1)
+	f.words.Store(w)
 }
 
 // remove is called with the lock, once for each add.
-func (f *filter) remove(hash uint64) {
-	words := f.words.Load()
+func (f *filter) remove(kind kind, value string) {
 	if f.keys--; f.keys == 0 {
 		f.words.Store(nil)
 		return
 	}
-	at := &(*words)[hash&uint64(len(*words)-1)]
+	f.count(f.words.Load(), f.hash(kind, value), -1)
+}
+
+// count adds to a key's counters, except for full ones.
+func (f *filter) count(w *words, hash uint64, by int) {
+	at := w.at(hash)
 	word := at.Load()
 	for pick := range picks {
-		if by := shift(hash, pick); word>>by&maxCounter < maxCounter {
-			word -= 1 << by
+		if s := shift(hash, pick+1); word>>s&maxCounter < maxCounter {
+			word += uint64(by) << s
 		}
 	}
 	at.Store(word)

@@ -2,7 +2,6 @@ package revocation
 
 import (
 	"container/heap"
-	"math/bits"
 	"strings"
 	"time"
 
@@ -25,22 +24,16 @@ func newHeld(maxEntries int) *held {
 
 // mayRevoke returns false if no entry can be about the token. It takes no lock.
 func (h *held) mayRevoke(claims *verifier.Claims) bool {
-	if h.filter.isEmpty() {
+	words := h.filter.load()
+	if words == nil {
 		return false
 	}
-	keys, n := keysOf(claims)
-	issuer := h.filter.hash(claims.Issuer())
-	for _, k := range keys[:n] {
-		if h.filter.mayHold(h.hash(issuer, k)) {
-			return true
-		}
-	}
-	return false
-}
-
-// hash takes the issuer's hash, since all keys of a token share it.
-func (h *held) hash(issuer uint64, k key) uint64 {
-	return bits.RotateLeft64(issuer, int(k.kind)) ^ h.filter.hash(k.value)
+	session, subject := claims.SessionID(), claims.Subject()
+	return h.filter.mayHold(words, byToken, claims.ID()) ||
+		h.filter.mayHold(words, bySession, session) ||
+		h.filter.mayHold(words, bySubject, subject) ||
+		session == "" && h.filter.mayHold(words, bySubjectWithoutSession, subject) ||
+		h.filter.mayHold(words, byClient, claims.ClientID())
 }
 
 // find returns the entry that revokes the token, or nil.
@@ -71,7 +64,7 @@ func (h *held) add(added entry) bool {
 	added.issuer, added.value = h.lastIssuer, strings.Clone(added.value)
 	h.byKey[added.key] = &added
 	heap.Push(&h.byExpiry, &added)
-	h.filter.add(h.hash(h.filter.hash(added.issuer), added.key))
+	h.filter.add(added.kind, added.value)
 	return true
 }
 
@@ -86,7 +79,7 @@ func (h *held) prune(now time.Time) {
 		}
 		e, _ := heap.Pop(&h.byExpiry).(*entry)
 		delete(h.byKey, e.key)
-		h.filter.remove(h.hash(h.filter.hash(e.issuer), e.key))
+		h.filter.remove(e.kind, e.value)
 	}
 }
 

@@ -164,15 +164,14 @@ func (l *List) checkKept(claims *verifier.Claims) *verifier.AuthError {
 	case claims.IsZero():
 		return refuse(verifier.CodeInvalidToken, "the token is not accepted", "there are no claims")
 	}
-	expiry := claims.Expiry()
+	expiry, issuedAt := claims.Expiry(), claims.IssuedAt()
 	if expiry.IsZero() {
 		return nil
 	}
-	issuedAt := claims.IssuedAt()
 	if issuedAt.IsZero() {
 		issuedAt = time.Now()
 	}
-	if expiry.Sub(issuedAt) > l.config.Keep {
+	if expiry.Unix()-issuedAt.Unix() > int64(l.config.Keep/time.Second) { // faster than Sub
 		return refuse(verifier.CodeInvalidToken, "the token lives too long", fmt.Sprintf(
 			"exp is more than revocation.Config.Keep, %v, after iat, or after now if there's no iat", l.config.Keep))
 	}
