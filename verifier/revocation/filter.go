@@ -21,9 +21,10 @@ type filter struct {
 
 type words []atomic.Uint64
 
-// newFilter returns a filter with a word for each of size keys, and up to twice as many.
-func newFilter(size int) *filter {
-	return &filter{seed: maphash.MakeSeed(), size: 1 << bits.Len(uint(size-1))}
+// newFilter returns a filter with at least two words for each of so many keys, so that it says
+// maybe for one key in 250.
+func newFilter(keys int) *filter {
+	return &filter{seed: maphash.MakeSeed(), size: 2 << bits.Len(uint(keys-1))}
 }
 
 // load returns nil if the set is empty.
