@@ -2,16 +2,20 @@ package wire_test
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
 // expired is what every stream comes to whose token ends before it does.
 var expired = invalidToken("expired", bearer(expiringToken), "TOKEN_EXPIRED",
 	"the token expired while the stream was open")
 
-// An ending is one way for a stream to be caught by the expiry.
+// An ending is one way for a stream to be caught by the end of its token.
 type ending struct {
 	handler string // its script
 	kinds   []kind
@@ -32,31 +36,19 @@ var endings = []ending{
 // All streams of all paths are open at once, and end together.
 func TestEveryPathTellsTheExpiryAlike(t *testing.T) {
 	auth, tokens := newAuth(t)
-	var streams []*expiringStream
-	for _, path := range paths() {
-		streams = append(streams, path.expiringStreams()...)
-	}
+	streams := endingStreams()
 	tokens.awaitStreams(len(streams))
 	var opened sync.WaitGroup
-	for _, path := range paths() {
-		server := path.launch(t, auth)
-		client := path.dial(t, server)
-		for _, s := range streams {
-			if s.path.name != path.name {
-				continue
-			}
-			s.server = server
-			opened.Go(func() { s.answer = perform(t, client, s.call()) })
-		}
-	}
+	openAll(t, &opened, auth, streams, expired)
 	opened.Wait()
 	expiry := tokens.expiry(t)
 	for _, s := range streams {
-		t.Run(s.path.name+"/"+string(s.kind)+"/"+"the handler "+s.ending.handler, func(t *testing.T) { s.check(t, expiry) })
+		t.Run(s.name(), func(t *testing.T) { s.check(t, expired, expiry) })
 	}
 }
 
-type expiringStream struct {
+// An endingStream is a stream that ends before its handler wants it to.
+type endingStream struct {
 	path   path
 	kind   kind
 	ending ending
@@ -64,35 +56,60 @@ type expiringStream struct {
 	answer answer
 }
 
-// expiringStreams returns those that are possible on the path.
-func (p path) expiringStreams() []*expiringStream {
-	var streams []*expiringStream
-	for _, ending := range endings {
-		if ending.hold && p.waitsForRequest() {
-			continue
-		}
-		for _, kind := range ending.kinds {
-			if slices.Contains(p.kinds, kind) {
-				streams = append(streams, &expiringStream{path: p, kind: kind, ending: ending})
+// endingStreams returns those that are possible on all paths.
+func endingStreams() []*endingStream {
+	var streams []*endingStream
+	for _, path := range paths() {
+		for _, ending := range endings {
+			if ending.hold && path.waitsForRequest() {
+				continue
+			}
+			for _, kind := range ending.kinds {
+				if slices.Contains(path.kinds, kind) {
+					streams = append(streams, &endingStream{path: path, kind: kind, ending: ending})
+				}
 			}
 		}
 	}
 	return streams
 }
 
-func (s *expiringStream) call() call {
-	return call{
-		kind:          s.kind,
-		authorization: expired.authorization,
-		script:        s.ending.handler,
-		hold:          !s.path.waitsForRequest(),
+// openAll opens the streams, on a server for each path. The group has their ends.
+func openAll(
+	t *testing.T, opened *sync.WaitGroup, auth *interceptor.Authenticator, streams []*endingStream, want outcome,
+) {
+	t.Helper()
+	for _, path := range paths() {
+		server := path.launch(t, auth)
+		server.service.end = verifier.Code(strings.ToLower(want.reason))
+		client := path.dial(t, server)
+		for _, s := range streams {
+			if s.path.name != path.name {
+				continue
+			}
+			s.server = server
+			opened.Go(func() {
+				s.answer = perform(t, client, call{
+					kind:          s.kind,
+					authorization: want.authorization,
+					script:        s.ending.handler,
+					hold:          !s.path.waitsForRequest(),
+				})
+			})
+		}
 	}
 }
 
-func (s *expiringStream) check(t *testing.T, expiry time.Time) {
-	s.path.check(t, s.answer, s.kind, expired, s.ending.moment)
-	if early := expiry.Sub(s.answer.ended); early > 0 {
-		t.Errorf("the stream ended %v before its token", early)
+func (s *endingStream) name() string {
+	return s.path.name + "/" + string(s.kind) + "/the handler " + s.ending.handler
+}
+
+// check expects the stream to have ended at a moment or later.
+func (s *endingStream) check(t *testing.T, want outcome, end time.Time) {
+	t.Helper()
+	s.path.check(t, s.answer, s.kind, want, s.ending.moment)
+	if early := end.Sub(s.answer.ended); early > 0 {
+		t.Errorf("the stream ended %v too early", early)
 	}
 	header := s.ending.handler == sendsHeaderThenWaits
 	if got, want := s.answer.messages > 0, s.ending.moment == sent && !header; got != want {

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"net/http"
 	"strings"
+	"testing"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -30,7 +31,8 @@ type outcome struct {
 	retry     bool   // with a RetryInfo
 }
 
-func outcomes(tokens *judge) []outcome {
+func outcomes(t *testing.T, tokens *judge) []outcome {
+	t.Helper()
 	ago := time.Now().Add(-time.Minute).Unix()
 	good := tokens.issuer.Token(rights(nil))
 	rightsWith := func(name string, value any) string {
@@ -64,6 +66,7 @@ func outcomes(tokens *judge) []outcome {
 		invalidToken("a token for another audience", bearer(rightsWith("aud", "https://other.test")),
 			"INVALID_AUDIENCE", "the token is for another audience"),
 		invalidToken("a bad signature", bearer(forged), "INVALID_TOKEN", "the signature is not valid"),
+		revoked(bearer(tokens.revokedToken(t))),
 
 		insufficientScope("the scope of the rule is missing", bearer(rightsWith("scope", baseline))).needing(permission),
 		insufficientScope("the scope of the baseline is missing", bearer(rightsWith("scope", ruleScope))).needing(permission),

@@ -48,14 +48,16 @@ func TestOutcomesPageShowsWhatTheTestsGoBy(t *testing.T) {
 func outcomesTable(t *testing.T) string {
 	t.Helper()
 	_, tokens := newAuth(t)
-	all := outcomes(tokens)
+	all := outcomes(t, tokens)
 	ended := expired
 	ended.name, ended.status = "a stream whose token expires", http.StatusOK
+	cut := revoked(nil)
+	cut.name, cut.status = "a stream whose token is revoked", http.StatusOK
 	late := notAllowed()
 	late.name = "a handler that refuses its caller"
 	var table strings.Builder
 	table.WriteString("| a call with | code | HTTP | `ErrorInfo.reason` | challenge |\n|---|---|---|---|---|\n")
-	for _, o := range append(all, ended, late) {
+	for _, o := range append(all, stale(), ended, cut, late) {
 		reason, challenge := "none", "none"
 		if o.reason != "" {
 			reason = "`" + o.reason + "`"

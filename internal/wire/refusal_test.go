@@ -10,7 +10,7 @@ import (
 
 func TestEveryPathReportsEveryOutcomeAlike(t *testing.T) {
 	auth, tokens := newAuth(t)
-	outcomes := outcomes(tokens)
+	outcomes := outcomes(t, tokens)
 	for _, path := range paths() {
 		t.Run(path.name, func(t *testing.T) {
 			if path.middleware && !path.http1 {

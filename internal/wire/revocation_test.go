@@ -12,64 +12,96 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier/introspection"
+	"github.com/oidcrpc/oidcrpc/verifier/revocation"
 )
 
 // revoked is what every stream comes to whose token is revoked meanwhile.
-var revoked = invalidToken("revoked", bearer("opaque"), "INVALID_TOKEN", "the token is not active")
+func revoked(authorization []string) outcome {
+	return invalidToken("a revoked token", authorization, "TOKEN_REVOKED", "the token was revoked")
+}
 
-// All streams of all paths are open at once. Then their token is revoked.
+// All streams of all paths are open at once. Then their subject is revoked.
+func TestEveryPathTellsTheRevocationAlike(t *testing.T) {
+	for name, options := range map[string][]interceptor.Option{
+		"by default": nil, "without expiry": {interceptor.WithoutStreamExpiry()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			auth, tokens := newAuth(t, options...)
+			want := revoked(bearer(tokens.issuer.Token(rights(map[string]any{"sub": "mallory"}))))
+			streams := endingStreams()
+			var opened sync.WaitGroup
+			openAll(t, &opened, auth, streams, want)
+			awaitHandlers(t, streams)
+			if got := tokens.revocations.Status().Streams; got != len(streams) {
+				t.Errorf("%d streams are watched, want %d", got, len(streams))
+			}
+			end := time.Now()
+			tokens.revoke(t, revocation.Event{Subject: "mallory"})
+			opened.Wait()
+			for _, s := range streams {
+				t.Run(s.name(), func(t *testing.T) { s.check(t, want, end) })
+			}
+			if got := tokens.revocations.Status().Streams; got != 0 {
+				t.Errorf("%d streams are still watched", got)
+			}
+		})
+	}
+}
+
+// A list that has never heard from its bus is stale.
+func TestEveryPathReportsAStaleListAlike(t *testing.T) {
+	list, err := revocation.New(revocation.Config{Bus: noBus{}, Stale: revocation.Refuse})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := newJudge(t)
+	auth, err := interceptor.New(tokens, interceptor.WithRealm(realm), interceptor.WithRevocations(list))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := stale()
+	want.authorization = bearer(tokens.issuer.Token(rights(nil)))
+	for _, path := range paths() {
+		t.Run(path.name, func(t *testing.T) {
+			if path.middleware && !path.http1 {
+				t.Parallel() // it waits for clients that hold their stream open
+			}
+			server := path.launch(t, auth)
+			client := path.dial(t, server)
+			for _, kind := range path.kinds {
+				t.Run(string(kind), func(t *testing.T) { checkOutcome(t, path, server, client, kind, want) })
+			}
+		})
+	}
+}
+
+// noBus is never asked.
+type noBus struct{ revocation.Bus }
+
+func stale() outcome {
+	o := unavailable("a stale list of revocations", nil)
+	o.reason = "REVOCATIONS_STALE"
+	return o
+}
+
+// All streams of all paths are open at once. Then their authorization server revokes their token.
 func TestEveryPathEndsTheStreamsOfARevokedToken(t *testing.T) {
 	registry := &registry{}
-	auth := registry.newAuth(t)
-	var streams []*revokedStream
+	want := invalidToken("revoked", bearer("opaque"), "INVALID_TOKEN", "the token is not active")
+	streams := slices.DeleteFunc(endingStreams(), func(s *endingStream) bool { return s.ending.handler != waits })
 	var opened sync.WaitGroup
-	for _, path := range paths() {
-		server := path.launch(t, auth)
-		client := path.dial(t, server)
-		for _, kind := range path.kinds {
-			if kind == unary {
-				continue
-			}
-			s := &revokedStream{path: path, kind: kind, server: server}
-			streams = append(streams, s)
-			opened.Go(func() { s.answer = perform(t, client, s.call()) })
-		}
-	}
+	openAll(t, &opened, registry.newAuth(t), streams, want)
 	awaitHandlers(t, streams)
-	revocation := time.Now()
+	end := time.Now()
 	registry.revoked.Store(true)
 	opened.Wait()
 	for _, s := range streams {
-		t.Run(s.path.name+"/"+string(s.kind), func(t *testing.T) { s.check(t, revocation) })
+		t.Run(s.path.name+"/"+string(s.kind), func(t *testing.T) { s.check(t, want, end) })
 	}
-}
-
-type revokedStream struct {
-	path   path
-	kind   kind
-	server *server
-	answer answer
-}
-
-func (s *revokedStream) call() call {
-	return call{
-		kind:          s.kind,
-		authorization: revoked.authorization,
-		script:        waitsForRevocation,
-		hold:          !s.path.waitsForRequest(),
-	}
-}
-
-func (s *revokedStream) check(t *testing.T, revocation time.Time) {
-	s.path.check(t, s.answer, s.kind, revoked, unsent)
-	if early := revocation.Sub(s.answer.ended); early > 0 {
-		t.Errorf("the stream ended %v before the revocation", early)
-	}
-	s.server.checkQuiet(t)
 }
 
 // awaitHandlers returns once the handlers of all streams run.
-func awaitHandlers(t *testing.T, streams []*revokedStream) {
+func awaitHandlers(t *testing.T, streams []*endingStream) {
 	t.Helper()
 	var servers []*server
 	for _, s := range streams {

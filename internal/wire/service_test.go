@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type service struct {
 	ran    atomic.Int64  // handlers that were reached
 	faults logbook       // what handlers saw and should not have seen
 	reused chan struct{} // closed by a handler that has given a message away
+	end    verifier.Code // why its streams end early; "" for an expiry
 }
 
 func (s *service) fault(format string, args ...any) {
@@ -46,7 +48,6 @@ const (
 	answers              = "answers"
 	waits                = "waits"
 	waitsThenFails       = "waits, then fails"
-	waitsForRevocation   = "waits for a revocation"
 	receives             = "receives"
 	sends                = "sends"
 	sendsThenWaits       = "sends, then waits"
@@ -58,7 +59,6 @@ var scripts = map[string]script{
 	answers:              inTurn(receiveOne, sendOne),
 	waits:                untilExpiry,
 	waitsThenFails:       inTurn(untilExpiry, fail),
-	waitsForRevocation:   untilRevocation,
 	receives:             receiveUntilExpiry,
 	sends:                sendUntilExpiry,
 	sendsThenWaits:       inTurn(sendOne, untilExpiry),
@@ -110,16 +110,10 @@ func sendHeader(_ context.Context, s stream) error { return s.sendHeader() }
 
 // untilExpiry waits for the end of the token and returns nil, as a handler does
 // that takes any end of its context for the caller's.
-func untilExpiry(ctx context.Context, s stream) error { return s.until(ctx, verifier.CodeTokenExpired) }
-
-func untilRevocation(ctx context.Context, s stream) error {
-	return s.until(ctx, verifier.CodeInvalidToken)
-}
-
-func (s stream) until(ctx context.Context, want verifier.Code) error {
+func untilExpiry(ctx context.Context, s stream) error {
 	<-ctx.Done()
 	cause := context.Cause(ctx)
-	if _, ok := errors.AsType[*verifier.AuthError](cause); !ok || verifier.CodeOf(cause) != want {
+	if _, ok := errors.AsType[*verifier.AuthError](cause); !ok || verifier.CodeOf(cause) != cmp.Or(s.service.end, verifier.CodeTokenExpired) {
 		s.service.fault("the context's cause is %v", cause)
 	}
 	return nil

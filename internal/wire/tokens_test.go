@@ -10,6 +10,7 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/revocation"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
@@ -21,14 +22,15 @@ const (
 )
 
 // newAuth returns the authenticator of all servers, and the judge in it.
-func newAuth(t *testing.T) (*interceptor.Authenticator, *judge) {
+func newAuth(t *testing.T, options ...interceptor.Option) (*interceptor.Authenticator, *judge) {
 	t.Helper()
 	tokens := newJudge(t)
-	auth, err := interceptor.New(tokens,
+	auth, err := interceptor.New(tokens, append(options,
 		interceptor.WithRealm(realm),
+		interceptor.WithRevocations(tokens.revocations),
 		interceptor.WithPolicy(interceptor.Policy{"/greet.v1.GreetService/*": {
 			Require: verifier.Requirement{Scopes: []string{ruleScope}, Permissions: []string{permission}},
-		}}))
+		}}))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,9 +42,10 @@ func newAuth(t *testing.T) (*interceptor.Authenticator, *judge) {
 type judge struct {
 	*verifier.Verifier
 
-	issuer    *verifiertest.Issuer
-	down      *verifier.Verifier // its issuer never answers
-	downToken string
+	issuer      *verifiertest.Issuer
+	revocations *revocation.List
+	down        *verifier.Verifier // its issuer never answers
+	downToken   string
 
 	mu       sync.Mutex
 	awaited  int           // streams that have yet to show the expiring token
@@ -74,7 +77,26 @@ func newJudge(t *testing.T) *judge {
 		t.Fatal(err)
 	}
 	j.downToken = silent.Token(nil)
+	if j.revocations, err = revocation.New(revocation.Config{}); err != nil {
+		t.Fatal(err)
+	}
 	return j
+}
+
+// revoke revokes what an event names, of the issuer's.
+func (j *judge) revoke(t *testing.T, e revocation.Event) {
+	t.Helper()
+	e.Issuer = j.issuer.URL()
+	if err := j.revocations.Revoke(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// revokedToken returns a token that is on the list, and good otherwise.
+func (j *judge) revokedToken(t *testing.T) string {
+	t.Helper()
+	j.revoke(t, revocation.Event{TokenID: "revoked"})
+	return j.issuer.Token(rights(map[string]any{"jti": "revoked"}))
 }
 
 func (j *judge) Verify(ctx context.Context, token string) (*verifier.Claims, error) {
