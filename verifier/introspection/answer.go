@@ -19,6 +19,9 @@ type verdict struct {
 	claims *verifier.Claims // nil if the token is refused
 	err    error            // why
 	bytes  int              // the answer's length
+
+	isInactive bool
+	revoked    *verifier.Claims // of an inactive token that was active, and should still be; or nil
 }
 
 // rules say which answers make a token good.
@@ -57,9 +60,11 @@ func (r *rules) judge(object []byte) (verdict, error) {
 		return verdict{}, err
 	}
 	if !a.active {
-		return refused(refuse(verifier.CodeInvalidToken, "the token is not active",
+		inactive := refused(refuse(verifier.CodeInvalidToken, "the token is not active",
 			"the authorization server says so: it has expired, was revoked, is unknown there, "+
-				"or is not for the client that asked")), nil
+				"or is not for the client that asked"))
+		inactive.isInactive = true
+		return inactive, nil
 	}
 	if refusal := a.checkKind(); refusal != nil {
 		return refused(refusal), nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/revocation"
 )
 
 const (
@@ -118,6 +119,13 @@ type Config struct {
 	//
 	// The burst is also how many unknown tokens can be asked about at the same time.
 	UnknownTokensPerSecond int
+
+	// Revocations, if set, gets a token's jti once the token was active and is inactive before its
+	// exp. The token is then revoked for every verifier and every open stream that the list
+	// serves, and through its bus for other replicas, which may still remember the token as
+	// active. A token whose response has no jti isn't put on the list. Logger gets a line if that
+	// fails.
+	Revocations *revocation.List
 
 	// OnFetch, if set, is called after every question, sometimes concurrently. Its Keys are 0. The
 	// outcome is [verifier.FetchChanged] if the token was unknown, or isn't accepted any more.

@@ -70,6 +70,16 @@ func (m *memory) recall(token string, now time.Time) (verdict, bool) {
 	return verdict{}, false
 }
 
+// revokedBy returns the claims of a token that the answer calls inactive, if it was active and
+// hasn't expired.
+func (m *memory) revokedBy(token string, answer verdict) *verifier.Claims {
+	a := m.known(token)
+	if !answer.isInactive || a == nil || a.claims.IsZero() || !time.Now().Before(a.claims.ValidUntil()) {
+		return nil
+	}
+	return a.claims
+}
+
 // keep remembers what came of a question. It reports whether the budget gets the question back,
 // which it doesn't for a token from a stranger that isn't good.
 func (m *memory) keep(r refresh.Result[verdict]) (refund bool) {

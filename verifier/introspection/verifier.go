@@ -35,10 +35,17 @@ func New(config Config) (*Verifier, error) {
 	v := &Verifier{config: config, memory: newMemory(config)}
 	perSecond := config.UnknownTokensPerSecond
 	v.asked = refresh.NewGroup(refresh.GroupConfig[verdict]{
-		Fetch:   server.ask,
-		Probe:   server.probe,
-		Keep:    v.memory.keep,
-		Report:  func(r refresh.Result[verdict]) { report(config, r) },
+		Fetch: func(ctx context.Context, token string) (verdict, error) {
+			answer, err := server.ask(ctx, token)
+			answer.revoked = v.memory.revokedBy(token, answer)
+			return answer, err
+		},
+		Probe: server.probe,
+		Keep:  v.memory.keep,
+		Report: func(r refresh.Result[verdict]) {
+			report(config, r)
+			revoke(config, r.Value.revoked)
+		},
 		Timeout: config.FetchTimeout,
 		Known:   refresh.NewBudget(knownBurst, knownRefill),
 		Strange: refresh.NewBudget(max(minUnknownBurst, perSecond), time.Second/time.Duration(perSecond)),
