@@ -11,6 +11,7 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/revocation"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
@@ -52,6 +53,36 @@ func ExampleNew() {
 	_, refusal := auth.Authenticate(context.Background(), interceptor.Call{Procedure: "/orders.v1.OrderService/Delete"})
 	fmt.Println(refusal.Code, refusal.Challenge)
 	// Output: unauthenticated Bearer realm="orders"
+}
+
+func ExampleWithRevocations() {
+	list, err := revocation.New(revocation.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	issuer := verifiertest.NewIssuer()
+	v, err := verifier.New(issuer.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	auth, err := interceptor.New(v, interceptor.WithRevocations(list))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	call := interceptor.Call{
+		Procedure:     "/orders.v1.OrderService/List",
+		Authorization: []string{"Bearer " + issuer.Token(map[string]any{"sub": "alice"})},
+	}
+
+	err = list.Revoke(ctx, revocation.Event{Issuer: issuer.URL(), Subject: "alice"})
+	if err != nil {
+		log.Print(err) // it may not be known everywhere
+	}
+
+	_, refusal := auth.Authenticate(ctx, call)
+	fmt.Println(refusal.Code, refusal.Message)
+	// Output: unauthenticated the token was revoked
 }
 
 func ExampleClaimsFromContext() {
