@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -248,5 +249,32 @@ func TestALongLivedTokenIsRefusedBesideAList(t *testing.T) {
 	_, refusal := auth.Authenticate(t.Context(), withToken("/a.S/M"))
 	if got := reasonOf(t, refusal); got != "INVALID_TOKEN" {
 		t.Errorf("the reason is %s", got)
+	}
+}
+
+func TestAListAddsNoAllocation(t *testing.T) {
+	claims := claimsOf(nil)
+	v := verifyFunc(func(string) (*verifier.Claims, error) { return claims, nil })
+	var allocations []float64
+	for _, isListed := range []bool{false, true} {
+		list := newList(t, revocation.Config{})
+		auth := mustNew(t, v)
+		if isListed {
+			auth = mustNew(t, v, interceptor.WithRevocations(list))
+		}
+		call := withToken("/a.S/M")
+		for range 2 { // the list is empty, or isn't
+			allocations = append(allocations, testing.AllocsPerRun(100, func() {
+				if _, refusal := auth.Authenticate(t.Context(), call); refusal != nil {
+					t.Fatal(refusal)
+				}
+			}))
+			if err := list.Revoke(t.Context(), revocation.Event{Issuer: claims.Issuer(), Subject: "another"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if slices.Max(allocations) != allocations[0] {
+		t.Errorf("allocations: %v, want the first everywhere", allocations)
 	}
 }

@@ -53,6 +53,11 @@ func run(rounds int, only, output string) error {
 		}
 		report.Races = append(report.Races, race)
 	}
+	revoked, err := revocationRaces(issuer, pattern.MatchString, rounds)
+	if err != nil {
+		return err
+	}
+	report.Races = append(report.Races, revoked...)
 	echoed, err := echoRaces(issuer, pattern.MatchString, rounds)
 	if err != nil {
 		return err

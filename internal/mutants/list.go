@@ -5,7 +5,9 @@ import "slices"
 // rules are what CI tries: at least one mutant for each rule in SECURITY.md.
 var rules = slices.Concat(
 	callRules, tokenRules, keyRules, schemaRules, adapterRules, opaqueRules, clientRules,
+	revocationRules,
 )
 
 // lesserRules are tried on demand.
-var lesserRules = slices.Concat(callDetails, tokenDetails, keyDetails, schemaDetails, adapterDetails, opaqueDetails, clientDetails)
+var lesserRules = slices.Concat(callDetails, tokenDetails, keyDetails, schemaDetails, adapterDetails, opaqueDetails, clientDetails,
+	revocationDetails)

@@ -2,7 +2,7 @@
 // long it takes until the user's streams have ended at the client. Beside that it makes unary
 // calls, with and without the streams.
 //
-//	go run . [-users 1000] [-streams 10] [-revoke 200] [-rate 2000] [-stack grpc-go]
+//	go run . [-users 1000] [-streams 10] [-revoke 200] [-pause 50ms] [-rate 2000] [-stack grpc-go]
 //
 // Client and server share a process, and talk over TCP. It ends with status 1 if a stream ends for
 // another reason, a message is missing, a revoked user gets in, or a goroutine is left.
@@ -22,7 +22,8 @@ import (
 type size struct {
 	users, streams int // streams of each user
 	revocations    int
-	rate           int // messages per second, to all streams together
+	pause          time.Duration // between two of them
+	rate           int           // messages per second, to all streams together
 }
 
 func main() {
@@ -30,6 +31,7 @@ func main() {
 	flag.IntVar(&s.users, "users", 1000, "how many `users` have streams")
 	flag.IntVar(&s.streams, "streams", 10, "how many `streams` each of them has")
 	flag.IntVar(&s.revocations, "revoke", 200, "how many users are revoked, `one` after another")
+	flag.DurationVar(&s.pause, "pause", 50*time.Millisecond, "how `long` to wait between them")
 	flag.IntVar(&s.rate, "rate", 2000, "how many `messages` per second are sent, to all streams in turns")
 	only := flag.String("stack", "", "use this `stack` alone")
 	flag.Parse()

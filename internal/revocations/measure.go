@@ -107,6 +107,7 @@ func (w *world) measure(r *result, s size) error {
 	}()
 	defer stop()
 	for n := range s.revocations {
+		time.Sleep(s.pause)
 		if err := w.timeCall(ctx, caller, &r.beside); err != nil {
 			return err
 		}
@@ -122,6 +123,9 @@ func (w *world) measure(r *result, s size) error {
 	}
 	stop()
 	<-sent
+	for _, id := range w.hub.ids() {
+		w.hub.sendOne(id) // at least one for each
+	}
 	messages, err := w.checkMessages()
 	r.messages += messages
 	return err

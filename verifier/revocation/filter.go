@@ -2,7 +2,7 @@ package revocation
 
 import (
 	"hash/maphash"
-	"math/bits"
+	"iter"
 	"sync/atomic"
 )
 
@@ -12,20 +12,23 @@ import (
 // Each key belongs to one word, and counts in three of the word's 16 counters. Counting lets a
 // key be taken out again. A counter that is full stays so, which costs a look-up and hides
 // nothing.
+//
+// It grows with the set, since the fewer words there are, the more of them are at hand. With at
+// least two for each key, it says maybe for one other key in 250.
 type filter struct {
 	seed  maphash.Seed
-	size  int
 	words atomic.Pointer[words] // nil while the set is empty
 	keys  int
 }
 
 type words []atomic.Uint64
 
-// newFilter returns a filter with at least two words for each of so many keys, so that it says
-// maybe for one key in 250.
-func newFilter(keys int) *filter {
-	return &filter{seed: maphash.MakeSeed(), size: 2 << bits.Len(uint(keys-1))}
-}
+const (
+	minWords    = 1024 // 8 KiB
+	wordsPerKey = 2
+)
+
+func newFilter() *filter { return &filter{seed: maphash.MakeSeed()} }
 
 // load returns nil if the set is empty.
 func (f *filter) load() *words { return f.words.Load() }
@@ -60,14 +63,20 @@ func shift(hash uint64, pick int) uint64 {
 	return hash >> (64 - pick*counterBits) & maxCounter * counterBits
 }
 
-// add is called with the lock.
-func (f *filter) add(kind kind, value string) {
+// add is called with the lock. It takes the keys that are in the set, in case it must grow.
+func (f *filter) add(kind kind, value string, held iter.Seq[key]) {
 	w := f.words.Load()
 	if w == nil {
-		made := make(words, f.size)
+		made := make(words, minWords)
 		w = &made
 	}
-	f.keys++
+	if f.keys++; f.keys*wordsPerKey > len(*w) {
+		made := make(words, 2*len(*w))
+		w = &made
+		for k := range held {
+			f.count(w, f.hash(k.kind, k.value), 1)
+		}
+	}
 	f.count(w, f.hash(kind, value), 1)
 	f.words.Store(w)
 }

@@ -3,35 +3,51 @@ package revocation
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
 // The keys come and go, some of them many times over.
 func TestAFilterHidesNoKey(t *testing.T) {
-	const keys = 500
-	f := newFilter(64) // so that counters get full
-	counts := make(map[string]int)
-	for range 20_000 {
-		value := fmt.Sprint(rand.N(keys))
-		if counts[value] > 0 && rand.N(2) == 0 {
-			f.remove(bySubject, value)
-			counts[value]--
-		} else {
-			f.add(bySubject, value)
-			counts[value]++
-		}
-		for value, n := range counts {
-			if n > 0 && !f.mayHold(f.load(), bySubject, value) {
-				t.Fatalf("%q is held %d times, and can't be found", value, n)
+	const keys = 3000 // so that the filter grows, and counters get full
+	f := newFilter()
+	counts := make(map[key]int)
+	held := func(yield func(key) bool) {
+		for k, n := range counts {
+			for range n {
+				if !yield(k) {
+					return
+				}
 			}
-			if rand.N(50) == 0 {
+		}
+	}
+	for range 30_000 {
+		k := key{kind: bySubject, value: fmt.Sprint(rand.N(keys))}
+		if rand.N(3) == 0 {
+			k.value = "often"
+		}
+		if counts[k] > 0 && rand.N(3) == 0 {
+			f.remove(k.kind, k.value)
+			counts[k]--
+		} else {
+			f.add(k.kind, k.value, held)
+			counts[k]++
+		}
+		for k, n := range counts {
+			if n > 0 && !f.mayHold(f.load(), k.kind, k.value) {
+				t.Fatalf("%v is held %d times, and can't be found", k, n)
+			}
+			if rand.N(20) == 0 {
 				break // the map is in another order each time
 			}
 		}
 	}
-	for value, n := range counts {
+	if got := len(*f.load()); got < 8*minWords {
+		t.Errorf("it has only %d words", got)
+	}
+	for k, n := range counts {
 		for range n {
-			f.remove(bySubject, value)
+			f.remove(k.kind, k.value)
 		}
 	}
 	if f.load() != nil {
@@ -39,37 +55,34 @@ func TestAFilterHidesNoKey(t *testing.T) {
 	}
 }
 
+// However many keys there are.
 func TestAFilterSaysMaybeSeldom(t *testing.T) {
-	const keys, tries = 100_000, 100_000
-	f := newFilter(keys)
-	for i := range keys {
-		f.add(bySubject, fmt.Sprint("held ", i))
-	}
-	maybe := 0
-	for i := range tries {
-		if f.mayHold(f.load(), bySubject, fmt.Sprint("other ", i)) {
-			maybe++
+	const tries = 100_000
+	for _, keys := range []int{100, 512, 100_000} {
+		f := newFilter()
+		held := make([]key, keys)
+		for i := range held {
+			held[i] = key{kind: bySubject, value: fmt.Sprint("held ", i)}
+			f.add(bySubject, held[i].value, slices.Values(held[:i]))
 		}
-	}
-	if maybe > tries/200 {
-		t.Errorf("%d of %d keys may be held", maybe, tries)
-	}
-	// The same text in another claim is another key.
-	maybe = 0
-	for i := range keys {
-		if f.mayHold(f.load(), byClient, fmt.Sprint("held ", i)) {
-			maybe++
+		maybe := 0
+		for i := range tries {
+			if f.mayHold(f.load(), bySubject, fmt.Sprint("other ", i)) {
+				maybe++
+			}
 		}
-	}
-	if maybe > keys/4 {
-		t.Errorf("%d of %d keys may be held as another kind", maybe, keys)
-	}
-}
-
-func TestAFilterHasTwoWordsForEachKey(t *testing.T) {
-	for keys, want := range map[int]int{1: 2, 2: 4, 3: 8, 4: 8, 100_000: 1 << 18} {
-		if got := newFilter(keys).size; got != want {
-			t.Errorf("%d words for %d keys, want %d", got, keys, want)
+		if maybe > tries/100 {
+			t.Errorf("with %d keys, %d of %d others may be held", keys, maybe, tries)
+		}
+		// The same text in another claim is another key.
+		maybe = 0
+		for _, k := range held {
+			if f.mayHold(f.load(), byClient, k.value) {
+				maybe++
+			}
+		}
+		if maybe > keys/4 {
+			t.Errorf("%d of %d keys may be held as another kind", maybe, keys)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"container/heap"
+	"maps"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ type held struct {
 }
 
 func newHeld(maxEntries int) *held {
-	return &held{maxEntries: maxEntries, filter: newFilter(maxEntries), byKey: make(map[key]*entry)}
+	return &held{maxEntries: maxEntries, filter: newFilter(), byKey: make(map[key]*entry)}
 }
 
 // mayRevoke returns false if no entry can be about the token. It takes no lock.
@@ -62,9 +63,9 @@ func (h *held) add(added entry) bool {
 		h.lastIssuer = strings.Clone(added.issuer)
 	}
 	added.issuer, added.value = h.lastIssuer, strings.Clone(added.value)
+	h.filter.add(added.kind, added.value, maps.Keys(h.byKey))
 	h.byKey[added.key] = &added
 	heap.Push(&h.byExpiry, &added)
-	h.filter.add(added.kind, added.value)
 	return true
 }
 
