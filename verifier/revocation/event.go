@@ -53,17 +53,17 @@ func (e Event) validate(now time.Time, maxAhead time.Duration) error {
 		name, value string
 		maxBytes    int
 	}{
-		{"Issuer", e.Issuer, maxIssuerBytes},
-		{"TokenID", e.TokenID, maxTextBytes},
-		{"SessionID", e.SessionID, maxTextBytes},
-		{"Subject", e.Subject, maxTextBytes},
-		{"ClientID", e.ClientID, maxTextBytes},
+		{"Event.Issuer", e.Issuer, maxIssuerBytes},
+		{"Event.TokenID", e.TokenID, maxTextBytes},
+		{"Event.SessionID", e.SessionID, maxTextBytes},
+		{"Event.Subject", e.Subject, maxTextBytes},
+		{"Event.ClientID", e.ClientID, maxTextBytes},
 	} {
 		switch {
 		case len(field.value) > field.maxBytes:
-			return fmt.Errorf("Event.%s has %d bytes, more than %d", field.name, len(field.value), field.maxBytes)
+			return fmt.Errorf("%s has %d bytes, more than %d", field.name, len(field.value), field.maxBytes)
 		case !utf8.ValidString(field.value):
-			return fmt.Errorf("Event.%s is not valid UTF-8", field.name)
+			return fmt.Errorf("%s is not valid UTF-8", field.name)
 		}
 		if field.value != "" {
 			named++
@@ -75,7 +75,7 @@ func (e Event) validate(now time.Time, maxAhead time.Duration) error {
 		return errors.New("Event.Issuer is required")
 	case named == 1:
 		return errors.New("Event must have a TokenID, SessionID, Subject or ClientID")
-	case named > 2 && !(named == 3 && isSessionOfSubject):
+	case named > 3, named == 3 && !isSessionOfSubject:
 		return errors.New("Event must have only one of TokenID, SessionID, Subject and ClientID, " +
 			"or SessionID and Subject")
 	case e.IssuedBefore.After(now.Add(maxAhead)):

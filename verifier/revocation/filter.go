@@ -56,7 +56,9 @@ const (
 )
 
 // at returns the word for a hash, by its lower bits.
-func (w *words) at(hash uint64) *atomic.Uint64 { return &(*w)[hash&uint64(len(*w)-1)] }
+func (w *words) at(hash uint64) *atomic.Uint64 {
+	return &(*w)[hash&uint64(len(*w)-1)] //nolint:gosec // there are a power of 2
+}
 
 // shift returns where in its word a hash has one of its counters, by its upper bits.
 func shift(hash uint64, pick int) uint64 {
@@ -87,16 +89,17 @@ func (f *filter) remove(kind kind, value string) {
 		f.words.Store(nil)
 		return
 	}
-	f.count(f.words.Load(), f.hash(kind, value), -1)
+	const less = ^uint64(0) // -1, as it wraps around
+	f.count(f.words.Load(), f.hash(kind, value), less)
 }
 
 // count adds to a key's counters, except for full ones.
-func (f *filter) count(w *words, hash uint64, by int) {
+func (f *filter) count(w *words, hash, by uint64) {
 	at := w.at(hash)
 	word := at.Load()
 	for pick := range picks {
 		if s := shift(hash, pick+1); word>>s&maxCounter < maxCounter {
-			word += uint64(by) << s
+			word += by << s
 		}
 	}
 	at.Store(word)

@@ -89,11 +89,11 @@ const maxPruned = 64
 // An expiryQueue is a heap with the entry that expires first in front.
 type expiryQueue []*entry
 
-func (q expiryQueue) Len() int           { return len(q) }
-func (q expiryQueue) Less(i, j int) bool { return q[i].expires < q[j].expires }
-func (q expiryQueue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].position, q[j].position = i, j
+func (q *expiryQueue) Len() int           { return len(*q) }
+func (q *expiryQueue) Less(i, j int) bool { return (*q)[i].expires < (*q)[j].expires }
+func (q *expiryQueue) Swap(i, j int) {
+	(*q)[i], (*q)[j] = (*q)[j], (*q)[i]
+	(*q)[i].position, (*q)[j].position = i, j
 }
 
 // Push implements [heap.Interface].

@@ -225,18 +225,22 @@ func TestAFullListSaysSo(t *testing.T) {
 		if s := list.Status(); !s.Full || s.Dropped != 3 || s.Entries != 4 {
 			t.Errorf("with one more, Status is %+v", s)
 		}
-		if got := lines.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "revocation list full") {
-			t.Errorf("the log says:\n%s", got)
-		}
+		checkLog(t, &lines, 1, "revocation list full")
 		time.Sleep(2 * time.Hour)
 		revoke(t, list, revocation.Event{Issuer: issuer, Subject: "alice"})
 		if s := list.Status(); s.Full || s.Dropped != 3 || s.Entries != 1 {
 			t.Errorf("with room again, Status is %+v", s)
 		}
-		if got := lines.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "room again") {
-			t.Errorf("the log says:\n%s", got)
-		}
+		checkLog(t, &lines, 2, "room again")
 	})
+}
+
+// checkLog wants so many lines, and a text in one of them.
+func checkLog(t *testing.T, lines *bytes.Buffer, want int, text string) {
+	t.Helper()
+	if got := lines.String(); strings.Count(got, "\n") != want || !strings.Contains(got, text) {
+		t.Errorf("the log says:\n%s", got)
+	}
 }
 
 func TestAFullListTellsOfTheBusToo(t *testing.T) {

@@ -25,7 +25,7 @@ func (l *List) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err == nil {
-			err = errors.New("Receive returned before its context ended")
+			err = errors.New("the bus stopped receiving before its context ended")
 		}
 		select {
 		case <-time.After(backoff(l.reception.fail(err, l.config.Logger))):
