@@ -81,6 +81,28 @@ func TestAStrangersTokenIsNotRevoked(t *testing.T) {
 	})
 }
 
+// The answer comes after the token's exp.
+func TestATokenThatExpiresMeanwhileIsNotRevoked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		list, err := revocation.New(revocation.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newServer()
+		v := s.verifier(t, func(c *introspection.Config) { c.Revocations, c.Leeway = list, -1 })
+		accept(t, v, s.issue("token", map[string]any{"jti": "j", "exp": time.Now().Add(61 * time.Second).Unix()}))
+		s.revoke("token")
+		time.Sleep(time.Minute)
+		s.latency = 2 * time.Second
+		refuse(t, v, "token", verifier.CodeInvalidToken)
+		synctest.Wait()
+		if got := list.Status().Entries; got != 0 {
+			t.Errorf("%d tokens are revoked", got)
+		}
+	})
+}
+
 // A slowBus takes as long as it's given, and fails.
 type slowBus struct{ revocation.Bus }
 

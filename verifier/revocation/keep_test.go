@@ -12,7 +12,6 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 	"github.com/oidcrpc/oidcrpc/verifier/revocation"
-	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 func TestARevocationIsKeptForAsLongAsATokenCanLive(t *testing.T) {
@@ -151,12 +150,19 @@ func TestLeewayDoesNotMakeATokenLiveTooLong(t *testing.T) {
 	})
 }
 
-func TestClaimsWithoutExpiryMayBeRevoked(t *testing.T) {
+// forever returns claims without exp.
+func forever(t *testing.T) *verifier.Claims {
+	t.Helper()
 	claims, err := verifier.NewClaims([]byte(`{"sub":"alice","jti":"t1"}`),
 		verifier.ClaimsConfig{Issuer: "api-keys", AllowNoExpiry: true})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return claims
+}
+
+func TestClaimsWithoutExpiryMayBeRevoked(t *testing.T) {
+	claims := forever(t)
 	list := mustNew(t, revocation.Config{})
 	if err := list.Check(claims); err != nil {
 		t.Error(err)
@@ -176,7 +182,7 @@ func TestNoClaimsAndNoListAreRefused(t *testing.T) {
 	}{
 		"nil claims":  {list, nil},
 		"zero claims": {list, &verifier.Claims{}},
-		"a zero list": {&noList, verifiertest.Claims(nil)},
+		"a zero list": {&noList, forever(t)},
 	} {
 		if got := codeOf(test.list, test.claims); got != verifier.CodeInvalidToken {
 			t.Errorf("%s: a call gets %q", name, got)
