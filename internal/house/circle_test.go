@@ -14,6 +14,7 @@ import (
 
 var packages = []string{
 	"verifier", "verifier/verifiertest", "verifier/introspection", "verifier/kubernetes", "verifier/revocation",
+	"verifier/revocation/redisbus",
 	"interceptor", "interceptor/client", "interceptor/schema", "grpcauth", "connectauth", "connectauth/v2",
 	"internal/earlyhttp",
 	"internal/refresh", "internal/jwks", "internal/jws", "internal/strictjson", "internal/field",
