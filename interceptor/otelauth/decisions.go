@@ -117,5 +117,6 @@ var codes = []verifier.Code{
 	verifier.CodeMissingClaim, verifier.CodeInvalidIssuer, verifier.CodeInvalidAudience, verifier.CodeTokenExpired,
 	verifier.CodeTokenNotYetValid, verifier.CodeInsufficientUserAuthentication, verifier.CodeInsufficientScope,
 	verifier.CodeInsufficientPermissions, verifier.CodeJWKSFetchFailed, verifier.CodeJWKSError,
-	verifier.CodeIntrospectionFailed, verifier.CodeIntrospectionError,
+	verifier.CodeIntrospectionFailed, verifier.CodeIntrospectionError, verifier.CodeTokenRevoked,
+	verifier.CodeRevocationsStale,
 }

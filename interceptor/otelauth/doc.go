@@ -19,6 +19,10 @@
 //	oidcrpc.keys.failures        fetches that have failed since the last good one: oidcrpc.issuer
 //	oidcrpc.keys.fetches         fetches: oidcrpc.issuer, oidcrpc.outcome (ok or failed)
 //	oidcrpc.tokens.verified      tokens whose signature was verified: oidcrpc.issuer
+//	oidcrpc.revocations.held     revocations on the list
+//	oidcrpc.revocations.dropped  revocations that the full list has not kept
+//	oidcrpc.revocations.age      seconds since everything on the bus had been received
+//	oidcrpc.revocations.stale    1 while the list may have missed one for too long, and 0 otherwise
 //
 // Nothing is fetched while no calls come, so in a quiet hour keys are unusable and nothing remains
 // of them: the next call fetches them. An alert should ask for failures, too.

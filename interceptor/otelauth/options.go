@@ -10,6 +10,7 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/revocation"
 )
 
 // A Config says what is reported, and where. Its zero value reports decisions to the global
@@ -19,6 +20,10 @@ type Config struct {
 	// [*verifier.Dynamic], or one of package introspection. Without it nothing about keys is
 	// reported.
 	Verifier interface{ Status() []verifier.Status }
+
+	// Revocations is the list in [interceptor.WithRevocations]. Without it nothing about
+	// revocations is reported.
+	Revocations *revocation.List
 
 	// MeterProvider and TracerProvider default to OpenTelemetry's global ones.
 	MeterProvider  metric.MeterProvider
@@ -44,6 +49,9 @@ func Options(c Config) ([]interceptor.Option, error) {
 	}
 	if err == nil && c.Verifier != nil {
 		err = registerKeys(meter, c.Verifier.Status)
+	}
+	if err == nil && c.Revocations != nil {
+		err = registerRevocations(meter, c.Revocations)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("otelauth: %w", err)

@@ -18,6 +18,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/interceptor/otelauth"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/revocation"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
@@ -161,6 +162,30 @@ func TestOpenStreamsAreCounted(t *testing.T) {
 	stream.End(nil)
 	if lines := tel.metrics(t); !slices.Contains(lines, "oidcrpc.streams.open{} 0") {
 		t.Errorf("the ended stream still counts:\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+func TestRevocationsAreCounted(t *testing.T) {
+	list, err := revocation.New(revocation.Config{MaxEntries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := metric.NewManualReader()
+	if _, err := otelauth.Options(otelauth.Config{
+		Revocations: list, MeterProvider: metric.NewMeterProvider(metric.WithReader(reader)),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 { // of which one is kept
+		_ = list.Revoke(t.Context(), revocation.Event{Issuer: "https://issuer.example", TokenID: fmt.Sprint(i)})
+	}
+	lines := (&telemetry{reader: reader}).metrics(t)
+	for _, want := range []string{
+		"oidcrpc.revocations.held{} 1", "oidcrpc.revocations.dropped{} 2", "oidcrpc.revocations.stale{} 0",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no metric says %s, but\n%s", want, strings.Join(lines, "\n"))
+		}
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/interceptor/otelauth"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/revocation"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
@@ -53,8 +54,12 @@ func newService(t *testing.T, change func(*verifier.Config)) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	list, err := revocation.New(revocation.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	options, err := otelauth.Options(otelauth.Config{
-		Verifier: v, MeterProvider: metric.NewMeterProvider(metric.WithReader(exporter)), TracerProvider: s.tracer,
+		Verifier: v, Revocations: list, MeterProvider: metric.NewMeterProvider(metric.WithReader(exporter)), TracerProvider: s.tracer,
 	})
 	if err != nil {
 		t.Fatal(err)
