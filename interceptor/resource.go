@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,11 +21,12 @@ const (
 type ResourceMetadata struct {
 	// Resource is required. It names the service: an https URL without query and
 	// fragment, most often one in [verifier.Config].Audiences. The document's own URL
-	// comes from it, and never from a request.
+	// comes from it, and never from a request. For development, it may be an http URL
+	// at localhost or a loopback address.
 	Resource string
 
 	// AuthorizationServers are the issuers whose tokens the service accepts: https URLs
-	// (RFC 8414, section 2).
+	// (RFC 8414, section 2), or http ones like Resource's.
 	AuthorizationServers []string
 
 	// Scopes lists the scopes clients may need. Nil omits the field.
@@ -47,7 +49,7 @@ func (m ResourceMetadata) compile() (*resource, error) {
 		return nil, err
 	}
 	for _, issuer := range m.AuthorizationServers {
-		if u, err := url.Parse(issuer); err != nil || u.Scheme != "https" || u.Hostname() == "" {
+		if u, err := url.Parse(issuer); err != nil || !isSecure(u) {
 			return nil, fmt.Errorf("ResourceMetadata.AuthorizationServers: %q is not an https URL", issuer)
 		}
 	}
@@ -66,14 +68,14 @@ func (m ResourceMetadata) compile() (*resource, error) {
 	if u.Path != "/" {
 		path += u.Path
 	}
-	return &resource{url: "https://" + u.Host + path, path: path, document: document}, nil
+	return &resource{url: u.Scheme + "://" + u.Host + path, path: path, document: document}, nil
 }
 
 // parseResource accepts a URL only in its one plain spelling: a client, a router or a
 // challenge must have nothing to escape.
 func parseResource(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || s != "https://"+u.Host+u.Path {
+	if err != nil || !isSecure(u) || s != u.Scheme+"://"+u.Host+u.Path {
 		return nil, errors.New("ResourceMetadata.Resource must be an https URL without query and fragment")
 	}
 	if len(s) > maxResourceBytes {
@@ -93,15 +95,30 @@ func parseResource(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// ServeHTTP implements [http.Handler].
+// isSecure reports whether a URL has the scheme https, or leads nowhere else.
+func isSecure(u *url.URL) bool {
+	host := u.Hostname()
+	address, err := netip.ParseAddr(host)
+	isLoopback := host == "localhost" || err == nil && address.IsLoopback()
+	return host != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback)
+}
+
+// ServeHTTP implements [http.Handler]. The document is public, and pages of any origin
+// may read it (RFC 9728, section 3.1, leaves that open). Their clients send headers of
+// their own, so that browsers ask first.
 func (r *resource) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	switch {
 	case req.URL.Path != r.path: // a pattern that ends in a slash matches more
 		http.NotFound(w, req)
+	case req.Method == http.MethodOptions:
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Allow-Headers", "*")
+		w.WriteHeader(http.StatusNoContent)
 	case req.Method != http.MethodGet && req.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 	default:
+		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(r.document)
 	}

@@ -107,7 +107,6 @@ func TestMetadataIsServedOnlyToGETAndAtNoOtherPath(t *testing.T) {
 		{http.MethodGet, path, http.StatusOK},
 		{http.MethodHead, path, http.StatusOK},
 		{http.MethodPost, path, http.StatusMethodNotAllowed},
-		{http.MethodOptions, path, http.StatusMethodNotAllowed},
 		{http.MethodGet, path + "more", http.StatusNotFound},
 		{http.MethodGet, none, http.StatusNotFound},
 	}
@@ -120,9 +119,61 @@ func TestMetadataIsServedOnlyToGETAndAtNoOtherPath(t *testing.T) {
 	}
 }
 
+// For development.
+func TestResourceOnThisMachineNeedsNoTLS(t *testing.T) {
+	for resource, want := range map[string]string{
+		"http://localhost:8080/mcp":  "http://localhost:8080/.well-known/oauth-protected-resource/mcp",
+		"http://127.0.0.1:8080":      "http://127.0.0.1:8080/.well-known/oauth-protected-resource",
+		"http://[::1]:8080/mcp":      "http://[::1]:8080/.well-known/oauth-protected-resource/mcp",
+		"https://localhost:8443/mcp": "https://localhost:8443/.well-known/oauth-protected-resource/mcp",
+	} {
+		auth := mustNew(t, acceptAll{}, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
+			Resource: resource, AuthorizationServers: []string{"http://127.0.0.1:9000"},
+		}))
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M"})
+		if want := `Bearer realm="api", resource_metadata="` + want + `"`; refusal.Challenge != want {
+			t.Errorf("%s: challenge = %s, want %s", resource, refusal.Challenge, want)
+		}
+	}
+}
+
+// A client in a page asks first, since it sends headers of its own.
+func TestPagesOfAnyOriginMayReadTheMetadata(t *testing.T) {
+	auth := mustNew(t, acceptAll{}, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{Resource: "https://api.test"}))
+	path, handler := auth.ResourceMetadata()
+	for method, status := range map[string]int{http.MethodOptions: http.StatusNoContent, http.MethodGet: http.StatusOK} {
+		req := httptest.NewRequest(method, path, nil)
+		req.Header.Set("Origin", "https://page.test")
+		res := httptest.NewRecorder()
+		handler.ServeHTTP(res, req)
+		if res.Code != status || res.Header().Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: %d %v", method, res.Code, res.Header())
+		}
+		if got := res.Header().Get("Access-Control-Allow-Headers"); method == http.MethodOptions && got != "*" {
+			t.Errorf("headers that may be sent = %q", got)
+		}
+	}
+}
+
+// One verifier, one policy, two resources.
+func TestTwoResourcesInOneProcessHaveADocumentEach(t *testing.T) {
+	options := []interceptor.Option{interceptor.WithRealm("orders")}
+	for _, resource := range []string{"https://api.test", "https://api.test/mcp"} {
+		auth := mustNew(t, acceptAll{}, append(options, interceptor.WithResourceMetadata(
+			interceptor.ResourceMetadata{Resource: resource}))...)
+		path, _ := auth.ResourceMetadata()
+		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: "/a.S/M"})
+		want := `Bearer realm="orders", resource_metadata="https://api.test` + path + `"`
+		if refusal.Challenge != want || strings.TrimPrefix(resource, "https://api.test") !=
+			strings.TrimPrefix(path, "/.well-known/oauth-protected-resource") {
+			t.Errorf("%s: challenge = %s, want %s", resource, refusal.Challenge, want)
+		}
+	}
+}
+
 func TestNewRefusesBadResourceMetadata(t *testing.T) {
 	for _, resource := range []string{
-		"", "api.test", "api", "http://api.test", "https://", "https://:443", "https://api.test:", "https:///v1", "HTTPS://api.test", "https:api.test",
+		"", "api.test", "api", "http://api.test", "http://10.0.0.1", "http://localhost.test", "http://:80", "ftp://localhost", "https://", "https://:443", "https://api.test:", "https:///v1", "HTTPS://api.test", "https:api.test",
 		"https://api.test?x", "https://api.test?", "https://api.test#x", "https://api.test#", "https://user@api.test",
 		"https://api.test/a b", "https://api.test/%41", "https://api.test/{x}", "https://api.test/caf\u00e9", "https://caf\u00e9.test",
 		"https://api.test/..", "https://api.test/.", "https://api.test/a/../b", "https://api.test//", "https://api.test//a", "https://api.test/a//",
@@ -135,7 +186,7 @@ func TestNewRefusesBadResourceMetadata(t *testing.T) {
 			t.Errorf("the error %q does not name the field", err)
 		}
 	}
-	for _, issuer := range []string{"", "issuer.test", "http://issuer.test", "https://"} {
+	for _, issuer := range []string{"", "issuer.test", "http://issuer.test", "https://", "http://"} {
 		_, err := interceptor.New(acceptAll{}, interceptor.WithResourceMetadata(interceptor.ResourceMetadata{
 			Resource: "https://api.test", AuthorizationServers: []string{issuer},
 		}))
