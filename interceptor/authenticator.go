@@ -262,6 +262,23 @@ func (a *Authenticator) rules() *policy {
 	return noPolicy
 }
 
+// CheckRule reports a name that isn't of the form "/service/method", or to which no rule
+// in the policy applies. A handler that names its rule itself could have misspelt it, and
+// would then be open to every token. Without [WithPolicy] any name of this form will do.
+// For adapters.
+func (a *Authenticator) CheckRule(name string) error {
+	rules := a.rules()
+	rule, ok := rules.rule(name)
+	switch {
+	case !ok:
+		return fmt.Errorf(`interceptor: the rule %q must be of the form "/service/method"`, name)
+	case rule == noRule && rules != noPolicy:
+		return fmt.Errorf("interceptor: Policy has no rule %q", name)
+	default:
+		return nil
+	}
+}
+
 // ResourceMetadata returns the path and the handler to serve the document from
 // [WithResourceMetadata] with, ready for [http.ServeMux.Handle]. Clients need no token
 // to read it. The middleware in package connectauth serves it by itself. Without the
@@ -270,7 +287,8 @@ func (a *Authenticator) rules() *policy {
 // Strictly, a client must not follow a challenge to the document unless its resource is
 // the very URL of the request (RFC 9728, section 3.3). A service has one document, but
 // each procedure has its own URL. So the challenge only helps clients that take the
-// resource for a prefix, or already know it.
+// resource for a prefix, or already know it. An HTTP handler can be such a resource: give
+// it an Authenticator of its own, made by [New] with the same verifier and options.
 func (a *Authenticator) ResourceMetadata() (path string, handler http.Handler) {
 	if a.resource == nil {
 		return resourcePath, http.NotFoundHandler()

@@ -27,29 +27,27 @@ type Call struct {
 }
 
 // An Admission is a call that may proceed. For adapters.
-type Admission struct{ ctx callContext }
+type Admission struct {
+	ctx        callContext
+	credential credential
+}
 
 // Authenticate admits or refuses a call, at its start. For adapters: servers use the
 // interceptors in packages grpcauth and connectauth. A stream is better off with
 // [Authenticator.AuthenticateStream].
 func (a *Authenticator) Authenticate(ctx context.Context, call Call) (*Admission, *Refusal) {
-	admission, _, refusal := a.admit(ctx, call)
-	return admission, refusal
-}
-
-// admit also returns the credential of an admitted call.
-func (a *Authenticator) admit(ctx context.Context, call Call) (*Admission, credential, *Refusal) {
-	admission := &Admission{callContext{Context: ctx, auth: a, start: time.Now(), request: call.Request}}
+	admission := &Admission{ctx: callContext{Context: ctx, auth: a, start: time.Now(), request: call.Request}}
 	credential, refusal := a.decide(ctx, call, admission.ctx.start, &admission.ctx.decision)
 	a.report(ctx, &admission.ctx.decision)
 	if refusal != nil {
-		return nil, credential, refusal
+		return nil, refusal
 	}
+	admission.credential = credential
 	if a.keepTokens && credential.place != nil && credential.place.Place == bearer {
 		token := secret(credential.token)
 		admission.ctx.token = &token
 	}
-	return admission, credential, nil
+	return admission, nil
 }
 
 // decide fills the decision in. It returns a refusal unless the call may proceed.

@@ -542,3 +542,32 @@ func BenchmarkRule(b *testing.B) {
 		})
 	}
 }
+
+func TestCheckRuleFindsNamesThatNoRuleAppliesTo(t *testing.T) {
+	open := mustNew(t, acceptAll{})
+	ruled := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{"/a.S/M": {}, "/a.T/*": {}}))
+	closed := mustNew(t, acceptAll{}, interceptor.WithPolicy(interceptor.Policy{"/*": {Access: interceptor.AccessDenied}}))
+	for _, test := range []struct {
+		auth *interceptor.Authenticator
+		name string
+		want string
+	}{
+		{open, "/a.S/M", ""},
+		{open, "/a.S", `interceptor: the rule "/a.S" must be of the form "/service/method"`},
+		{open, "", `interceptor: the rule "" must be of the form "/service/method"`},
+		{ruled, "/a.S/M", ""},
+		{ruled, "/a.T/Any", ""},
+		{ruled, "/a.S/m", `interceptor: Policy has no rule "/a.S/m"`},
+		{ruled, "/a.T/*", `interceptor: the rule "/a.T/*" must be of the form "/service/method"`},
+		{closed, "/a.S/M", ""},
+		{closed, "/*", `interceptor: the rule "/*" must be of the form "/service/method"`},
+	} {
+		got := ""
+		if err := test.auth.CheckRule(test.name); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%q: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}

@@ -37,15 +37,14 @@ type Stream struct {
 
 	// Only a bounded stream has the rest.
 
-	credential credential
-	recheck    time.Duration // 0: never
-	expiry     time.Time     // zero if the stream may outlive its token
-	timer      *time.Timer   // nil in this case
-	unwatch    func()        // nil if the token can't be revoked
-	cancel     context.CancelCauseFunc
-	end        sync.Once
-	ended      chan struct{} // closed when the stream has ended early, or its handler has returned
-	refusal    *Refusal      // final once ended is closed; nil unless the stream ended early
+	recheck time.Duration // 0: never
+	expiry  time.Time     // zero if the stream may outlive its token
+	timer   *time.Timer   // nil in this case
+	unwatch func()        // nil if the token can't be revoked
+	cancel  context.CancelCauseFunc
+	end     sync.Once
+	ended   chan struct{} // closed when the stream has ended early, or its handler has returned
+	refusal *Refusal      // final once ended is closed; nil unless the stream ended early
 
 	pump    sync.Once
 	wanted  chan any      // messages to receive into
@@ -63,24 +62,34 @@ type received struct {
 func (a *Authenticator) AuthenticateStream(
 	ctx context.Context, call Call, receive func(any) error,
 ) (*Stream, *Refusal) {
-	admission, credential, refusal := a.admit(ctx, call)
+	admission, refusal := a.Authenticate(ctx, call)
 	if refusal != nil {
 		return nil, refusal
 	}
-	s := &Stream{admission: admission, ctx: admission.Context(), receive: receive}
-	claims := admission.ctx.decision.Claims
-	if claims == nil || !a.streamExpiry && a.revocations == nil {
+	return admission.stream(receive)
+}
+
+// Stream makes a stream of a call that turns out to be one: it lives no longer than its
+// token from now on. The context of the Stream is derived from the call's, and the
+// handler has to learn about its end. The Stream's End takes the place of the Admission's.
+// A refusal is reported already, and then nothing has to be ended.
+func (a *Admission) Stream() (*Stream, *Refusal) { return a.stream(nil) }
+
+func (a *Admission) stream(receive func(any) error) (*Stream, *Refusal) {
+	s := &Stream{admission: a, ctx: a.Context(), receive: receive}
+	auth, claims := a.ctx.auth, a.ctx.decision.Claims
+	if claims == nil || !auth.streamExpiry && auth.revocations == nil {
 		return s, nil
 	}
 	s.bound()
 	if refusal := s.watch(claims); refusal != nil {
 		return nil, refusal
 	}
-	if a.streamExpiry {
-		s.expire(credential, claims)
+	if auth.streamExpiry {
+		s.expire(claims)
 	}
-	if a.openStreams != nil {
-		a.openStreams.Add(1)
+	if auth.openStreams != nil {
+		auth.openStreams.Add(1)
 	}
 	return s, nil
 }
@@ -111,8 +120,7 @@ func (s *Stream) watch(claims *verifier.Claims) *Refusal {
 }
 
 // expire has the stream end when its token does.
-func (s *Stream) expire(credential credential, claims *verifier.Claims) {
-	s.credential = credential
+func (s *Stream) expire(claims *verifier.Claims) {
 	s.recheck = claims.Recheck()
 	s.expiry = claims.ValidUntil()
 	s.timer = time.AfterFunc(time.Hour, s.look) // which uses the timer
@@ -157,7 +165,8 @@ func (s *Stream) verifyAgain() (refusal *verifier.AuthError, ok bool) {
 	defer func() { _ = recover() }()
 	ctx, cancel := context.WithDeadline(s.ctx, s.expiry) // when the stream ends anyway
 	defer cancel()
-	_, err := s.credential.place.verifier.Verify(ctx, s.credential.token)
+	credential := s.admission.credential
+	_, err := credential.place.verifier.Verify(ctx, credential.token)
 	refusal, ok = errors.AsType[*verifier.AuthError](err)
 	if !ok || refusal == nil {
 		return nil, false

@@ -677,3 +677,52 @@ func (s *slowAtLast) Verify(ctx context.Context, _ string) (*verifier.Claims, er
 	}
 	return s.claims, nil
 }
+
+// A call may turn out to be a stream while its handler runs.
+func TestCallThatBecomesAStreamEndsWithItsToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log auditLog
+		auth := mustNew(t, verifyFunc(func(string) (*verifier.Claims, error) {
+			return claimsOf(map[string]any{"exp": time.Now().Add(time.Minute).Unix()}), nil
+		}), log.observer())
+		admission := admit(t.Context(), t, auth, withToken("/a.S/M"))
+		time.Sleep(30 * time.Second)
+		stream, refusal := admission.Stream()
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		if refusal := stream.Check(); refusal != nil {
+			t.Errorf("refused at once: %v", refusal)
+		}
+		<-stream.Context().Done()
+		if err := context.Cause(stream.Context()); verifier.CodeOf(err) != verifier.CodeTokenExpired {
+			t.Errorf("the context ended with %v", err)
+		}
+		if refusal := stream.End(nil); refusal == nil || refusal.Code != interceptor.CodeUnauthenticated {
+			t.Errorf("the stream ended with %v", refusal)
+		}
+		if len(log) != 2 || log[1].Stage != interceptor.StageStream {
+			t.Errorf("the observer saw %v", log)
+		}
+	})
+}
+
+// It asks again by the credential of the call.
+func TestCallThatBecomesAStreamIsCheckedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		revoked := false
+		auth := mustNew(t, verifyFunc(func(token string) (*verifier.Claims, error) {
+			if revoked || token != "token" {
+				return nil, &verifier.AuthError{Code: verifier.CodeKeyNotFound}
+			}
+			return claimsOf(nil), nil
+		}))
+		stream, _ := admit(t.Context(), t, auth, withToken("/a.S/M")).Stream()
+		revoked = true
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if refusal := stream.End(nil); refusal == nil {
+			t.Error("a withdrawn key did not end the stream")
+		}
+	})
+}

@@ -43,7 +43,7 @@ var callRules = []mutant{
 	// The context, and what the observer sees.
 	{"an outer call's claims are left in the context", calls, "callContext.Value",
 		become(`return c.decision.Claims`, `if c.decision.Claims == nil { return c.Context.Value(key) }; return c.decision.Claims`)},
-	{"the observer misses a call", calls, "Authenticator.admit", skip(`a.report(ctx, &admission.ctx.decision)`)},
+	{"the observer misses a call", calls, "Authenticator.Authenticate", skip(`a.report(ctx, &admission.ctx.decision)`)},
 	{"the observer misses a late refusal", calls, "Admission.End", skip(`a.report(StageHandler, refusal)`)},
 	{"another call's refusal counts", calls, "Admission.End", never(`refusal.call != &a.ctx`)},
 
@@ -75,7 +75,7 @@ var callDetails = []mutant{
 	{"a key need not be well formed", calls, "namedPlace.credential", never(`!isCookieValue(value)`)},
 	{"a place is not looked at without a Request", calls, "places.find", become(`return credential{}, errNoRequest`, `break`)},
 	{"a stream asks Bearer's verifier about any credential", calls, "Stream.verifyAgain",
-		become(`s.credential.place.verifier`, `s.admission.ctx.auth.places.fields[0].places[0].verifier`)},
+		become(`credential.place.verifier`, `s.admission.ctx.auth.places.fields[0].places[0].verifier`)},
 	{"any key can hold a credential", calls, "Place.validate", never(`!isOwn && isReserved(p.key)`)},
 	{"Bearer is looked at after a move", calls, "WithPlace",
 		become(`a.isMoved, a.given[0].place = true, place`, `a.isMoved, a.given = true, append(a.given, givenPlace{place, a.given[0].verifier})`)},
