@@ -21,14 +21,16 @@ import (
 // under any path, so the interceptor evaluates the rule for the real procedure again.
 // The verifier remembers the token.
 //
-// A path that isn't "/service/method" gets a 404, unless an option says otherwise. The
-// exception is the resource-metadata path, which is served if configured. Preflight
-// requests from browsers carry no token: CORS handling belongs in front.
+// A path that isn't "/service/method" gets a 404, unless an option says otherwise, and the
+// observer hears of it. The exception is the resource-metadata path, which is served if
+// configured. Preflight requests from browsers carry no token: CORS handling belongs in
+// front.
 //
 // It also helps refusals arrive, its own and the interceptor's. Over HTTP/1.1 they leave
-// while the client is still sending, at the cost of the connection. Over HTTP/2 they
-// wait for a little more from such a client, as proxies need. In the gRPC protocol its
-// own are Trailers-Only, as retries need.
+// while the client is still sending, at the cost of the connection. Where all of the
+// request is there, the connection stays. Over HTTP/2 they wait for a little more from
+// such a client, as proxies need. In the gRPC protocol its own are Trailers-Only, as
+// retries need.
 type Middleware struct{ early *earlyhttp.Middleware }
 
 // NewMiddleware returns middleware for any number of handlers. It panics if auth or
@@ -60,6 +62,13 @@ func (o middlewareOption) apply(m *Middleware) { o(m) }
 // for static files. By default none are.
 func WithSkip(skip func(*http.Request) bool) MiddlewareOption {
 	return middlewareOption(func(m *Middleware) { m.early.Skip = skip })
+}
+
+// WithPrefix also takes the paths for procedures that stand under prefix, such as "/api" for
+// a mux that serves them behind [http.StripPrefix]. It may be given several times. Without
+// it they get a 404. A middleware that stands behind StripPrefix itself needs none.
+func WithPrefix(prefix string) MiddlewareOption {
+	return middlewareOption(func(m *Middleware) { m.early.AddPrefix(prefix) })
 }
 
 // Wrap returns a handler that passes admitted calls on to next.

@@ -210,3 +210,57 @@ func TestMiddlewareNamesANilOption(t *testing.T) {
 	}()
 	connectauth.NewMiddleware(newAuth(t, verifiertest.NewIssuer()), nil)
 }
+
+func TestPrefixIsTakenOffThePath(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	auth := newAuth(t, issuer, interceptor.WithPolicy(interceptor.Policy{
+		greetv1connect.GreetServiceGreetProcedure: {Require: verifier.Requirement{Scopes: []string{"greet"}}},
+	}))
+	mux := http.NewServeMux()
+	mux.Handle(greetv1connect.NewGreetServiceHandler(echo{}, secured(auth)))
+	outer := http.NewServeMux()
+	outer.Handle("/api/v1/", http.StripPrefix("/api/v1", mux))
+	outer.Handle("/", mux)
+	server := serve(t, connectauth.NewMiddleware(auth, connectauth.WithPrefix("api/v1/"), connectauth.WithPrefix("/rpc")).Wrap(outer))
+	for _, test := range []struct {
+		path, token string
+		want        int
+	}{
+		{"/api/v1" + greetv1connect.GreetServiceGreetProcedure, "", http.StatusUnauthorized},
+		{"/api/v1" + greetv1connect.GreetServiceGreetProcedure, issuer.Token(nil), http.StatusForbidden},
+		{"/api/v1" + greetv1connect.GreetServiceGreetProcedure, issuer.Token(map[string]any{"scope": "greet"}), http.StatusOK},
+		{greetv1connect.GreetServiceGreetProcedure, "", http.StatusUnauthorized},
+		{"/rpc" + greetv1connect.GreetServiceGreetProcedure, "", http.StatusUnauthorized},
+		{"/api" + greetv1connect.GreetServiceGreetProcedure, "", http.StatusNotFound},
+		{"/api/v1/api/v1" + greetv1connect.GreetServiceGreetProcedure, "", http.StatusNotFound},
+		{"/api/v1/" + greetv1connect.GreetServiceGreetProcedure, "", http.StatusNotFound},
+		{"/api/v1/healthz", "", http.StatusNotFound},
+	} {
+		if res := post(t, server.Client(), server.URL+test.path, test.token, "{}"); res.StatusCode != test.want {
+			t.Errorf("%s: status %d, want %d", test.path, res.StatusCode, test.want)
+		}
+	}
+}
+
+// Every call of a service under a prefix gets a 404, and a caller may see no more of it.
+func TestPathThatNamesNoProcedureIsNotSilent(t *testing.T) {
+	var seen []interceptor.Decision
+	auth := newAuth(t, verifiertest.NewIssuer(), interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) {
+		seen = append(seen, d)
+	}))
+	server := serve(t, connectauth.NewMiddleware(auth).Wrap(http.NotFoundHandler()))
+	path := "/api" + greetv1connect.GreetServiceGreetProcedure
+	res := post(t, server.Client(), server.URL+path, "", "")
+	body, _ := io.ReadAll(res.Body)
+	if string(body) != "404 page not found: the path is not /service/method\n" {
+		t.Errorf("the body is %q", body)
+	}
+	if len(seen) != 1 || seen[0].Procedure != path || seen[0].Code != interceptor.CodeUnimplemented ||
+		seen[0].Stage != interceptor.StageEarly || !strings.Contains(seen[0].Err.Error(), "WithPrefix") {
+		t.Errorf("the observer saw %+v", seen)
+	}
+	post(t, server.Client(), server.URL+"/"+strings.Repeat("x", 10_000), "", "")
+	if len(seen) != 2 || len(seen[1].Procedure) > 256 {
+		t.Errorf("a stranger made the observer hear %d bytes", len(seen[1].Procedure))
+	}
+}

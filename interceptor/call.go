@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -224,9 +225,13 @@ func (a *Admission) report(stage Stage, refusal *Refusal) {
 // Preauthenticate admits or refuses a call ahead of [Authenticator.Authenticate], where
 // this saves work but the procedure isn't yet certain, as in HTTP middleware. It never
 // replaces Authenticate, which asks the verifier again: the token's key may be withdrawn
-// meanwhile, and a remembered token costs next to nothing. For adapters.
+// meanwhile, and a remembered token costs next to nothing. A path that names no procedure
+// gets CodeUnimplemented. For adapters.
 func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) *Refusal {
 	var decision Decision
+	if !IsProcedure(call.Procedure) {
+		return a.refuseUnknown(ctx, call)
+	}
 	_, refusal := a.decide(ctx, call, time.Now(), &decision)
 	if refusal != nil {
 		decision.Stage = StageEarly
@@ -234,3 +239,20 @@ func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) *Refusal
 	}
 	return refusal
 }
+
+const maxUnknownBytes = 256
+
+// refuseUnknown tells the observer about a path that leads to no procedure. Every call
+// gets there if a prefix was forgotten, and its caller is the last to know why.
+func (a *Authenticator) refuseUnknown(ctx context.Context, call Call) *Refusal {
+	path := call.Procedure[:min(len(call.Procedure), maxUnknownBytes)]
+	decision := Decision{
+		Procedure: strings.ToValidUTF8(path, "?"), Peer: call.Peer,
+		Code: CodeUnimplemented, Err: errUnknown, Stage: StageEarly,
+	}
+	a.report(ctx, &decision)
+	return &Refusal{Code: decision.Code, Message: "the path is not /service/method"}
+}
+
+var errUnknown = errors.New("interceptor: the path is not /service/method, so the middleware answers 404: " +
+	"its option WithPrefix names a prefix, and WithSkip passes other paths on")

@@ -98,6 +98,7 @@ const (
 	CodeCanceled         Code = 1  // the caller left
 	CodeDeadlineExceeded Code = 4  // the call's deadline passed
 	CodePermissionDenied Code = 7  // the token is valid, but doesn't grant enough
+	CodeUnimplemented    Code = 12 // ahead of the interceptor: the path names no procedure
 	CodeInternal         Code = 13 // our side made a mistake
 	CodeUnavailable      Code = 14 // the token can't be judged now: its issuer's keys are unavailable, say
 	CodeUnauthenticated  Code = 16 // there is no token, or it isn't valid
@@ -115,6 +116,8 @@ func (c Code) String() string {
 		return "deadline_exceeded"
 	case CodePermissionDenied:
 		return "permission_denied"
+	case CodeUnimplemented:
+		return "unimplemented"
 	case CodeInternal:
 		return "internal"
 	case CodeUnavailable:

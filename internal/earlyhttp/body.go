@@ -15,16 +15,18 @@ import (
 //
 // The rest of a refused request gets in the way of its response. Over HTTP/1.1
 // connect-go and net/http wait for the rest, and the response waits with them. So the
-// body stays open, and the connection ends with the response. Over HTTP/2 net/http
-// resets the stream, and then proxies lose the response. So the rest is read, within
-// limits.
+// body stays open, and the connection ends with the response, unless all of it has
+// arrived. Over HTTP/2 net/http resets the stream, and then proxies lose the response. So
+// the rest is read, within limits.
 type body struct {
 	io.ReadCloser
 
-	request *http.Request
-	http1   bool
-	refused atomic.Bool
+	response http.ResponseWriter
+	request  *http.Request
+	refused  atomic.Bool
+
 	reading sync.Mutex
+	ended   bool // the handler has read all of it
 }
 
 type bodyKey struct{}
@@ -38,11 +40,20 @@ func LeaveBody(ctx context.Context) {
 }
 
 // EndsConnection reports whether a refusal's header must say Connection: close. It's the
-// case over HTTP/1.1 behind the middleware. Then net/http sends the response without
-// waiting for the rest of the request, which no server could tell from the next one.
+// case over HTTP/1.1 behind the middleware, if the body is still coming. Then net/http
+// sends the response without waiting for the rest of the request, which no server could
+// tell from the next one.
 func EndsConnection(ctx context.Context) bool {
 	b, ok := ctx.Value(bodyKey{}).(*body)
-	return ok && b.http1
+	return ok && isHTTP1(b.request) && !b.hasArrived()
+}
+
+func (b *body) hasArrived() bool {
+	if !b.reading.TryLock() {
+		return false // a receive that was left behind still waits for more
+	}
+	defer b.reading.Unlock()
+	return b.ended || hasArrived(b.response, b.request, b.ReadCloser)
 }
 
 // RequestOf returns the request behind the middleware whose header this is. A call within another
@@ -56,8 +67,8 @@ func RequestOf(ctx context.Context, header http.Header) (*http.Request, bool) {
 }
 
 // withBody returns the request to pass on, and its body.
-func withBody(r *http.Request) (*http.Request, *body) {
-	b := &body{ReadCloser: r.Body, request: r, http1: isHTTP1(r)}
+func withBody(w http.ResponseWriter, r *http.Request) (*http.Request, *body) {
+	b := &body{ReadCloser: r.Body, response: w, request: r}
 	r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, b))
 	r.Body = b
 	return r, b
@@ -71,7 +82,9 @@ func isHTTP1(r *http.Request) bool { return r.ProtoMajor == 1 && r.Header["Upgra
 func (b *body) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	b.ended = b.ended || err == io.EOF //nolint:errorlint // a Reader returns it unwrapped
+	return n, err
 }
 
 // Close leaves the body of a refused call to the middleware and the server.
@@ -82,10 +95,38 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
+// Refuse calls write, which writes a refusal, and sees to what the client still sends. The
+// handler may have read some of the body, or none.
+func Refuse(w http.ResponseWriter, r *http.Request, write func()) {
+	if isHTTP1(r) && !hasArrived(w, r, r.Body) {
+		w.Header().Set("Connection", "close")
+	}
+	write()
+	drain(w, r)
+}
+
 const (
 	drainBytes = 64 << 10
 	drainTime  = 20 * time.Millisecond
 )
+
+// hasArrived reports whether the whole body of a request over HTTP/1.1 is there, or is so
+// in a moment. It reads what is left, which is then out of the way. A body without a
+// length, or one the client holds back, may never end.
+func hasArrived(w http.ResponseWriter, r *http.Request, body io.Reader) bool {
+	switch {
+	case r.ContentLength == 0:
+		return true
+	case r.ContentLength < 0, r.ContentLength > drainBytes, r.Header["Expect"] != nil:
+		return false
+	}
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(drainTime)) != nil {
+		return false
+	}
+	_, err := io.Copy(io.Discard, body)
+	return err == nil && control.SetReadDeadline(time.Time{}) == nil
+}
 
 // drain reads the rest of a refused request over HTTP/2, unless it's long in coming.
 func drain(w http.ResponseWriter, r *http.Request) {

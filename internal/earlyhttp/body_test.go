@@ -1,12 +1,15 @@
 package earlyhttp_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -318,3 +321,102 @@ func TestACallWithinAnotherHasNoRequestOfTheOuterOne(t *testing.T) {
 type mustVerify struct{}
 
 func (mustVerify) Verify(context.Context, string) (*verifier.Claims, error) { return nil, io.EOF }
+
+// A small refused request over HTTP/1.1 needn't cost the connection. What isn't there yet
+// does: no refusal waits for it.
+func TestRefusalOverHTTP1KeepsTheConnectionIfTheRequestHasArrived(t *testing.T) {
+	for _, r := range refusals(t) {
+		for _, test := range []struct {
+			name         string
+			length, sent int
+			closes       bool
+		}{
+			{"no body", 0, 0, false},
+			{"all of it", 1 << 12, 1 << 12, false},
+			{"half of it", 1 << 12, 1 << 11, true},
+			{"no length", -1, 1 << 11, true},
+			{"a long one", drainBytes + 1, drainBytes, true},
+		} {
+			t.Run(r.name+", "+test.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					client, server := net.Pipe()
+					listener := &oneConn{conn: make(chan net.Conn, 1), done: make(chan struct{})}
+					listener.conn <- server
+					serving := &http.Server{Handler: r.handler}
+					go func() { _ = serving.Serve(listener) }()
+					defer serving.Close()
+					defer client.Close()
+					go r.send(client, test.length, test.sent)
+					start := time.Now()
+					res, err := http.ReadResponse(bufio.NewReader(client), nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if res.Header.Get("WWW-Authenticate") == "" || res.Close != test.closes {
+						t.Errorf("%v, the connection ends = %v", res.Header, res.Close)
+					}
+					if waited := time.Since(start); waited > drainTime {
+						t.Errorf("the response came after %v", waited)
+					}
+				})
+			})
+		}
+	}
+}
+
+// send writes a request over HTTP/1.1, with a message that is said to be longer than it is.
+func (r refusal) send(conn io.Writer, length, sent int) {
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: greet.test\r\nContent-Type: application/connect+proto\r\n", collect)
+	if length < 0 {
+		fmt.Fprintf(conn, "Transfer-Encoding: chunked\r\n\r\n%x\r\n", sent+1)
+	} else {
+		fmt.Fprintf(conn, "Content-Length: %d\r\n\r\n", length)
+	}
+	_, _ = conn.Write(make([]byte, sent))
+}
+
+// oneConn is a listener with one connection.
+type oneConn struct {
+	conn chan net.Conn
+	done chan struct{}
+	once sync.Once
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conn:
+		return conn, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *oneConn) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{} }
+
+// A client that expects to be asked for its body wasn't, and mustn't be.
+func TestRefusalDoesNotAskForTheBody(t *testing.T) {
+	auth := newAuth(t)
+	for _, s := range stacks {
+		handler := s.wrap(auth, s.handler(auth, func(context.Context) error { return nil }))
+		synctest.Test(t, func(t *testing.T) {
+			client, server := net.Pipe()
+			listener := &oneConn{conn: make(chan net.Conn, 1), done: make(chan struct{})}
+			listener.conn <- server
+			serving := &http.Server{Handler: handler}
+			go func() { _ = serving.Serve(listener) }()
+			defer serving.Close()
+			defer client.Close()
+			go fmt.Fprintf(client, "POST %s HTTP/1.1\r\nHost: greet.test\r\nContent-Type: application/connect+proto\r\n"+
+				"Content-Length: 10\r\nExpect: 100-continue\r\n\r\n", collect)
+			res, err := http.ReadResponse(bufio.NewReader(client), nil)
+			if err != nil || res.StatusCode == http.StatusContinue || !res.Close {
+				t.Errorf("%s: %v, %v", s.name, res, err)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package earlyhttp
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 )
@@ -13,6 +14,7 @@ type Middleware struct {
 	Skip func(*http.Request) bool
 
 	auth         *interceptor.Authenticator
+	prefixes     []string // without a slash at the end
 	write        ErrorWriter
 	metadataPath string
 	metadata     http.Handler
@@ -26,6 +28,11 @@ func New(auth *interceptor.Authenticator, write ErrorWriter) *Middleware {
 	m := &Middleware{auth: auth, write: write}
 	m.metadataPath, m.metadata = auth.ResourceMetadata()
 	return m
+}
+
+// AddPrefix names what may stand in front of a procedure in a path.
+func (m *Middleware) AddPrefix(prefix string) {
+	m.prefixes = append(m.prefixes, "/"+strings.Trim(prefix, "/"))
 }
 
 // Wrap returns a handler that passes admitted calls on to next.
@@ -44,28 +51,34 @@ func (m *Middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 		m.metadata.ServeHTTP(w, r)
 		return
 	}
-	if !interceptor.IsProcedure(r.URL.Path) {
-		http.NotFound(w, r)
-		return
-	}
-	if refusal := m.auth.Preauthenticate(r.Context(), call(r)); refusal != nil {
+	if refusal := m.auth.Preauthenticate(r.Context(), m.call(r)); refusal != nil {
 		m.refuse(w, r, refusal)
 		return
 	}
-	r, body := withBody(r)
+	r, body := withBody(w, r)
 	next.ServeHTTP(w, r)
 	if body.refused.Load() {
 		drain(w, r)
 	}
 }
 
-func call(r *http.Request) interceptor.Call {
+func (m *Middleware) call(r *http.Request) interceptor.Call {
 	return interceptor.Call{
-		Procedure:     r.URL.Path,
+		Procedure:     m.procedure(r.URL.Path),
 		Peer:          r.RemoteAddr,
 		Authorization: r.Header.Values("Authorization"),
 		Request:       request(r.Header),
 	}
+}
+
+// procedure returns a path without its prefix, and the path itself if it has none.
+func (m *Middleware) procedure(path string) string {
+	for _, prefix := range m.prefixes {
+		if procedure, ok := strings.CutPrefix(path, prefix); ok && interceptor.IsProcedure(procedure) {
+			return procedure
+		}
+	}
+	return path
 }
 
 // request is a request's header, as package interceptor reads it.
@@ -74,6 +87,10 @@ type request http.Header
 func (r request) Values(_ context.Context, key string) []string { return http.Header(r).Values(key) }
 
 func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, refusal *interceptor.Refusal) {
+	if refusal.Code == interceptor.CodeUnimplemented {
+		http.Error(w, "404 page not found: "+refusal.Message, http.StatusNotFound)
+		return
+	}
 	header := w.Header()
 	if refusal.Challenge != "" {
 		header.Set("WWW-Authenticate", refusal.Challenge)
@@ -81,11 +98,9 @@ func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, refusal *int
 	if r.Method == http.MethodGet && header["Cache-Control"] == nil {
 		header.Set("Cache-Control", "private")
 	}
-	if isHTTP1(r) {
-		header.Set("Connection", "close")
-	}
-	response := &trailersOnly{ResponseWriter: w}
-	m.write(response, r, refusal)
-	response.send(r, refusal)
-	drain(w, r)
+	Refuse(w, r, func() {
+		response := &trailersOnly{ResponseWriter: w}
+		m.write(response, r, refusal)
+		response.send(r, refusal)
+	})
 }

@@ -44,10 +44,15 @@ var adapterRules = []mutant{
 		`func() (*interceptor.Refusal, error) { err := s.ServerStream.Receive(m); return s.stream.Check(), err }()`)},
 
 	// The middleware.
-	{"the middleware serves any path", early, "Middleware.serve", never(`!interceptor.IsProcedure(r.URL.Path)`)},
+	{"any path is a procedure behind a prefix", early, "Middleware.procedure", always(`ok && interceptor.IsProcedure(procedure)`)},
+	{"a request that may never end keeps its connection", early, "hasArrived",
+		always(`err == nil`)},
+	{"a refusal waits for a body without a length", early, "hasArrived", never(`r.ContentLength < 0`)},
+	{"a refusal waits for a long body", early, "hasArrived", never(`r.ContentLength > drainBytes`)},
+	{"a refusal asks for the body", early, "hasArrived", never(`r.Header["Expect"] != nil`)},
 	{"the middleware lets every call pass", early, "Middleware.serve", become(`m.refuse(w, r, refusal)`, `next.ServeHTTP(w, r)`)},
-	{"the middleware's refusal waits for the client", early, "Middleware.refuse", skip(`header.Set("Connection", "close")`)},
-	{"the middleware doesn't drain what it refuses", early, "Middleware.refuse", skip(`drain(w, r)`)},
+	{"the middleware's refusal waits for the client", early, "Refuse", skip(`w.Header().Set("Connection", "close")`)},
+	{"the middleware doesn't drain what it refuses", early, "Refuse", skip(`drain(w, r)`)},
 	{"the middleware doesn't drain what the interceptor refuses", early, "Middleware.serve", never(`body.refused.Load()`)},
 	{"the rest of a refused request is in the way", early, "body.Close", never(`b.refused.Load()`)},
 	{"all of a refused body is drained", early, "drain",

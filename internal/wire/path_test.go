@@ -162,8 +162,9 @@ func refusedEarly(paths []path) []path {
 // its side of the stream.
 func (p path) waitsForRequest() bool { return p.http1 && !p.middleware }
 
-// endsConnection reports whether a refusal is the last response of its connection.
-func (p path) endsConnection() bool { return p.http1 && p.middleware }
+// endsConnection reports whether a refusal is the last response of its connection: the
+// client may still be sending.
+func (p path) endsConnection(kind kind) bool { return p.http1 && p.middleware && kind == clientStream }
 
 // A moment is when a call is refused.
 type moment int
@@ -195,7 +196,7 @@ func (p path) check(t *testing.T, a answer, kind kind, want outcome, m moment) {
 	if wantBare := where == trailer && refused && m != sent; a.bare != wantBare {
 		t.Errorf("Trailers-Only = %v, want %v", a.bare, wantBare)
 	}
-	if wantCloses := p.endsConnection() && refused && m != sent; a.closes != wantCloses {
+	if wantCloses := p.endsConnection(kind) && refused && m != sent; a.closes != wantCloses {
 		t.Errorf("connection ends = %v, want %v", a.closes, wantCloses)
 	}
 	wantStatus := http.StatusOK
