@@ -1,0 +1,248 @@
+package httpauth_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/interceptor/httpauth"
+	"github.com/oidcrpc/oidcrpc/verifier"
+)
+
+// A watch is what a handler saw of its stream's end.
+type watch struct {
+	after time.Duration
+	cause error
+	err   error // of what it tried to send then
+}
+
+// stream sends one line, waits until its context ends, and tries to send another.
+func stream(contentType string, seen *watch) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		w.Header().Set("Content-Type", contentType)
+		fmt.Fprintln(w, "one")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		seen.after, seen.cause = time.Since(start), context.Cause(r.Context())
+		_, seen.err = io.Copy(w, strings.NewReader("two\n"))
+		w.(http.Flusher).Flush()
+	})
+}
+
+func TestStreamEndsWithItsToken(t *testing.T) {
+	for _, major := range []int{1, 2} {
+		for contentType, whole := range map[string]bool{"application/x-ndjson": false, "text/event-stream": true} {
+			t.Run(fmt.Sprintf("HTTP/%d, %s", major, contentType), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var seen watch
+					var reported decisions
+					client := serve(t, major, httpauth.Middleware(newAuth(t, &reported), rule)(stream(contentType, &seen)))
+					_, body, err := do(t, client, newRequest(t, http.MethodGet, "short", ""))
+					if body != "one\n" || (err == nil) != whole {
+						t.Errorf("the client got %q, %v", body, err)
+					}
+					synctest.Wait()
+					if seen.after > lifetime || seen.after < lifetime-time.Second {
+						t.Errorf("the stream ended after %v", seen.after)
+					}
+					for _, err := range []error{seen.cause, seen.err} {
+						if verifier.CodeOf(err) != verifier.CodeTokenExpired {
+							t.Errorf("the handler saw %v, %v", seen.cause, seen.err)
+						}
+					}
+					if len(reported) != 2 || reported[1].Stage != interceptor.StageStream {
+						t.Errorf("the observer saw %+v", reported)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestStreamWithoutAnEndIsLeftAlone(t *testing.T) {
+	for _, test := range []struct {
+		name, rule, token string
+		options           []interceptor.Option
+	}{
+		{"anonymous", "/orders.http/Offers", "", nil},
+		{"public", "/orders.http/Prices", "short", nil},
+		{"without expiry", rule, "short", []interceptor.Option{interceptor.WithoutStreamExpiry()}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := serve(t, 1, httpauth.Middleware(newAuth(t, nil, test.options...), test.rule)(
+					http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						w.(http.Flusher).Flush()
+						time.Sleep(2 * lifetime)
+						if err := r.Context().Err(); err != nil {
+							t.Error(err)
+						}
+						fmt.Fprint(w, "whole")
+					})))
+				if _, body, err := do(t, client, newRequest(t, http.MethodGet, test.token, "")); body != "whole" || err != nil {
+					t.Errorf("%q, %v", body, err)
+				}
+			})
+		})
+	}
+}
+
+// Its work is done, and the caller should hear so.
+func TestRequestThatIsNoStreamMayOutliveItsToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := serve(t, 1, httpauth.Middleware(newAuth(t, nil), rule)(
+			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(2 * lifetime)
+				if err := r.Context().Err(); err != nil {
+					t.Error(err)
+				}
+				hello(w, r)
+			})))
+		if res, body, err := do(t, client, newRequest(t, http.MethodPost, "short", "")); body != "hello user" || err != nil {
+			t.Errorf("%s, %q, %v", res.Status, body, err)
+		}
+	})
+}
+
+// Nothing was sent, so there is room for words.
+func TestStreamThatBeginsTooLateIsRefused(t *testing.T) {
+	for name, begin := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"alone": func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush() },
+		"with a status": func(w http.ResponseWriter, _ *http.Request) {
+			w.(http.Flusher).Flush()
+			w.WriteHeader(http.StatusAccepted)
+		},
+		"with a refusal": func(w http.ResponseWriter, r *http.Request) {
+			w.(http.Flusher).Flush()
+			httpauth.Refuse(w, r, nil)
+		},
+		"by a hijack": func(w http.ResponseWriter, _ *http.Request) {
+			if _, _, err := http.NewResponseController(w).Hijack(); verifier.CodeOf(err) != verifier.CodeTokenExpired {
+				panic(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := serve(t, 1, httpauth.Middleware(newAuth(t, nil), rule)(
+					http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						time.Sleep(2 * lifetime)
+						begin(w, r)
+						fmt.Fprint(w, "late")
+					})))
+				res, body, _ := do(t, client, newRequest(t, http.MethodGet, "short", ""))
+				if res.StatusCode != http.StatusUnauthorized || strings.Contains(body, "late") {
+					t.Errorf("%s, %q", res.Status, body)
+				}
+			})
+		})
+	}
+}
+
+// The context ends even if the handler's goroutine never comes back to finish.
+func TestPanicOfAHandlerEndsItsStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ctx context.Context
+		guarded := httpauth.Middleware(newAuth(t, nil), rule)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx = r.Context()
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		}))
+		client := serve(t, 1, guarded)
+		if _, _, err := do(t, client, newRequest(t, http.MethodGet, "short", "")); err == nil {
+			t.Error("the response is whole")
+		}
+		synctest.Wait()
+		if ctx.Err() == nil {
+			t.Error("the context goes on")
+		}
+	})
+}
+
+func TestHandlersMaySendHintsFirst(t *testing.T) {
+	client := serve(t, 1, httpauth.Middleware(newAuth(t, nil), rule)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		httpauth.Refuse(w, r, nil)
+	})))
+	if res, _, _ := do(t, client, newRequest(t, http.MethodGet, "good", "")); res.StatusCode != http.StatusForbidden {
+		t.Error(res.Status)
+	}
+}
+
+// upgrade makes the request of a WebSocket's client, and returns its connection.
+func upgrade(t *testing.T, client *http.Client, token string) (io.ReadWriteCloser, *http.Response) {
+	t.Helper()
+	req := newRequest(t, http.MethodGet, token, "")
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "websocket")
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, _ := res.Body.(io.ReadWriteCloser)
+	return conn, res
+}
+
+func TestUpgradedConnectionIsClosedAfterItsTokensEnd(t *testing.T) {
+	for _, isDeaf := range []bool{true, false} {
+		t.Run(fmt.Sprint("deaf = ", isDeaf), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var readErr error
+				client := serve(t, 1, httpauth.Middleware(newAuth(t, nil), rule)(
+					http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						conn, buffered, err := w.(http.Hijacker).Hijack()
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						defer conn.Close()
+						fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+						if !isDeaf {
+							<-r.Context().Done()
+							fmt.Fprintln(conn, verifier.CodeOf(context.Cause(r.Context())))
+							return
+						}
+						_, readErr = buffered.ReadByte()
+					})))
+				start := time.Now()
+				conn, res := upgrade(t, client, "short")
+				if res.StatusCode != http.StatusSwitchingProtocols {
+					t.Fatal(res.Status)
+				}
+				defer conn.Close()
+				line, err := bufio.NewReader(conn).ReadString('\n')
+				want := ""
+				if !isDeaf {
+					want = "token_expired\n"
+				}
+				if line != want || (err == nil) == isDeaf {
+					t.Errorf("the client read %q, %v", line, err)
+				}
+				if after := time.Since(start); after > lifetime+time.Second || after < lifetime-time.Second {
+					t.Errorf("the connection ended after %v", after)
+				}
+				synctest.Wait()
+				if isDeaf && !errors.Is(readErr, net.ErrClosed) && !errors.Is(readErr, io.ErrClosedPipe) {
+					t.Errorf("the handler read %v", readErr)
+				}
+			})
+		})
+	}
+}
+
+func TestRefusedUpgradeIsAnOrdinaryRefusal(t *testing.T) {
+	client := serve(t, 1, httpauth.Middleware(newAuth(t, nil), rule)(http.HandlerFunc(hello)))
+	if _, res := upgrade(t, client, "old"); res.StatusCode != http.StatusUnauthorized {
+		t.Error(res.Status)
+	}
+}
