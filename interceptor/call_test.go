@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/verifier"
@@ -260,5 +261,28 @@ func TestAdmissionAllocatesOnce(t *testing.T) {
 	})
 	if allocations != 1 {
 		t.Errorf("%v allocations, want the Admission alone", allocations)
+	}
+}
+
+// Every call of a service gets there if a prefix was forgotten, and no caller knows why.
+func TestPathWithoutAProcedureIsReported(t *testing.T) {
+	var log auditLog
+	auth := mustNew(t, acceptAll{}, log.observer(), interceptor.WithPolicy(interceptor.Policy{
+		"/*": {Access: interceptor.AccessPublic},
+	}))
+	for _, path := range []string{"/api/a.S/M", "/", "", "/a.S/*", "/" + strings.Repeat("\u00e9", 1000)} {
+		log = nil
+		refusal := auth.Preauthenticate(t.Context(), withToken(path))
+		if refusal == nil || refusal.Code != interceptor.CodeUnimplemented || refusal.Challenge != "" {
+			t.Errorf("%.20q: %+v", path, refusal)
+		}
+		if len(log) != 1 || log[0].Code != interceptor.CodeUnimplemented || log[0].Stage != interceptor.StageEarly ||
+			log[0].Err == nil || len(log[0].Procedure) > 256 || !utf8.ValidString(log[0].Procedure) {
+			t.Errorf("%.20q: the observer saw %+v", path, log)
+		}
+	}
+	log = nil
+	if refusal := auth.Preauthenticate(t.Context(), withToken("/a.S/M")); refusal != nil || len(log) != 0 {
+		t.Errorf("%+v, %+v", refusal, log)
 	}
 }

@@ -30,7 +30,7 @@ func Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case !ok:
 		write(w, r, refusal)
 	case guarded.refusal != nil:
-	case guarded.begun, guarded.ended() != nil:
+	case guarded.begun:
 		guarded.refusal = refusal
 	default:
 		guarded.refusal = refusal

@@ -183,7 +183,7 @@ func TestRefusalKeepsTheConnectionIfItsRequestHasArrived(t *testing.T) {
 			{"all of it", 1 << 12, 1 << 12, false},
 			{"half of it", 1 << 12, 1 << 11, true},
 			{"no length", -1, 1 << 11, true},
-			{"a long one", 1<<16 + 1, 1 << 16, true},
+			{"all of a long one", 1<<16 + 1, 1<<16 + 1, true},
 		} {
 			t.Run(fmt.Sprintf("%q, %s", token, test.name), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/interceptor/httpauth"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 // A watch is what a handler saw of its stream's end.
@@ -149,24 +151,35 @@ func TestStreamThatBeginsTooLateIsRefused(t *testing.T) {
 	}
 }
 
-// The context ends even if the handler's goroutine never comes back to finish.
+// A stream asks the verifier again and again.
 func TestPanicOfAHandlerEndsItsStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		auth, err := interceptor.New(counting{&asked})
+		if err != nil {
+			t.Fatal(err)
+		}
 		var ctx context.Context
-		guarded := httpauth.Middleware(newAuth(t, nil), rule)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		client := serve(t, 1, httpauth.Middleware(auth, rule)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx = r.Context()
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
-		}))
-		client := serve(t, 1, guarded)
-		if _, _, err := do(t, client, newRequest(t, http.MethodGet, "short", "")); err == nil {
+		})))
+		if _, _, err := do(t, client, newRequest(t, http.MethodGet, "good", "")); err == nil {
 			t.Error("the response is whole")
 		}
-		synctest.Wait()
-		if ctx.Err() == nil {
-			t.Error("the context goes on")
+		time.Sleep(5 * time.Minute)
+		if ctx.Err() == nil || asked.Load() != 1 {
+			t.Errorf("the context ended with %v, and the verifier was asked %d times", ctx.Err(), asked.Load())
 		}
 	})
+}
+
+type counting struct{ asked *atomic.Int64 }
+
+func (c counting) Verify(context.Context, string) (*verifier.Claims, error) {
+	c.asked.Add(1)
+	return verifiertest.Claims(nil), nil
 }
 
 func TestHandlersMaySendHintsFirst(t *testing.T) {

@@ -335,7 +335,7 @@ func TestRefusalOverHTTP1KeepsTheConnectionIfTheRequestHasArrived(t *testing.T) 
 			{"all of it", 1 << 12, 1 << 12, false},
 			{"half of it", 1 << 12, 1 << 11, true},
 			{"no length", -1, 1 << 11, true},
-			{"a long one", drainBytes + 1, drainBytes, true},
+			{"all of a long one", drainBytes + 1, drainBytes + 1, true},
 		} {
 			t.Run(r.name+", "+test.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

@@ -30,7 +30,6 @@ var httpDetails = []mutant{
 	{"a status is sent after the token's end", https, "response.WriteHeader", never(`w.ended() != nil`)},
 	{"a handler's refusal is not reported", https, "response.end", become(`w.admission.End(w.refusal)`, `w.admission.End(nil)`)},
 	{"a refusal is written into a response", https, "Refuse", never(`guarded.begun`)},
-	{"a refusal is lost after the token's end", https, "Refuse", never(`guarded.ended() != nil`)},
 	{"a second refusal is written", https, "Refuse", never(`guarded.refusal != nil`)},
 	{"a hint is the response", https, "response.WriteHeader", always(`status >= http.StatusOK || status == http.StatusSwitchingProtocols`)},
 	{"HTTP has no challenge", https, "write", skip(`header.Set("WWW-Authenticate", refusal.Challenge)`)},
