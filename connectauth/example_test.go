@@ -73,6 +73,18 @@ func ExampleWithSkip() {
 	// Output: 200 fine
 }
 
+// The mux serves procedures below /api.
+func ExampleWithPrefix() {
+	mux := http.NewServeMux()
+	mux.Handle("/api/", http.StripPrefix("/api", http.NotFoundHandler())) // yours
+	handler := connectauth.NewMiddleware(exampleAuth(), connectauth.WithPrefix("/api")).Wrap(mux)
+
+	res := httptest.NewRecorder()
+	handler.ServeHTTP(res, httptest.NewRequest(http.MethodPost, "/api/greet.v1.GreetService/Greet", nil))
+	fmt.Println(res.Code, res.Header().Get("WWW-Authenticate"))
+	// Output: 401 Bearer realm="api"
+}
+
 func ExampleNewInterceptor() {
 	_, handler := greetv1connect.NewGreetServiceHandler(
 		greetv1connect.UnimplementedGreetServiceHandler{},

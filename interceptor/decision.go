@@ -60,7 +60,7 @@ const (
 	StageStart Stage = iota
 
 	// StageHandler is after the handler, which refused its caller: see the Refuse
-	// functions in packages grpcauth and connectauth.
+	// functions in packages grpcauth, connectauth and httpauth.
 	StageHandler
 
 	// StageStream is after a stream was ended while it ran: its token expired or was

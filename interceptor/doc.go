@@ -1,6 +1,6 @@
 // Package interceptor decides whether a call may proceed. Its adapters for grpc-go
-// (package grpcauth) and connect-go (package connectauth) share it, and so enforce one
-// policy in the same way:
+// (package grpcauth), connect-go (package connectauth) and plain HTTP handlers (package
+// httpauth) share it, and so enforce one policy in the same way:
 //
 //	v, err := verifier.New(verifier.Config{ … })
 //	auth, err := interceptor.New(v,
@@ -43,7 +43,7 @@
 //  3. It passes the refusal in the handler's error, or nil, to [Admission.End], and
 //     writes what that returns, or else the handler's own result.
 //
-// A stream's adapter uses [Authenticator.AuthenticateStream] and [Stream] instead, and
-// a handler refuses its caller with a function made from [NewRefusal]. The example
-// named Adapter is a whole adapter.
+// A stream's adapter uses [Authenticator.AuthenticateStream] and [Stream] instead, or
+// [Admission.Stream] once a call turns out to be one. A handler refuses its caller with a
+// function made from [NewRefusal]. The example named Adapter is a whole adapter.
 package interceptor

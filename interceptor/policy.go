@@ -49,8 +49,8 @@ type Rule struct {
 	// its text. A panic propagates. Allow must be safe for concurrent use.
 	//
 	// There are things that only the handler can find out, such as who owns an order. It
-	// refuses the caller in the same way, with the Refuse functions in packages grpcauth
-	// and connectauth.
+	// refuses the caller in the same way, with the Refuse functions in packages grpcauth,
+	// connectauth and httpauth.
 	Allow func(ctx context.Context, claims *verifier.Claims) error
 }
 

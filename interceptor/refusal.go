@@ -38,7 +38,7 @@ type Refusal struct {
 // NewRefusal returns how a handler refuses its caller for a reason that no rule could know.
 // The handler must pass its own ctx, or one derived from it. An AuthError is used as
 // is, and any other err becomes PermissionDenied: see [Rule].Allow. For adapters:
-// handlers use the Refuse functions in packages grpcauth and connectauth.
+// handlers use the Refuse functions in packages grpcauth, connectauth and httpauth.
 //
 // NewRefusal reports nothing, since the handler may still drop the refusal.
 // [Admission.End] reports one that comes back to the call it was made in. Outside a

@@ -88,6 +88,18 @@ func ExampleWithSkip() {
 
 type order struct{ customer string }
 
+// The mux serves procedures below /api.
+func ExampleWithPrefix() {
+	mux := http.NewServeMux()
+	mux.Handle("/api/", http.StripPrefix("/api", http.NotFoundHandler())) // yours
+	handler := connectauth.NewMiddleware(exampleAuth(nil), connectauth.WithPrefix("/api")).Wrap(mux)
+
+	res := httptest.NewRecorder()
+	handler.ServeHTTP(res, httptest.NewRequest(http.MethodPost, "/api/greet.v1.GreetService/Greet", nil))
+	fmt.Println(res.Code, res.Header().Get("WWW-Authenticate"))
+	// Output: 401 Bearer realm="api"
+}
+
 func ExampleRefuse() {
 	show := func(ctx context.Context, order *order) (*order, error) {
 		claims, ok := interceptor.ClaimsFromContext(ctx)
