@@ -83,7 +83,7 @@ func (b *body) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
 	n, err := b.ReadCloser.Read(p)
-	b.ended = b.ended || err == io.EOF //nolint:errorlint // a Reader returns it unwrapped
+	b.ended = b.ended || err == io.EOF
 	return n, err
 }
 
