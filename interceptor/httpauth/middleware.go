@@ -13,10 +13,14 @@ import (
 // as the procedure. Give it to [interceptor.Authenticator.CheckPolicy], too.
 //
 // Middleware panics if auth or an option is nil, or if the policy has no rule that applies
-// to the name, since it's misspelt then: see [interceptor.Authenticator.CheckRule].
+// to the name, since it's misspelt then: see [interceptor.Authenticator.CheckRule]. If the
+// policy is replaced later, a name without a rule needs any valid token, as a procedure does.
 //
-// Handlers should stand behind all that ends or rewrites a request, such as CORS. Preflight
-// requests carry no token, and are refused unless an option says otherwise.
+// CORS handling belongs in front: preflight requests carry no token, and are refused unless
+// an option says otherwise. Where a [connectauth.Middleware] stands in front, too, its
+// WithSkip has to pass the path on.
+//
+// [connectauth.Middleware]: https://pkg.go.dev/github.com/oidcrpc/oidcrpc/connectauth#Middleware
 func Middleware(auth *interceptor.Authenticator, rule string, options ...Option) func(http.Handler) http.Handler {
 	//nolint:forbidigo // there is no server to return an error to
 	if auth == nil {

@@ -144,7 +144,7 @@ var callDetails = []mutant{
 	{"a stranger's path is as long as it likes", calls, "Authenticator.refuseUnknown",
 		become(`call.Procedure[:min(len(call.Procedure), maxUnknownBytes)]`, `call.Procedure`)},
 	{"the observer misses a path without a procedure", calls, "Authenticator.refuseUnknown", skip(`a.report(ctx, &decision)`)},
-	{"a misspelt name falls under no rule", calls, "Authenticator.CheckRule", never(`rule == noRule && a.policy.procedures != nil`)},
+	{"a misspelt name falls under no rule", calls, "Authenticator.CheckRule", never(`rule == noRule && rules != noPolicy`)},
 	{"the observer misses a refusal by the middleware", calls, "Authenticator.Preauthenticate", skip(`a.report(ctx, &decision)`)},
 	{"permissions make a refusal too long", calls, "list", never(`len(text) > maxBytes`)},
 	{"a permission reads as two", calls, "list", become(`r <= ' ' || r > '~'`, `r < ' ' || r > '~'`)},
