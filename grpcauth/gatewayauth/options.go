@@ -24,7 +24,8 @@ func Options() []runtime.ServeMuxOption {
 // Retry-After in the header. Every error that isn't a refusal is left to next alone.
 func ErrorHandler(next runtime.ErrorHandlerFunc) runtime.ErrorHandlerFunc {
 	return func(
-		ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
+		ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler,
+		w http.ResponseWriter, r *http.Request, err error,
 	) {
 		next(ctx, mux, m, &response{ResponseWriter: w, refusal: refusalOf(ctx, err)}, r, err)
 	}
