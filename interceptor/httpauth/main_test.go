@@ -40,7 +40,7 @@ func newTokens() tokens {
 	return tokens{
 		"good":   verifiertest.Claims(map[string]any{"scope": "orders:read"}),
 		"narrow": verifiertest.Claims(nil),
-		"short":  verifiertest.Claims(map[string]any{"scope": "orders:read", "exp": time.Now().Add(lifetime).Unix()}),
+		"short":  verifiertest.Claims(map[string]any{"jti": "short", "scope": "orders:read", "exp": time.Now().Add(lifetime).Unix()}),
 		"old":    &verifier.AuthError{Code: verifier.CodeTokenExpired, Message: "the token has expired"},
 		"down":   &verifier.KeysError{Code: verifier.CodeJWKSFetchFailed, RetryAfter: 1500 * time.Millisecond},
 		"faulty": io.ErrUnexpectedEOF,

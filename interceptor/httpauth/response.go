@@ -53,7 +53,7 @@ func (w *response) Write(p []byte) (int, error) {
 
 // ReadFrom implements [io.ReaderFrom], which lets net/http send files without copying them.
 func (w *response) ReadFrom(src io.Reader) (int64, error) {
-	if w.stream != nil {
+	if w.stream != nil || w.stopped != nil {
 		return io.Copy(struct{ io.Writer }{w}, src) // each Write asks whether it has ended
 	}
 	w.begin()

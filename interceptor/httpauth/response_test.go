@@ -17,6 +17,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/interceptor/httpauth"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/revocation"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
@@ -181,6 +182,57 @@ type counting struct{ asked *atomic.Int64 }
 func (c counting) Verify(context.Context, string) (*verifier.Claims, error) {
 	c.asked.Add(1)
 	return verifiertest.Claims(nil), nil
+}
+
+// A list of revocations ends streams at once, and takes none that it has ended already.
+func TestRevocationEndsAStream(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before bool // it's revoked before the handler flushes
+		status int
+	}{
+		{"while it's open", false, http.StatusOK},
+		{"before it's one", true, http.StatusUnauthorized},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				list, err := revocation.New(revocation.Config{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				revoke := func() {
+					claims := newTokens()["short"].(*verifier.Claims)
+					err := list.Revoke(context.Background(), revocation.Event{Issuer: claims.Issuer(), TokenID: claims.ID()})
+					if err != nil {
+						t.Error(err)
+					}
+				}
+				var cause error
+				var seen decisions
+				client := serve(t, 1, httpauth.Middleware(newAuth(t, &seen, interceptor.WithRevocations(list)), rule)(
+					http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if test.before {
+							revoke()
+						}
+						w.Header().Set("Content-Type", "text/event-stream")
+						w.(http.Flusher).Flush()
+						if !test.before {
+							revoke()
+						}
+						<-r.Context().Done()
+						cause = context.Cause(r.Context())
+						_, _ = io.Copy(w, strings.NewReader("late"))
+					})))
+				res, body, err := do(t, client, newRequest(t, http.MethodGet, "short", ""))
+				if err != nil || res.StatusCode != test.status || strings.Contains(body, "late") || cause == nil {
+					t.Errorf("%s, %q, %v: %v", res.Status, body, err, cause)
+				}
+				if len(seen) != 2 || seen[1].Stage != interceptor.StageStream || verifier.CodeOf(seen[1].Err) != verifier.CodeTokenRevoked {
+					t.Errorf("the observer saw %+v", seen)
+				}
+			})
+		})
+	}
 }
 
 func TestHandlersMaySendHintsFirst(t *testing.T) {
