@@ -33,8 +33,8 @@ var revocationRules = []mutant{
 
 	// Streams.
 	{"a revoked stream goes on", listed, "Stream.watch", always(`a.revocations == nil`)},
-	{"a stream without expiry can't be revoked", listed, "Authenticator.AuthenticateStream",
-		become(`!a.streamExpiry && a.revocations == nil`, `!a.streamExpiry`)},
+	{"a stream without expiry can't be revoked", listed, "Admission.stream",
+		become(`!auth.streamExpiry && auth.revocations == nil`, `!auth.streamExpiry`)},
 	{"a stream is watched for ever", listed, "Stream.End", skip(`s.unwatch()`)},
 	{"a stream slips past a revocation", revoked, "List.Watch",
 		in(`if e := l.held.find(claims, time.Now()); e != nil`, never(`e != nil`))},
