@@ -3,8 +3,8 @@ package revocation
 import "context"
 
 // A Bus carries revocations between the replicas of a service, such as over Redis Streams or NATS
-// JetStream. It must keep each event for at least [Config].Keep and 10 minutes. Whoever can write
-// to it can have any caller refused, but can let none in.
+// JetStream. It must keep each event for at least [Config].Keep and 10 minutes. A writer to it
+// can have any caller refused, but can let none in.
 //
 // Events are opaque, and at most 32 KiB long. Delivering one twice, late or out of order does no
 // harm.
