@@ -166,3 +166,22 @@ func ExampleRequirement() {
 	// insufficient_scope: the token lacks a required scope: it lacks the scope "orders:write": Config.ScopeClaim is "scope", and that claim grants others; have the client ask for it
 	// 403 [orders:read orders:write]
 }
+
+func ExampleNewEventVerifier() {
+	issuer := verifiertest.NewIssuer()
+	config := issuer.Config()
+	config.Types = []string{"logout+jwt"}
+	v, err := verifier.NewEventVerifier(config)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	logout := issuer.Token(map[string]any{"exp": nil}, verifiertest.WithHeader("typ", "logout+jwt"))
+	event, err := v.VerifyEvent(context.Background(), logout)
+	fmt.Println(event, err)
+	_, err = v.VerifyEvent(context.Background(), issuer.Token(nil)) // an access token
+	fmt.Println(verifier.CodeOf(err))
+	// Output:
+	// token "token-1" of https://issuer.test <nil>
+	// invalid_token
+}

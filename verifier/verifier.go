@@ -21,7 +21,8 @@ type Verifier struct {
 	keys   *keys
 	cache  tokenCache
 
-	verified atomic.Uint64 // tokens, since New
+	verified  atomic.Uint64 // tokens, since New
+	forEvents bool          // set by NewEventVerifier alone
 }
 
 // New returns a Verifier, or an error that names the invalid field. It keeps a copy of config,
@@ -133,17 +134,36 @@ func (v *Verifier) checkHeader(t *token) *AuthError {
 	case !v.allows(t):
 		return refuse(CodeDisallowedAlg, "the signature algorithm is not allowed").because(
 			"%s; Config.Algorithms allows %s", describeAlg(t.alg), strings.Join(v.config.Algorithms, ", "))
+	case v.forEvents:
+		if refusal := v.checkEventType(t); refusal != nil {
+			return refusal
+		}
 	case v.config.RFC9068 && !t.hasType("at+jwt"):
 		return notAccessToken("its typ is not at+jwt, as Config.RFC9068 requires")
 	case v.config.Types != nil && !slices.ContainsFunc(v.config.Types, t.hasType):
 		return notAccessToken("its typ is absent, or none of Config.Types, " + describeList(v.config.Types))
 	case v.config.Types == nil && !t.isAccessToken():
 		return notAccessToken("its typ is neither JWT nor at+jwt: send the access token")
+	}
+	switch {
 	case t.hasKid && t.kid == "":
 		return refuse(CodeMissingKid, "the token header has no valid kid").because("its kid is empty or not a string")
 	case len(t.kid) > maxKeyNameBytes, len(t.x5t) > maxKeyNameBytes:
 		return refuse(CodeMalformedToken, "the kid is too long").because(
 			"its kid or x5t is longer than %d bytes", maxKeyNameBytes)
+	}
+	return nil
+}
+
+// checkEventType refuses an event of another type. An event without typ is taken for a plain JWT
+// (RFC 7519, section 5.1).
+func (v *Verifier) checkEventType(t *token) *AuthError {
+	isPlain := func(typ string) bool { return (&token{typ: typ}).hasType("jwt") }
+	switch {
+	case t.typ == "" && slices.ContainsFunc(v.config.Types, isPlain):
+	case !slices.ContainsFunc(v.config.Types, t.hasType):
+		return refuse(CodeInvalidToken, "the token is not an event of the expected type").because(
+			"its typ is absent, or none of Config.Types, %s", describeList(v.config.Types))
 	}
 	return nil
 }
@@ -204,6 +224,7 @@ func (v *Verifier) worthFetching(t *token) (issuedAt time.Time, refusal *AuthErr
 func (v *Verifier) readClaims(t *token) (*Claims, *AuthError) {
 	claims, refusal := v.claims.read(t.payload)
 	if refusal == nil {
+		claims.data.neverExpires = v.forEvents && !claims.data.hasExpiry
 		refusal = v.checkClaims(claims, time.Now())
 	}
 	if refusal != nil {
@@ -249,7 +270,7 @@ func (v *Verifier) checkPresent(claims *Claims) *AuthError {
 	switch {
 	case c.issuer == "":
 		return missing("the token has no iss", "iss is absent or empty; Config.Issuer names the one to expect")
-	case c.expiry.IsZero():
+	case c.expiry.IsZero() && !c.neverExpires:
 		return missing("the token has no exp", "exp is absent: have the issuer let its tokens expire")
 	case c.audience == nil && len(v.config.ClientIDs) == 0:
 		return missing("the token has no aud", "aud is absent: have the issuer name this service, "+
