@@ -111,7 +111,9 @@ func signingOIDCProvider(t *testing.T) (p *process, issuer string) {
 
 func installOIDCProvider(t *testing.T) string {
 	t.Helper()
-	dir := workshop(t, "oidc-provider", map[string]string{"package.json": "package.json", "server.mjs": "server.mjs"})
+	dir := workshop(t, "oidc-provider", map[string]string{
+		"package.json": "package.json", "server.mjs": "server.mjs", "events.mjs": "events.mjs",
+	})
 	execute(t, dir, nil, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts")
 	return dir
 }

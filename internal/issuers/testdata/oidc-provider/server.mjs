@@ -1,12 +1,13 @@
 // Serves oidc-provider. The arguments are a port, an issuer, and a file with private keys.
 // Without a file it signs with the key in the package. With a file in TOKENS_FILE the tokens are
-// opaque, and survive a restart there. TOKEN_LIFETIME is in seconds.
+// opaque, and survive a restart there. TOKEN_LIFETIME is in seconds. With LOGOUT_URI there's a client
+// for users to log in to, and that's where it hears that they have logged out.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 import Provider, { errors } from 'oidc-provider';
 
 const [port, issuer, keysFile] = process.argv.slice(2);
-const { TOKENS_FILE: tokensFile, TOKEN_LIFETIME: lifetime = '600' } = process.env;
+const { TOKENS_FILE: tokensFile, TOKEN_LIFETIME: lifetime = '600', LOGOUT_URI: logoutURI } = process.env;
 
 const tokens = tokensFile && existsSync(tokensFile) ? JSON.parse(readFileSync(tokensFile, 'utf8')) : {};
 
@@ -31,10 +32,21 @@ const provider = new Provider(issuer, {
     redirect_uris: [],
     response_types: [],
     ...(keysFile && { id_token_signed_response_alg: 'ES256' }),
-  }],
+  },
+  ...(logoutURI ? [{
+    client_id: 'web',
+    client_secret: 'secret',
+    redirect_uris: ['https://web.example/callback'],
+    backchannel_logout_uri: logoutURI,
+    backchannel_logout_session_required: true,
+    id_token_signed_response_alg: 'ES256',
+  }] : [])],
+  // Its dispatcher opens no connection to this host or a private address.
+  ...(logoutURI && { fetch: (url, { dispatcher, ...options }) => fetch(url, options) }),
   features: {
     clientCredentials: { enabled: true },
-    devInteractions: { enabled: false },
+    backchannelLogout: { enabled: Boolean(logoutURI) },
+    devInteractions: { enabled: Boolean(logoutURI) },
     introspection: { enabled: true },
     revocation: { enabled: true },
     resourceIndicators: {
@@ -51,5 +63,7 @@ const provider = new Provider(issuer, {
     },
   },
 });
+
+provider.on('backchannel.error', (ctx, err) => console.error(err));
 
 provider.listen(Number(port), '127.0.0.1');
