@@ -114,6 +114,9 @@ func needsOf(r verifier.Requirement) []string {
 			needs = append(needs, label+" "+strings.Join(values, separator))
 		}
 	}
+	if r.Bound {
+		needs = append(needs, "a proof that it's the caller's")
+	}
 	add("scope", " and ", r.Scopes)
 	add("scope", " or ", r.AnyScopes)
 	add("permission", " and ", r.Permissions)

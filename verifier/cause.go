@@ -67,7 +67,14 @@ func notAccessToken(cause string) *AuthError {
 // boundToProof refuses a token that another party may not use.
 func boundToProof() *AuthError {
 	return refuse(CodeInvalidToken, "the token is bound to a proof that is not supported").because(
-		"it has cnf, so it's bound by DPoP or mTLS; have the issuer issue bearer tokens")
+		"it has cnf, so it's bound by DPoP or mTLS: interceptor.WithDPoP or WithMutualTLS, or your own VerifyBound, " +
+			"can check its proof; else have the issuer issue bearer tokens")
+}
+
+// boundToUnknown refuses a token for which no proof is known.
+func boundToUnknown() *AuthError {
+	return refuse(CodeInvalidToken, "the token is bound to a proof that is not supported").because(
+		"its cnf is not an object with jkt (DPoP) or x5t#S256 (mTLS), or one is no SHA-256 hash in base64url")
 }
 
 // noKey refuses a token whose key the issuer doesn't have.

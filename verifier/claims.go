@@ -25,7 +25,7 @@ type claims struct {
 
 	// hasBaseline stands beside self, so a call with a remembered token needn't load its rules.
 	hasBaseline               bool
-	senderConstrained         bool
+	isBound                   bool // it has cnf, whatever that says
 	isIDToken                 bool
 	hasExpiry, neverExpires   bool
 	hasScopes, hasPermissions bool // whether the claim that grants them is present
@@ -40,6 +40,7 @@ type claims struct {
 	scopes, permissions         []string
 	rules                       *claimRules
 	act                         string // as written
+	confirmation                Confirmation
 	payload                     string
 }
 
@@ -134,6 +135,14 @@ var endOfTime = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
 // key may have been withdrawn. It equals [Config].KeysTTL or [ClaimsConfig].Recheck, 0 means
 // never, and only adapters need it.
 func (c *Claims) Recheck() time.Duration { return c.get().rules.recheck }
+
+// IsBound reports whether the token is bound to a key or a certificate, so a copy alone is of no use
+// to a thief. Such claims come only from a VerifyBound, once the binding was proven, or from
+// [NewBoundClaims].
+func (c *Claims) IsBound() bool { return c.get().isBound }
+
+// Confirmation returns what the token is bound to. It's zero for a bearer token.
+func (c *Claims) Confirmation() Confirmation { return c.get().confirmation }
 
 // Scopes returns the scopes granted by the claim [Config].ScopeClaim names.
 func (c *Claims) Scopes() []string { return slices.Clone(c.get().scopes) }
@@ -238,7 +247,8 @@ func (c *claims) set(name, value string) (ok bool) {
 	case "auth_time":
 		c.authTime, _ = numericDate(value)
 	case "cnf":
-		c.senderConstrained = true
+		c.isBound = true
+		c.confirmation, _ = readConfirmation(value)
 	case "at_hash", "c_hash":
 		c.isIDToken = c.isIDToken || isHalfHash(value)
 	case "act":

@@ -116,6 +116,13 @@ type Config struct {
 	// tokens are then refused by their type.
 	RFC9068 bool
 
+	// FAPI2 does what the FAPI 2.0 Security Profile (Final, sections 5.3.4 and 5.4.1) asks when
+	// tokens are verified. Every token must be bound to its sender, as with Require.Bound, so New's
+	// caller must verify the proof. Nil Algorithms then means PS256, ES256 and EdDSA, and another
+	// algorithm is an error. So are AllowHTTP and AcceptIDTokens. The profile also asks whether a
+	// token was revoked, which its signature can't say: see docs/sender-constrained.md.
+	FAPI2 bool
+
 	// Require says what every token must grant, in addition to any policy.
 	Require Requirement
 
@@ -178,6 +185,10 @@ func (c Config) withDefaults() Config {
 	c.Audiences = slices.Clone(c.Audiences)
 	c.ClientIDs = slices.Clone(c.ClientIDs)
 	c.Require = c.Require.Clone()
+	c.Require.Bound = c.Require.Bound || c.FAPI2
+	if c.Algorithms == nil && c.FAPI2 {
+		c.Algorithms = fapi2Algorithms
+	}
 	if c.Algorithms == nil {
 		c.Algorithms = []string{"RS256"}
 	}
@@ -253,11 +264,32 @@ func (c Config) validate() error {
 			return fmt.Errorf("Config.Algorithms: %q is not the name of an asymmetric JWS algorithm", alg)
 		}
 	}
+	if err := c.validateFAPI2(); err != nil {
+		return err
+	}
 	if err := c.Require.Validate(); err != nil {
 		return fmt.Errorf("Config.Require: %w", err)
 	}
 	if _, err := c.claimRules(); err != nil {
 		return err
+	}
+	return nil
+}
+
+// fapi2Algorithms are those of the FAPI 2.0 Security Profile, section 5.4.1.
+var fapi2Algorithms = []string{"PS256", "ES256", "EdDSA"}
+
+func (c Config) validateFAPI2() error {
+	isOther := func(alg string) bool { return !slices.Contains(fapi2Algorithms, jws.Canonical(alg)) }
+	switch {
+	case !c.FAPI2:
+		return nil
+	case slices.ContainsFunc(c.Algorithms, isOther):
+		return fmt.Errorf("Config.FAPI2 excludes all of Config.Algorithms but %s", strings.Join(fapi2Algorithms, ", "))
+	case c.AllowHTTP:
+		return errors.New("Config.FAPI2 excludes Config.AllowHTTP")
+	case c.AcceptIDTokens:
+		return errors.New("Config.FAPI2 excludes Config.AcceptIDTokens: ID tokens are never bound")
 	}
 	return nil
 }

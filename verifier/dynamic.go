@@ -122,13 +122,21 @@ func NewDynamic(config DynamicConfig) (*Dynamic, error) {
 // Verify checks an access token from any tenant and returns its claims. The errors are as for
 // [Verifier.Verify]. A token from an unknown issuer is refused with [CodeInvalidIssuer].
 func (d *Dynamic) Verify(ctx context.Context, token string) (*Claims, error) {
+	return d.VerifyBound(ctx, token, bearerOnly)
+}
+
+// VerifyBound does what Verify does, and also accepts a bound token if prove returns nil: see
+// [Verifier.VerifyBound].
+func (d *Dynamic) VerifyBound(
+	ctx context.Context, token string, prove func(Confirmation) error,
+) (*Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if t := d.hints.get(token); t != nil {
 		if v := t.current(); v != nil {
 			if claims, ok := v.recall(token); ok {
-				return v.checkGrants(claims)
+				return v.admit(claims, prove)
 			}
 		}
 	}
@@ -144,7 +152,7 @@ func (d *Dynamic) Verify(ctx context.Context, token string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	claims, err := v.Verify(ctx, token)
+	claims, err := v.VerifyBound(ctx, token, prove)
 	if err == nil && d.admit(t, v) {
 		d.hints.put(token, t)
 	}

@@ -35,6 +35,10 @@ const (
 // user must authenticate in another way, or again (RFC 9470, section 3).
 const CodeInsufficientUserAuthentication Code = "insufficient_user_authentication"
 
+// CodeUnboundToken asks for a token that is bound to a key or a certificate (HTTP status 401): see
+// [Requirement].
+const CodeUnboundToken Code = "unbound_token"
+
 // Codes for an [AuthError] that another token with the same rights wouldn't change (HTTP status
 // 403).
 const (
@@ -62,8 +66,8 @@ type AuthError struct {
 	Message string
 
 	// Scopes and Permissions list everything the call needs, not only what the token lacks. They
-	// are set with [CodeInsufficientScope], [CodeInsufficientPermissions] and
-	// [CodeInsufficientUserAuthentication].
+	// are set with [CodeInsufficientScope], [CodeInsufficientPermissions],
+	// [CodeInsufficientUserAuthentication] and [CodeUnboundToken].
 	Scopes      []string
 	Permissions []string
 
@@ -134,6 +138,10 @@ func (e *AuthError) Challenge(realm string) Challenge {
 		if e.MaxAge > 0 {
 			add("max_age", strconv.FormatInt(int64(e.MaxAge/time.Second), 10))
 		}
+		addList("scope", e.Scopes)
+	case CodeUnboundToken:
+		add("error", "invalid_token")
+		add("error_description", e.Message)
 		addList("scope", e.Scopes)
 	default:
 		add("error", "invalid_token")

@@ -247,8 +247,15 @@ var mistakes = []scene{
 		name:   "the token is bound to a key",
 		claims: map[string]any{"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}},
 		code:   verifier.CodeInvalidToken, told: "the token is bound to a proof that is not supported",
-		cause:  "it has cnf, so it's bound by DPoP or mTLS; have the issuer issue bearer tokens",
-		change: "have the issuer issue bearer tokens",
+		cause: "it has cnf, so it's bound by DPoP or mTLS: interceptor.WithDPoP or WithMutualTLS, or your own VerifyBound, " +
+			"can check its proof; else have the issuer issue bearer tokens",
+		change: "interceptor.WithDPoP or WithMutualTLS",
+	}, {
+		name:   "the token is bound in an unknown way",
+		claims: map[string]any{"cnf": map[string]any{"kid": "1"}},
+		code:   verifier.CodeInvalidToken, told: "the token is bound to a proof that is not supported",
+		cause:  "its cnf is not an object with jkt (DPoP) or x5t#S256 (mTLS), or one is no SHA-256 hash in base64url",
+		change: "jkt (DPoP) or x5t#S256 (mTLS)",
 	},
 
 	{

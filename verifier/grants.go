@@ -9,8 +9,9 @@ import (
 )
 
 // Check returns nil if claims satisfy r and their verifier's [Config].Require. Otherwise it
-// returns an [*AuthError] that lists what both need. Who calls comes first, by issuer, subject and
-// actor ([CodeInsufficientPermissions]), then how the user authenticated
+// returns an [*AuthError] that lists what both need. A token that must be bound comes first
+// ([CodeUnboundToken]), then who calls, by issuer, subject and actor
+// ([CodeInsufficientPermissions]), then how the user authenticated
 // ([CodeInsufficientUserAuthentication]), then what the token grants ([CodeInsufficientScope],
 // [CodeInsufficientPermissions]). Nil or zero claims are always refused with [CodeMissingToken],
 // even by the zero Requirement.
@@ -34,6 +35,10 @@ func (r Requirement) Check(claims *Claims) error {
 
 func (r Requirement) check(claims *Claims) *AuthError {
 	c := claims.get()
+	if r.Bound && !c.isBound {
+		return refuse(CodeUnboundToken, "the token must be bound to a key or a certificate").because(
+			"there is no cnf, and Requirement.Bound asks for one: have the issuer bind this client's tokens")
+	}
 	if len(r.Issuers) > 0 && !slices.Contains(r.Issuers, c.issuer) {
 		return refuse(CodeInsufficientPermissions, "the call is not allowed").because(
 			"iss is %q, and Requirement.Issuers is %s", field.Printable(c.issuer), describeList(r.Issuers))
@@ -111,10 +116,11 @@ func (c *claims) authenticatedWithin(maxAge time.Duration) bool {
 
 // With returns a copy of e that also lists what r requires, so a caller who needs another token
 // has to ask only once. From r.AnyScopes it lists the first, unless one is listed already. An
-// error that doesn't ask for more rights or another authentication is returned unchanged.
+// error that doesn't ask for more rights, another authentication or a bound token is returned
+// unchanged.
 func (e *AuthError) With(r Requirement) *AuthError {
 	switch e.Code {
-	case CodeInsufficientScope, CodeInsufficientPermissions, CodeInsufficientUserAuthentication:
+	case CodeInsufficientScope, CodeInsufficientPermissions, CodeInsufficientUserAuthentication, CodeUnboundToken:
 	default:
 		return e
 	}

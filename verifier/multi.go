@@ -48,12 +48,20 @@ func NewMulti(configs ...Config) (*Multi, error) {
 // as for [Verifier.Verify]. A token from another issuer is refused with [CodeInvalidIssuer], and
 // nothing is fetched for it.
 func (m *Multi) Verify(ctx context.Context, token string) (*Claims, error) {
+	return m.VerifyBound(ctx, token, bearerOnly)
+}
+
+// VerifyBound does what Verify does, and also accepts a bound token if prove returns nil: see
+// [Verifier.VerifyBound].
+func (m *Multi) VerifyBound(
+	ctx context.Context, token string, prove func(Confirmation) error,
+) (*Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if v := m.hints.get(token); v != nil {
 		if claims, ok := v.recall(token); ok {
-			return v.checkGrants(claims)
+			return v.admit(claims, prove)
 		}
 	}
 	issuer, refusal := claimedIssuer(token)
@@ -66,7 +74,7 @@ func (m *Multi) Verify(ctx context.Context, token string) (*Claims, error) {
 			"its iss is the Config.Issuer of none of the %d issuers: it must be the same to the last slash",
 			len(m.verifiers))
 	}
-	claims, err := v.Verify(ctx, token)
+	claims, err := v.VerifyBound(ctx, token, prove)
 	if err == nil {
 		m.hints.put(token, v)
 	}

@@ -11,6 +11,11 @@ import (
 // A Requirement says what a token must grant and how its user must have authenticated. All fields
 // that are set must hold, and the zero value requires nothing beyond a valid token.
 type Requirement struct {
+	// Bound requires a token that is bound to its sender's key or certificate, and so the proof: a
+	// bearer token is refused, because a thief could use it too (RFC 9700, section 2.2.1). Which
+	// proofs count is for the service to say, with interceptor.WithMutualTLS for example.
+	Bound bool
+
 	// Scopes must all be granted, by the claim [Config].ScopeClaim names. Each is a scope-token
 	// (RFC 6749, section 3.3).
 	Scopes []string
@@ -48,7 +53,7 @@ type Requirement struct {
 
 // IsZero reports whether r requires nothing.
 func (r Requirement) IsZero() bool {
-	return len(r.Scopes) == 0 && len(r.AnyScopes) == 0 && len(r.Permissions) == 0 && len(r.Issuers) == 0 &&
+	return !r.Bound && len(r.Scopes) == 0 && len(r.AnyScopes) == 0 && len(r.Permissions) == 0 && len(r.Issuers) == 0 &&
 		len(r.Subjects) == 0 && len(r.Actors) == 0 && len(r.ACRValues) == 0 && r.MaxAge == 0
 }
 

@@ -64,6 +64,20 @@ func newVerifier(config Config, publicOnly bool) (*Verifier, error) {
 // The error is an [*AuthError] if the token is refused, a [*KeysError] if the issuer's keys are
 // unavailable, and wraps ctx.Err() if ctx ends first. With any error the claims are nil.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
+	return v.VerifyBound(ctx, token, bearerOnly)
+}
+
+// VerifyBound does what Verify does, and also accepts a token that is bound to a key or a
+// certificate if prove returns nil. Verify refuses such a token, because a bearer token proves
+// nothing about its sender.
+//
+// It calls prove once, after the token is known to be good and before [Config].Require is checked,
+// with what the token is bound to. For a bearer token that's the zero Confirmation. An error from
+// prove is returned as it is, so it should be an [*AuthError]. A token that is bound in a way we
+// don't know is refused without asking.
+func (v *Verifier) VerifyBound(
+	ctx context.Context, token string, prove func(Confirmation) error,
+) (*Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -74,7 +88,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 			return nil, err
 		}
 	}
-	return v.checkGrants(claims)
+	return v.admit(claims, prove)
 }
 
 // recall returns the claims of a remembered token, if it would still pass verification.
@@ -253,10 +267,9 @@ func (v *Verifier) checkClaims(claims *Claims, now time.Time) *AuthError {
 			"exp is more than Config.MaxLifetime, %v, after iat or from now", v.config.MaxLifetime)
 	}
 	switch {
-	// A token bound to a key is not a bearer token (RFC 9449, section 7.2). No other confirmation
-	// method may be ignored either (RFC 7800, section 3.1).
-	case c.senderConstrained:
-		return boundToProof()
+	// Whatever else confirms a token may not be ignored (RFC 7800, section 3.1).
+	case c.isBound && c.confirmation.IsZero():
+		return boundToUnknown()
 	case c.isIDToken && !v.config.AcceptIDTokens:
 		return notAccessToken("it has at_hash or c_hash, so it's an ID token, which is meant for the client: " +
 			"send the access token, or set Config.AcceptIDTokens")
@@ -326,8 +339,12 @@ func checkTimes(claims *Claims, now time.Time) *AuthError {
 	return nil
 }
 
-// checkGrants checks [Config].Require.
-func (v *Verifier) checkGrants(claims *Claims) (*Claims, error) {
+// admit makes the checks that depend on the call: whether it proves what the token is bound to, and
+// then [Config].Require.
+func (v *Verifier) admit(claims *Claims, prove func(Confirmation) error) (*Claims, error) {
+	if err := prove(claims.Confirmation()); err != nil {
+		return nil, err
+	}
 	if err := v.config.Require.Check(claims); err != nil {
 		return nil, err
 	}

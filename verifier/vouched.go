@@ -64,6 +64,13 @@ type ClaimsConfig struct {
 // An answer from OAuth token introspection (RFC 7662) counts only if its member active is true,
 // which NewClaims doesn't check.
 func NewClaims(object []byte, c ClaimsConfig) (*Claims, error) {
+	return NewBoundClaims(object, c, bearerOnly)
+}
+
+// NewBoundClaims does what NewClaims does, and also returns claims with a cnf if prove returns nil.
+// It calls prove once, after all else about the claims holds, with what they're bound to, which is
+// the zero Confirmation for claims without cnf. An error from prove is returned as it is.
+func NewBoundClaims(object []byte, c ClaimsConfig, prove func(Confirmation) error) (*Claims, error) {
 	rules, err := c.claimRules()
 	if err != nil {
 		return nil, fmt.Errorf("verifier: %w", err)
@@ -74,6 +81,9 @@ func NewClaims(object []byte, c ClaimsConfig) (*Claims, error) {
 	}
 	if refusal := checkVouched(claims, c); refusal != nil {
 		return nil, refusal
+	}
+	if err := prove(claims.Confirmation()); err != nil {
+		return nil, err
 	}
 	return claims, nil
 }
@@ -126,8 +136,8 @@ func checkVouched(claims *Claims, config ClaimsConfig) *AuthError {
 	switch {
 	case config.Issuer != "" && c.issuer != config.Issuer:
 		return anotherIssuer().because("%s", describeIssuer(c.issuer, config.Issuer))
-	case c.senderConstrained:
-		return boundToProof()
+	case c.isBound && c.confirmation.IsZero():
+		return boundToUnknown()
 	}
 	return checkTimes(claims, time.Now())
 }

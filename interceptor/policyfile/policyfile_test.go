@@ -31,6 +31,7 @@ func TestParseReadsEveryPartOfARule(t *testing.T) {
   actors: [bob]
   acr_values: [mfa]
   max_age: 5m
+  bound: true
 /a.S/Open: {access: public} # for probes
 /a.S/Any:  {access: required}
 /*:        {access: denied}
@@ -41,6 +42,7 @@ func TestParseReadsEveryPartOfARule(t *testing.T) {
 			Issuers:  []string{"https://issuer.example"},
 			Subjects: []string{"alice", "spiffe://example.org/web/*"}, Actors: []string{"bob"},
 			ACRValues: []string{"mfa"}, MaxAge: 5 * time.Minute,
+			Bound: true,
 		}},
 		"/a.S/Open": {Access: interceptor.AccessPublic},
 		"/a.S/Any":  {},
@@ -87,6 +89,11 @@ func TestParseNamesTheLineOfAMistake(t *testing.T) {
 		{"an empty list", good + "/a.S/N:\n  access: required\n  scopes: []", "line 4: the list is empty"},
 		{"a number for a scope", good + "/a.S/N: {scopes: [1]}", `line 2: "1" must be text`},
 		{"a bare duration", good + "/a.S/N: {max_age: 300}", `line 2: "300" must be text`},
+		{"bound, or not", good + "/a.S/N: {scopes: [s], bound: false}", "line 2: \"/a.S/N\": bound must be true"},
+		{"bound in YAML 1.1", good + "/a.S/N: {bound: yes}", "line 2: \"/a.S/N\": bound must be true"},
+		{"a list for bound", good + "/a.S/N: {bound: [true]}", `line 2: "true" must be text`},
+		{"true as a scope", good + "/a.S/N: {scopes: [true]}", `line 2: "true" must be text`},
+		{"true as an access", good + "/a.S/N: {bound: true, access: true}", `line 2: "true" must be text`},
 		{"no duration", good + "/a.S/N: {max_age: soon}", "line 2: \"/a.S/N\": max_age must be"},
 		{"a negative duration", good + "/a.S/N: {max_age: -5m}", "line 2: \"/a.S/N\": max_age must be"},
 		{"an alias", "/a.S/M: &open {access: public}\n/a.S/N: *open", "line 2: aliases aren't supported"},

@@ -64,6 +64,7 @@ type rule struct {
 	Actors      []string `yaml:"actors"`
 	ACRValues   []string `yaml:"acr_values"`
 	MaxAge      string   `yaml:"max_age"`
+	Bound       string   `yaml:"bound"`
 }
 
 func parse(data []byte) (interceptor.Policy, error) {
@@ -135,7 +136,10 @@ func checkValues(node *yaml.Node) error {
 	case node.Kind == yaml.ScalarNode && node.ShortTag() != "!!str":
 		return fmt.Errorf("line %d: %q must be text: put it between quotes", node.Line, node.Value)
 	}
-	for _, child := range node.Content {
+	for i, child := range node.Content {
+		if i > 0 && node.Kind == yaml.MappingNode && node.Content[i-1].Value == "bound" && child.ShortTag() == "!!bool" {
+			continue
+		}
 		if err := checkValues(child); err != nil {
 			return err
 		}
@@ -159,6 +163,10 @@ func (r *rule) compile() (interceptor.Rule, error) {
 		Subjects:    r.Subjects,
 		Actors:      r.Actors,
 		ACRValues:   r.ACRValues,
+		Bound:       r.Bound == "true",
+	}
+	if r.Bound != "" && !require.Bound {
+		return interceptor.Rule{}, errors.New("bound must be true, or left out")
 	}
 	if r.MaxAge != "" {
 		if require.MaxAge, err = time.ParseDuration(r.MaxAge); err != nil || require.MaxAge <= 0 {
@@ -172,7 +180,7 @@ var errSaysNothing = errors.New("the rule says nothing: to ask for any valid tok
 
 // isZero reports whether each part is absent. An empty list is a mistake: it asks for nothing.
 func (r *rule) isZero() bool {
-	return r.Access == "" && r.MaxAge == "" && len(r.Scopes)+len(r.AnyScopes)+len(r.Permissions)+len(r.Issuers)+
+	return r.Bound == "" && r.Access == "" && r.MaxAge == "" && len(r.Scopes)+len(r.AnyScopes)+len(r.Permissions)+len(r.Issuers)+
 		len(r.Subjects)+len(r.Actors)+len(r.ACRValues) == 0
 }
 

@@ -33,15 +33,18 @@ func TestOptionFieldsBecomeRuleFields(t *testing.T) {
 		"Subjects":    {&policyv1.Rule{Subjects: []string{"a", "b/*"}}, needs(verifier.Requirement{Subjects: []string{"a", "b/*"}})},
 		"Actors":      {&policyv1.Rule{Actors: []string{"a", "b/*"}}, needs(verifier.Requirement{Actors: []string{"a", "b/*"}})},
 		"ACRValues":   {&policyv1.Rule{AcrValues: []string{"a", "b"}}, needs(verifier.Requirement{ACRValues: []string{"a", "b"}})},
+		"Bound":       {&policyv1.Rule{Bound: true}, needs(verifier.Requirement{Bound: true})},
 		"MaxAge":      {&policyv1.Rule{MaxAge: seconds(90)}, needs(verifier.Requirement{MaxAge: 90 * time.Second})},
 		"All": {
 			&policyv1.Rule{
 				Access: optional, Scopes: []string{"a"}, AnyScopes: []string{"b"}, Permissions: []string{"c"},
 				Issuers: []string{"e"}, Subjects: []string{"f"}, Actors: []string{"g"}, AcrValues: []string{"d"}, MaxAge: seconds(1),
+				Bound: true,
 			},
 			interceptor.Rule{Access: interceptor.AccessOptional, Require: verifier.Requirement{
 				Scopes: []string{"a"}, AnyScopes: []string{"b"}, Permissions: []string{"c"},
 				Issuers: []string{"e"}, Subjects: []string{"f"}, Actors: []string{"g"}, ACRValues: []string{"d"}, MaxAge: time.Second,
+				Bound: true,
 			}},
 		},
 	}

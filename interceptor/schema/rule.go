@@ -20,6 +20,7 @@ func ruleOf(option *policyv1.Rule) (interceptor.Rule, error) {
 		return interceptor.Rule{}, err
 	}
 	require := verifier.Requirement{
+		Bound:       option.GetBound(),
 		Scopes:      option.GetScopes(),
 		AnyScopes:   option.GetAnyScopes(),
 		Permissions: option.GetPermissions(),

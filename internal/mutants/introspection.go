@@ -20,6 +20,10 @@ var opaqueRules = []mutant{
 	{"refresh tokens are accepted", opaque, "answer.checkKind", never(`!k.isAccessToken()`)},
 	{"a baseline doesn't count for opaque tokens", opaque, "newRules", become(`c.Require`, `verifier.Requirement{}`)},
 	{"the client isn't authenticated", opaque, "server.ask", become(`s.authenticate(ctx, &post)`, `error(nil)`)},
+	{"bound opaque tokens are bearer tokens", opaque, "bearerOnly", always(`c.IsZero()`)},
+	{"a bound opaque token needs no proof", opaque, "admit",
+		in(`if err := prove(claims.Confirmation()); err != nil`, never(`err != nil`))},
+	{"a DPoP token needs no key", opaque, "answer.checkBinding", never(`c.KeyThumbprint == ""`)},
 	{"a signed answer may have any algorithm", opaque, "seal.open", never(`!s.allows(r.alg)`)},
 	{"a signed answer needs no signature", opaque, "seal.open", never(`!key.Verify(r.alg, r.signed, r.signature)`)},
 	{"a signed answer may be another issuer's", opaque, "seal.read", never(`issuer != s.issuer`)},
@@ -44,7 +48,7 @@ var opaqueRules = []mutant{
 		become(`r.Err != nil && r.Key == ""`, `r.Err != nil && (r.Key == "" || r.IsKnown)`)},
 
 	// Two kinds.
-	{"a JWT falls through to introspection", opaque, "Either.Verify", never(`e.jwts.Judges(token)`)},
+	{"a JWT falls through to introspection", opaque, "Either.VerifyBound", never(`e.jwts.Judges(token)`)},
 	{"a malformed JWT falls through to introspection", chosen, "names", become(`alphabets.Replace(segment)`, `segment`)},
 }
 

@@ -69,7 +69,7 @@ func (r *rules) judge(object []byte) (verdict, error) {
 	if refusal := a.checkKind(); refusal != nil {
 		return refused(refusal), nil
 	}
-	claims, err := verifier.NewClaims(object, r.claims)
+	claims, err := verifier.NewBoundClaims(object, r.claims, a.checkBinding) // each call proves it
 	if refusal, ok := errors.AsType[*verifier.AuthError](err); ok {
 		return refused(refusal), nil
 	}
@@ -128,8 +128,16 @@ func readAnswer(object []byte) (answer, error) {
 	return a, nil
 }
 
-// checkKind refuses refresh tokens, ID tokens, and tokens bound to a key. All of them can be
-// active.
+// checkBinding refuses a token that is only for DPoP, unless it's known which key it is bound to.
+func (a answer) checkBinding(c verifier.Confirmation) error {
+	if c.KeyThumbprint == "" && slices.ContainsFunc(a.kinds, kind.isDPoP) {
+		return refuse(verifier.CodeInvalidToken, "the token is bound to a proof that is not supported",
+			"the response says that it's a DPoP token, but not to which key it is bound (cnf with jkt)")
+	}
+	return nil
+}
+
+// checkKind refuses refresh tokens and ID tokens. Both can be active.
 func (a answer) checkKind() *verifier.AuthError {
 	const message = "the token is not an access token"
 	for _, k := range a.kinds {
@@ -154,12 +162,17 @@ func (k kind) isAccessToken() bool {
 		return slices.Contains([]string{
 			"bearer", "access_token", "access-token", "urn:ietf:params:oauth:token-type:access_token",
 			"urn:ietf:params:oauth:token-type:jwt", "jwt", "at+jwt",
-		}, value)
+		}, value) || k.isDPoP()
 	case "token_use":
 		return !slices.Contains([]string{"refresh_token", "refresh", "id_token", "id"}, value)
 	default:
-		return !slices.Contains([]string{"refresh", "offline", "id", "logout", "dpop"}, value)
+		return !slices.Contains([]string{"refresh", "offline", "id", "logout"}, value)
 	}
+}
+
+// isDPoP reports whether the token is for DPoP (RFC 9449, section 6.2). Keycloak says so in typ, too.
+func (k kind) isDPoP() bool {
+	return k.member != "token_use" && strings.EqualFold(k.value, "dpop")
 }
 
 // check makes the checks of a JWT's claims which [verifier.NewClaims] leaves out.

@@ -73,6 +73,7 @@ func TestVerifyJudgesTheAnswer(t *testing.T) {
 		{"valid within the leeway", map[string]any{"nbf": now.Add(10 * time.Second).Unix()}, nil, ""},
 
 		{"bound to a key", map[string]any{"cnf": map[string]any{"jkt": "x"}}, nil, verifier.CodeInvalidToken},
+		{"bound to a certificate", map[string]any{"cnf": map[string]any{"x5t#S256": thumbprint}}, nil, verifier.CodeInvalidToken},
 		{"bound by an unknown method", map[string]any{"cnf": nilValue}, nil, verifier.CodeInvalidToken},
 
 		{"of no named type", map[string]any{"token_type": nil}, nil, ""},

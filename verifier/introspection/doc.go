@@ -15,8 +15,8 @@
 //
 // Only a certain answer counts: status 200, JSON, and active is true or false.
 // Everything else is a [*verifier.KeysError], as if there were no answer. An active token is still
-// refused if it's a refresh token or an ID token, as far as the answer tells, is bound to a key,
-// or is meant for another service.
+// refused if it's a refresh token or an ID token, as far as the answer tells, or is meant for another
+// service. If the answer has a cnf, only VerifyBound accepts the token, with its proof.
 //
 // An answer is used for [Config].CacheTTL, but not past the token's exp, so a revoked token is
 // refused, and its streams end, within this time. A token in use is renewed in

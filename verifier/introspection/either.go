@@ -24,6 +24,9 @@ type Either struct {
 // A JWTVerifier is a [*verifier.Verifier] or a [*verifier.Multi].
 type JWTVerifier interface {
 	Verify(ctx context.Context, token string) (*verifier.Claims, error)
+	VerifyBound(
+		ctx context.Context, token string, prove func(verifier.Confirmation) error,
+	) (*verifier.Claims, error)
 	Judges(token string) bool
 	Ready(ctx context.Context) error
 	Status() []verifier.Status
@@ -45,13 +48,21 @@ func NewEither(jwts JWTVerifier, opaque *Verifier) (*Either, error) {
 // Verify checks a token of either kind and returns its claims. The errors are as for
 // [verifier.Verifier.Verify] and [Verifier.Verify].
 func (e *Either) Verify(ctx context.Context, token string) (*verifier.Claims, error) {
+	return e.VerifyBound(ctx, token, bearerOnly)
+}
+
+// VerifyBound does what Verify does, and also accepts a bound token if prove returns nil: see
+// [verifier.Verifier.VerifyBound].
+func (e *Either) VerifyBound(
+	ctx context.Context, token string, prove func(verifier.Confirmation) error,
+) (*verifier.Claims, error) {
 	switch {
 	case e.opaque == nil:
-		return new(Verifier).Verify(ctx, token)
+		return new(Verifier).VerifyBound(ctx, token, prove)
 	case e.jwts.Judges(token):
-		return e.jwts.Verify(ctx, token)
+		return e.jwts.VerifyBound(ctx, token, prove)
 	default:
-		return e.opaque.Verify(ctx, token)
+		return e.opaque.VerifyBound(ctx, token, prove)
 	}
 }
 

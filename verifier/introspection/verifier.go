@@ -67,6 +67,15 @@ const (
 // is no answer or the token may not be asked about just now, and wraps ctx.Err() if ctx ends
 // first. With any error the claims are nil.
 func (v *Verifier) Verify(ctx context.Context, token string) (*verifier.Claims, error) {
+	return v.VerifyBound(ctx, token, bearerOnly)
+}
+
+// VerifyBound does what Verify does, and also accepts a bound token if prove returns nil: see
+// [verifier.Verifier.VerifyBound]. The authorization server says what it is bound to (RFC 8705,
+// section 3.2; RFC 9449, section 6.2).
+func (v *Verifier) VerifyBound(
+	ctx context.Context, token string, prove func(verifier.Confirmation) error,
+) (*verifier.Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -76,13 +85,23 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*verifier.Claims, 
 	now := time.Now()
 	known := v.memory.known(token)
 	if known != nil && !known.isDue(now) && !known.claims.IsZero() {
-		return checkGrants(known.claims)
+		return admit(known.claims, prove)
 	}
 	claims, err := v.find(ctx, token, known, now)
 	if err != nil {
 		return nil, err
 	}
-	return checkGrants(claims)
+	return admit(claims, prove)
+}
+
+// bearerOnly is a proof for Verify, which has none.
+func bearerOnly(c verifier.Confirmation) error {
+	if c.IsZero() {
+		return nil
+	}
+	return refuse(verifier.CodeInvalidToken, "the token is bound to a proof that is not supported",
+		"the response has cnf, so the token is bound by DPoP or mTLS: interceptor.WithDPoP or WithMutualTLS can check "+
+			"its proof; else have the issuer issue bearer tokens")
 }
 
 // find returns a token's claims, from a new answer if necessary.
@@ -151,8 +170,12 @@ func (v *Verifier) unavailable(ctx context.Context, err error) error {
 	return keysError(err)
 }
 
-// checkGrants checks [Config].Require, which the claims carry.
-func checkGrants(claims *verifier.Claims) (*verifier.Claims, error) {
+// admit makes the checks that depend on the call: whether it proves what the token is bound to, and
+// then [Config].Require, which the claims carry.
+func admit(claims *verifier.Claims, prove func(verifier.Confirmation) error) (*verifier.Claims, error) {
+	if err := prove(claims.Confirmation()); err != nil {
+		return nil, err
+	}
 	if err := (verifier.Requirement{}).Check(claims); err != nil {
 		return nil, err
 	}

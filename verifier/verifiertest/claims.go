@@ -31,16 +31,19 @@ func WithPermissionsClaim(name string) ClaimsOption {
 //
 //	verifiertest.Claims(map[string]any{"scp": "orders:read"}, verifiertest.WithScopeClaim("scp"))
 //
-// They may name any issuer and audience, or no audience. Claims panics if [verifier.NewClaims]
-// refuses them, for example because they have expired.
+// They may name any issuer and audience, or no audience, and may be bound by cnf, as if that had
+// been proven. Claims panics if [verifier.NewBoundClaims] refuses them, for example because they
+// have expired.
 func Claims(claims map[string]any, options ...ClaimsOption) *verifier.Claims {
 	var config verifier.ClaimsConfig
 	for _, option := range options {
 		option.apply(&config)
 	}
-	all, err := verifier.NewClaims(mustJSON(payloadOf(defaultURL, claims)), config)
+	all, err := verifier.NewBoundClaims(mustJSON(payloadOf(defaultURL, claims)), config, proven)
 	if err != nil {
 		panic("verifiertest: " + err.Error())
 	}
 	return all
 }
+
+func proven(verifier.Confirmation) error { return nil }

@@ -155,7 +155,11 @@ type Rule struct {
 	// Alternative actors, in the form of subjects: the token's current act must name one
 	// (RFC 8693). A caller with another actor's token, or with a token that has no act, gets
 	// PERMISSION_DENIED. Empty: any actor, and none.
-	Actors        []string `protobuf:"bytes,9,rep,name=actors,proto3" json:"actors,omitempty"`
+	Actors []string `protobuf:"bytes,9,rep,name=actors,proto3" json:"actors,omitempty"`
+	// Whether the token must be bound to the caller's key or certificate, by DPoP (RFC 9449)
+	// or mutual TLS (RFC 8705), so that a stolen one is worthless. A caller with a bearer
+	// token gets UNAUTHENTICATED. False: a bearer token will do.
+	Bound         bool `protobuf:"varint,10,opt,name=bound,proto3" json:"bound,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +257,13 @@ func (x *Rule) GetActors() []string {
 	return nil
 }
 
+func (x *Rule) GetBound() bool {
+	if x != nil {
+		return x.Bound
+	}
+	return false
+}
+
 var file_oidcrpc_policy_v1_policy_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -293,7 +304,7 @@ var File_oidcrpc_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_oidcrpc_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x1eoidcrpc/policy/v1/policy.proto\x12\x11oidcrpc.policy.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb3\x02\n" +
+	"\x1eoidcrpc/policy/v1/policy.proto\x12\x11oidcrpc.policy.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xc9\x02\n" +
 	"\x04Rule\x121\n" +
 	"\x06access\x18\x01 \x01(\x0e2\x19.oidcrpc.policy.v1.AccessR\x06access\x12\x16\n" +
 	"\x06scopes\x18\x02 \x03(\tR\x06scopes\x12\x1d\n" +
@@ -305,7 +316,9 @@ const file_oidcrpc_policy_v1_policy_proto_rawDesc = "" +
 	"\amax_age\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12\x18\n" +
 	"\aissuers\x18\a \x03(\tR\aissuers\x12\x1a\n" +
 	"\bsubjects\x18\b \x03(\tR\bsubjects\x12\x16\n" +
-	"\x06actors\x18\t \x03(\tR\x06actors*p\n" +
+	"\x06actors\x18\t \x03(\tR\x06actors\x12\x14\n" +
+	"\x05bound\x18\n" +
+	" \x01(\bR\x05bound*p\n" +
 	"\x06Access\x12\x16\n" +
 	"\x12ACCESS_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fACCESS_REQUIRED\x10\x01\x12\x13\n" +
