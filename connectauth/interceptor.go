@@ -82,7 +82,7 @@ func (r request) Connection(ctx context.Context) interceptor.Connection {
 	if !ok {
 		return interceptor.Connection{}
 	}
-	return interceptor.Connection{TLS: http.TLS, Method: http.Method, URL: http.URL}
+	return earlyhttp.ConnectionOf(http)
 }
 
 func (r request) Values(_ context.Context, key string) []string { return http.Header(r).Values(key) }

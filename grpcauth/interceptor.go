@@ -2,6 +2,7 @@ package grpcauth
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/url"
 
@@ -82,6 +83,7 @@ func (request) Connection(ctx context.Context) interceptor.Connection {
 	procedure, _ := grpc.Method(ctx)
 	connection := interceptor.Connection{Method: http.MethodPost, URL: &url.URL{Path: procedure}}
 	if p, ok := peer.FromContext(ctx); ok {
+		connection.Network = networkOf(ctx, p.Addr)
 		if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
 			connection.TLS = &info.State
 		}
@@ -91,4 +93,15 @@ func (request) Connection(ctx context.Context) interceptor.Connection {
 
 func (request) Values(ctx context.Context, key string) []string {
 	return metadata.ValueFromIncomingContext(ctx, key) // in any case
+}
+
+// networkOf returns the caller's network. In ServeHTTP grpc-go calls every address one of TCP.
+func networkOf(ctx context.Context, address net.Addr) string {
+	if local, ok := ctx.Value(http.LocalAddrContextKey).(net.Addr); ok {
+		address = local
+	}
+	if address == nil {
+		return ""
+	}
+	return address.Network()
 }

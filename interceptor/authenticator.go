@@ -21,6 +21,7 @@ type Authenticator struct {
 	realm        string                 // "" for the verifier's default
 	challenges   string                 // of the other schemes in authorization
 	resource     *resource              // nil: challenges name none
+	mutualTLS    *mutualTLS             // nil: tokens bound to a certificate are refused
 	policy       atomic.Pointer[policy] // nil: no rules
 	observers    []func(context.Context, Decision)
 	openStreams  *atomic.Int64 // nil: not counted
@@ -36,7 +37,7 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 	if isNil(v) {
 		return nil, errors.New("interceptor: New needs a TokenVerifier")
 	}
-	a := &Authenticator{streamExpiry: true, given: []givenPlace{{bearer, v}}}
+	a := &Authenticator{streamExpiry: true, given: []givenPlace{{place: bearer, verifier: v}}}
 	for _, option := range options {
 		if option == nil {
 			return nil, errors.New("interceptor: New was given a nil Option")
@@ -45,8 +46,15 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 			return nil, err
 		}
 	}
+	if a.mutualTLS != nil {
+		bound, err := boundVerifierOf(v)
+		if err != nil {
+			return nil, fmt.Errorf("interceptor: WithMutualTLS: %w", err)
+		}
+		a.given[0].bound = bound
+	}
 	for _, given := range a.given {
-		if err := a.places.add(given.place, given.verifier); err != nil {
+		if err := a.places.add(given); err != nil {
 			return nil, fmt.Errorf("interceptor: WithCredential: %w", err)
 		}
 	}
@@ -106,7 +114,7 @@ func WithCredential(place Place, v TokenVerifier) Option {
 		if err := place.validate(); err != nil {
 			return fmt.Errorf("interceptor: WithCredential: %w", err)
 		}
-		a.given = append(a.given, givenPlace{place, v})
+		a.given = append(a.given, givenPlace{place: place, verifier: v})
 		return nil
 	})
 }
@@ -160,6 +168,29 @@ func WithResourceMetadata(m ResourceMetadata) Option {
 			return fmt.Errorf("interceptor: %w", err)
 		}
 		a.resource = compiled
+		return nil
+	})
+}
+
+// WithMutualTLS accepts tokens that are bound to a certificate, from callers who present it
+// (RFC 8705). Without it they are refused. Bearer tokens are accepted as before, unless
+// [verifier.Requirement].Bound says otherwise. It may be given once.
+//
+// It's for [New]'s verifier, which needs a method VerifyBound, as those in packages verifier
+// and introspection have. A verifier that wraps one of them must wrap both its methods. To
+// have none forgotten, it can't embed one: keep it in a named field.
+//
+// A stream is proven at its start. The proof holds as long as its connection does.
+func WithMutualTLS(m MutualTLS) Option {
+	return option(func(a *Authenticator) error {
+		if a.mutualTLS != nil {
+			return errors.New("interceptor: WithMutualTLS was given twice")
+		}
+		compiled, err := m.compile()
+		if err != nil {
+			return fmt.Errorf("interceptor: %w", err)
+		}
+		a.mutualTLS = compiled
 		return nil
 	})
 }

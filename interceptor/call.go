@@ -96,7 +96,7 @@ func (a *Authenticator) caller(
 	case found.place == nil:
 		return found, nil, missingToken(errNoValue)
 	}
-	claims, err = found.verify(ctx, start)
+	claims, err = a.verify(ctx, call, found, start)
 	if err != nil {
 		return found, nil, withNeedsOf(rule, err)
 	}
@@ -116,8 +116,10 @@ func (a *Authenticator) checkRevoked(claims *verifier.Claims) error {
 	return a.revocations.Check(claims)
 }
 
-func (c credential) verify(ctx context.Context, start time.Time) (*verifier.Claims, error) {
-	claims, err := c.place.verifier.Verify(ctx, c.token)
+func (a *Authenticator) verify(
+	ctx context.Context, call Call, found credential, start time.Time,
+) (*verifier.Claims, error) {
+	claims, err := a.judge(ctx, found, call.Peer, call.Request)
 	switch {
 	case err != nil:
 		return nil, err

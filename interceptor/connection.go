@@ -15,21 +15,19 @@ type Connection struct {
 	// Method is the HTTP method, or "".
 	Method string
 
+	// Network is what the caller's [net.Addr] says, such as "tcp" or "unix", or "".
+	Network string
+
 	// URL is the requested one in the form of [net/http.Request], usually just its path, or nil.
 	URL *url.URL
 }
 
-// ConnectionFromContext returns the connection of an admitted call, to its handler. Package
-// connectauth knows it only behind its middleware.
-func ConnectionFromContext(ctx context.Context) Connection {
-	call, _ := ctx.Value(callKey{}).(*callContext)
-	if call == nil {
-		return Connection{}
-	}
-	if request, ok := call.request.(interface {
+// connectionOf returns the connection by which a request arrived.
+func connectionOf(ctx context.Context, request Request) Connection {
+	if known, ok := request.(interface {
 		Connection(ctx context.Context) Connection
 	}); ok {
-		return request.Connection(call.Context)
+		return known.Connection(ctx)
 	}
 	return Connection{}
 }

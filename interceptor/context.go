@@ -50,3 +50,13 @@ func (c *callContext) Value(key any) any {
 		return c.Context.Value(key)
 	}
 }
+
+// ConnectionFromContext returns the connection of an admitted call, to its handler. Package
+// connectauth knows it only behind its middleware.
+func ConnectionFromContext(ctx context.Context) Connection {
+	call, _ := ctx.Value(callKey{}).(*callContext)
+	if call == nil {
+		return Connection{}
+	}
+	return connectionOf(call.Context, call.request)
+}

@@ -12,8 +12,9 @@ import (
 )
 
 // A Request is how an adapter lets credentials be found. It's read only for the places
-// that [WithCredential] names. A map or a pointer makes one without an allocation. If it
-// has a method Connection(context.Context) Connection, [ConnectionFromContext] asks it.
+// that [WithCredential] names, and for proofs. A map or a pointer makes one without an allocation. If it
+// has a method Connection(context.Context) Connection, [ConnectionFromContext] and
+// [WithMutualTLS] ask it.
 // For adapters.
 type Request interface {
 	// Values returns every metadata value under key, neither joined nor split, not even

@@ -149,6 +149,7 @@ var reserved = []string{
 type givenPlace struct {
 	place    Place
 	verifier TokenVerifier
+	bound    boundVerifier // nil: bound tokens are refused
 }
 
 // places are those in which an Authenticator looks for a credential.
@@ -171,6 +172,7 @@ type namedPlace struct {
 
 	label    string
 	verifier TokenVerifier
+	bound    boundVerifier // nil: bound tokens are refused
 	maxBytes int
 }
 
@@ -178,9 +180,13 @@ type namedPlace struct {
 const defaultMaxTokenBytes = 16 << 10
 
 // add adds a valid place.
-func (p *places) add(place Place, v TokenVerifier) error {
-	added := namedPlace{Place: place, label: place.String(), verifier: v, maxBytes: defaultMaxTokenBytes}
-	if bounded, ok := v.(interface{ MaxTokenBytes() int }); ok {
+func (p *places) add(given givenPlace) error {
+	place := given.place
+	added := namedPlace{
+		Place: place, label: place.String(), verifier: given.verifier, bound: given.bound,
+		maxBytes: defaultMaxTokenBytes,
+	}
+	if bounded, ok := given.verifier.(interface{ MaxTokenBytes() int }); ok {
 		added.maxBytes = bounded.MaxTokenBytes()
 	}
 	i := slices.IndexFunc(p.fields, func(f credentialField) bool { return f.key == place.key })

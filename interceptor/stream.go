@@ -37,10 +37,11 @@ type Stream struct {
 
 	// Only a bounded stream has the rest.
 
-	recheck time.Duration // 0: never
-	expiry  time.Time     // zero if the stream may outlive its token
-	timer   *time.Timer   // nil in this case
-	unwatch func()        // nil if the token can't be revoked
+	proven  verifier.Confirmation // at the start
+	recheck time.Duration         // 0: never
+	expiry  time.Time             // zero if the stream may outlive its token
+	timer   *time.Timer           // nil in this case
+	unwatch func()                // nil if the token can't be revoked
 	cancel  context.CancelCauseFunc
 	end     sync.Once
 	ended   chan struct{} // closed when the stream has ended early, or its handler has returned
@@ -121,6 +122,7 @@ func (s *Stream) watch(claims *verifier.Claims) *Refusal {
 
 // expire has the stream end when its token does.
 func (s *Stream) expire(claims *verifier.Claims) {
+	s.proven = claims.Confirmation()
 	s.recheck = claims.Recheck()
 	s.expiry = claims.ValidUntil()
 	s.timer = time.AfterFunc(time.Hour, s.look) // which uses the timer
@@ -165,8 +167,7 @@ func (s *Stream) verifyAgain() (refusal *verifier.AuthError, ok bool) {
 	defer func() { _ = recover() }()
 	ctx, cancel := context.WithDeadline(s.ctx, s.expiry) // when the stream ends anyway
 	defer cancel()
-	credential := s.admission.credential
-	_, err := credential.place.verifier.Verify(ctx, credential.token)
+	err := s.admission.credential.judgeAgain(ctx, s.proven)
 	refusal, ok = errors.AsType[*verifier.AuthError](err)
 	if !ok || refusal == nil {
 		return nil, false

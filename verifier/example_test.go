@@ -185,3 +185,30 @@ func ExampleNewEventVerifier() {
 	// token "token-1" of https://issuer.test <nil>
 	// invalid_token
 }
+
+// A service whose clients present certificates compares each with the token's. An interceptor does
+// that by itself, with WithMutualTLS.
+func ExampleVerifier_VerifyBound() {
+	issuer := verifiertest.NewIssuer()
+	v, err := verifier.New(issuer.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	token := issuer.Token(map[string]any{
+		"cnf": map[string]any{"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg0"},
+	})
+	_, err = v.Verify(context.Background(), token)
+	fmt.Println("without proof:", verifier.CodeOf(err))
+
+	presented := verifier.Confirmation{CertificateThumbprint: "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg0"}
+	claims, err := v.VerifyBound(context.Background(), token, func(c verifier.Confirmation) error {
+		if !c.IsZero() && c != presented {
+			return &verifier.AuthError{Code: verifier.CodeInvalidToken, Message: "another client's token"}
+		}
+		return nil
+	})
+	fmt.Println("with proof:", err == nil, claims.IsBound())
+	// Output:
+	// without proof: invalid_token
+	// with proof: true true
+}

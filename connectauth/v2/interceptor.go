@@ -7,6 +7,7 @@ import (
 	"connectrpc.com/connect/v2/connecthttp"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/internal/earlyhttp"
 )
 
 // NewServerInterceptor returns an interceptor that admits or refuses unary calls and
@@ -93,7 +94,9 @@ func (r *request) Connection(ctx context.Context) interceptor.Connection {
 		return interceptor.Connection{} // in process
 	}
 	url := info.RequestURL()
-	return interceptor.Connection{TLS: info.TLS(), Method: info.HTTPMethod(), URL: &url}
+	return interceptor.Connection{
+		TLS: info.TLS(), Network: earlyhttp.NetworkOf(ctx), Method: info.HTTPMethod(), URL: &url,
+	}
 }
 
 func (r *request) Values(_ context.Context, key string) []string {

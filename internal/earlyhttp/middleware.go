@@ -67,7 +67,7 @@ func (m *Middleware) call(r *http.Request) interceptor.Call {
 		Procedure:     m.procedure(r.URL.Path),
 		Peer:          r.RemoteAddr,
 		Authorization: r.Header.Values("Authorization"),
-		Request:       request(r.Header),
+		Request:       (*request)(r),
 	}
 }
 
@@ -81,10 +81,14 @@ func (m *Middleware) procedure(path string) string {
 	return path
 }
 
-// request is a request's header, as package interceptor reads it.
-type request http.Header
+// request is a request, as package interceptor reads it.
+type request http.Request
 
-func (r request) Values(_ context.Context, key string) []string { return http.Header(r).Values(key) }
+func (r *request) Values(_ context.Context, key string) []string { return r.Header.Values(key) }
+
+func (r *request) Connection(context.Context) interceptor.Connection {
+	return ConnectionOf((*http.Request)(r))
+}
 
 func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, refusal *interceptor.Refusal) {
 	if refusal.Code == interceptor.CodeUnimplemented {

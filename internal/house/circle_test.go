@@ -18,7 +18,7 @@ var packages = []string{
 	"interceptor", "interceptor/client", "interceptor/schema", "grpcauth", "connectauth", "connectauth/v2",
 	"internal/earlyhttp",
 	"internal/refresh", "internal/jwks", "internal/jws", "internal/strictjson", "internal/field",
-	"internal/tokencache",
+	"internal/tokencache", "internal/clientcert",
 }
 
 func TestNoPackageHasACircleOfFiles(t *testing.T) {
