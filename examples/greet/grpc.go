@@ -16,12 +16,12 @@ import (
 )
 
 // NewGRPCServer returns a grpc-go server for the greeting, health and reflection
-// services, secured by auth.
-func NewGRPCServer(auth *interceptor.Authenticator) *grpc.Server {
-	server := grpc.NewServer(
+// services, secured by auth. The options can add TLS.
+func NewGRPCServer(auth *interceptor.Authenticator, options ...grpc.ServerOption) *grpc.Server {
+	server := grpc.NewServer(append(options,
 		grpc.ChainUnaryInterceptor(grpcauth.UnaryServerInterceptor(auth)),
 		grpc.ChainStreamInterceptor(grpcauth.StreamServerInterceptor(auth)),
-	)
+	)...)
 	greetv1.RegisterGreetServiceServer(server, grpcService{})
 	healthv1.RegisterHealthServer(server, health.NewServer())
 	reflection.Register(server)
