@@ -63,6 +63,12 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 		return nil, errors.New("interceptor: WithResourceMetadata needs Bearer in authorization: the document says " +
 			"that tokens go there")
 	}
+	if a.resource != nil {
+		a.resource.content.CertificateBound = a.mutualTLS != nil
+		if err := a.resource.complete(); err != nil {
+			return nil, fmt.Errorf("interceptor: WithResourceMetadata: %w", err)
+		}
+	}
 	a.challenges = a.places.otherChallenges(a.realm)
 	if len(a.challenges) > maxOtherChallengeBytes {
 		return nil, fmt.Errorf("interceptor: the schemes in WithCredential make challenges %d bytes longer; "+

@@ -17,7 +17,8 @@ const (
 )
 
 // ResourceMetadata tells clients where to get tokens for a service (RFC 9728,
-// section 2). Give it to [WithResourceMetadata].
+// section 2). Give it to [WithResourceMetadata]. The document also says whether the service
+// takes certificate-bound tokens, which [WithMutualTLS] decides.
 type ResourceMetadata struct {
 	// Resource is required. It names the service: an https URL without query and
 	// fragment, most often one in [verifier.Config].Audiences. The document's own URL
@@ -40,7 +41,22 @@ type ResourceMetadata struct {
 type resource struct {
 	url      string
 	path     string
-	document []byte
+	content  resourceContent
+	document []byte // the content, once it is complete
+}
+
+type resourceContent struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers,omitempty"`
+	Scopes               []string `json:"scopes_supported,omitempty"`
+	BearerMethods        []string `json:"bearer_methods_supported"`
+	Documentation        string   `json:"resource_documentation,omitempty"`
+	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+}
+
+func (r *resource) complete() (err error) {
+	r.document, err = json.Marshal(r.content)
+	return err
 }
 
 func (m ResourceMetadata) compile() (*resource, error) {
@@ -53,22 +69,18 @@ func (m ResourceMetadata) compile() (*resource, error) {
 			return nil, fmt.Errorf("ResourceMetadata.AuthorizationServers: %q is not an https URL", issuer)
 		}
 	}
-	document, err := json.Marshal(struct {
-		Resource             string   `json:"resource"`
-		AuthorizationServers []string `json:"authorization_servers,omitempty"`
-		Scopes               []string `json:"scopes_supported,omitempty"`
-		BearerMethods        []string `json:"bearer_methods_supported"`
-		Documentation        string   `json:"resource_documentation,omitempty"`
-	}{m.Resource, m.AuthorizationServers, m.Scopes, []string{"header"}, m.Documentation})
-	if err != nil {
-		return nil, err
-	}
 	// RFC 9728, section 3.1: only a slash right after the host is dropped.
 	path := resourcePath
 	if u.Path != "/" {
 		path += u.Path
 	}
-	return &resource{url: u.Scheme + "://" + u.Host + path, path: path, document: document}, nil
+	return &resource{url: u.Scheme + "://" + u.Host + path, path: path, content: resourceContent{
+		Resource:             m.Resource,
+		AuthorizationServers: slices.Clone(m.AuthorizationServers),
+		Scopes:               slices.Clone(m.Scopes),
+		BearerMethods:        []string{"header"},
+		Documentation:        m.Documentation,
+	}}, nil
 }
 
 // parseResource accepts a URL only in its one plain spelling: a client, a router or a

@@ -195,3 +195,28 @@ func TestNewRefusesBadResourceMetadata(t *testing.T) {
 		}
 	}
 }
+
+// RFC 9728, section 2: tls_client_certificate_bound_access_tokens.
+func TestMetadataSaysWhetherTokensMayBeBoundToACertificate(t *testing.T) {
+	metadata := interceptor.WithResourceMetadata(interceptor.ResourceMetadata{Resource: "https://api.test"})
+	for name, test := range map[string]struct {
+		options []interceptor.Option
+		want    any
+	}{
+		"without the option":    {[]interceptor.Option{metadata}, nil},
+		"with the option":       {[]interceptor.Option{interceptor.WithMutualTLS(interceptor.MutualTLS{}), metadata}, true},
+		"in the other order":    {[]interceptor.Option{metadata, interceptor.WithMutualTLS(interceptor.MutualTLS{})}, true},
+		"without it, yet again": {[]interceptor.Option{metadata}, nil},
+	} {
+		path, handler := mustNew(t, new(verifier.Verifier), test.options...).ResourceMetadata()
+		res := httptest.NewRecorder()
+		handler.ServeHTTP(res, httptest.NewRequest(http.MethodGet, path, nil))
+		var document map[string]any
+		if err := json.Unmarshal(res.Body.Bytes(), &document); err != nil {
+			t.Fatal(err)
+		}
+		if got := document["tls_client_certificate_bound_access_tokens"]; got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}

@@ -74,26 +74,34 @@ func ReadEnvoy(field string, proxies int) (first Thumbprint, err error) {
 
 // readElement reads up to the comma after an element. It reports whether there was one.
 func readElement(text string) (hash Thumbprint, rest string, more bool, err error) {
-	found := false
+	hashes := 0
 	for separator := byte(';'); separator == ';'; {
 		var key, value string
 		if key, value, separator, text, err = readPair(text); err != nil {
 			return Thumbprint{}, "", false, err
 		}
 		more = separator == ','
-		if !strings.EqualFold(key, "hash") {
-			continue
+		if strings.EqualFold(key, "hash") {
+			if hash, err = readHash(value); err != nil {
+				return Thumbprint{}, "", false, err
+			}
+			hashes++
 		}
-		if n, err := hex.Decode(hash[:], []byte(value[:min(len(value), 2*len(hash))])); found || err != nil ||
-			n != len(hash) || len(value) != 2*len(hash) {
-			return Thumbprint{}, "", false, errHash
-		}
-		found = true
 	}
-	if !found {
+	if hashes != 1 {
 		return Thumbprint{}, "", false, errHash
 	}
 	return hash, text, more, nil
+}
+
+func readHash(value string) (hash Thumbprint, err error) {
+	if len(value) != hex.EncodedLen(len(hash)) {
+		return Thumbprint{}, errHash
+	}
+	if _, err := hex.Decode(hash[:], []byte(value)); err != nil {
+		return Thumbprint{}, errHash
+	}
+	return hash, nil
 }
 
 // readPair reads a key and its value, and the separator after them, which is 0 at the end.

@@ -116,7 +116,7 @@ var adapterDetails = []mutant{
 	{"Connect finds a credential in authorization alone", connects, "request.Values",
 		become(`http.Header(r).Values(key)`, `http.Header(r).Values("")`)},
 	{"the middleware finds a credential in authorization alone", early, "request.Values",
-		become(`http.Header(r).Values(key)`, `http.Header(r).Values("")`)},
+		become(`r.Header.Values(key)`, `r.Header.Values("")`)},
 	{"Connect v2 finds a credential in authorization alone", v2s, "request.Values",
 		become(`(*connect.Header)(r).Values(key)`, `(*connect.Header)(r).Values("")`)},
 	{"caches keep what a token admitted in Connect v2", v2s, "serveUnary", skip(`keepPrivate(admission, info)`)},

@@ -51,7 +51,7 @@ var keyRules = []mutant{
 	{"a directory or a pipe is read", sets, "file.read", never(`!info.Mode().IsRegular()`)},
 
 	// Several issuers.
-	{"any issuer's keys will do", tokens, "Multi.Verify",
+	{"any issuer's keys will do", tokens, "Multi.VerifyBound",
 		become(`m.byIssuer[issuer]`, `m.verifiers[0*len(issuer)], true`)},
 	{"made-up issuers are looked up without bound", tokens, "Dynamic.tenant", never(`wait > 0`)},
 	{"strangers' keys are fetched without bound", tokens, "Dynamic.lookUp",
@@ -146,7 +146,7 @@ var keyDetails = []mutant{
 	{"tenants die with their resolver", tokens, "Dynamic.lookUp", become(`MaxStale: tenantMaxStale`, `MaxStale: 0`)},
 	{"a look-up has no deadline", tokens, "Dynamic.tenant", become(`Timeout: resolveTimeout`, `Timeout: 1 << 62`)},
 	{"a tenant's change is not seen", tokens, "Config.equal", become(`reflect.DeepEqual(c, other)`, `reflect.DeepEqual(c.Issuer, other.Issuer)`)},
-	{"issuers may have any length", tokens, "Dynamic.Verify", never(`len(issuer) > maxIssuerBytes`)},
+	{"issuers may have any length", tokens, "Dynamic.VerifyBound", never(`len(issuer) > maxIssuerBytes`)},
 	{"calls wait for a refresh that began ahead", engine, "Source.isUsable",
 		never(`s.flight != nil && !v.expires.hasCome(s.flight.asked)`)},
 	{"any number of calls wait", engine, "Source.wait", never(`s.waiting.Add(1) > s.maxWait`)},

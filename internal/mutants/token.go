@@ -176,8 +176,7 @@ var tokenDetails = []mutant{
 	{"a nil error has a code", tokens, "CodeOf", always(`authErr != nil`)},
 
 	{"FAPI 2.0 takes any algorithm", tokens, "Config.validateFAPI2", never(`slices.ContainsFunc(c.Algorithms, isOther)`)},
-	{"a caller of a bearer token learns no scope", tokens, "AuthError.With", become(`CodeInsufficientUserAuthentication, CodeUnboundToken`,
-		`CodeInsufficientUserAuthentication`)},
+	{"a caller of a bearer token learns no scope", tokens, "AuthError.With", become(`CodeUnboundToken`, `"x"`)},
 
 	// What a user vouches for.
 	{"vouched claims may be bound to what nothing proves", tokens, "checkVouched", never(`c.isBound && c.confirmation.IsZero()`)},
