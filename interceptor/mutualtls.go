@@ -74,7 +74,7 @@ func (m MutualTLS) compile() (*mutualTLS, error) {
 	case m.Field == 0 && isProxied:
 		return nil, errors.New("MutualTLS.Proxies and UnixProxy need MutualTLS.Field")
 	case m.Field != 0 && !isProxied:
-		return nil, fmt.Errorf("MutualTLS.Field %v needs MutualTLS.Proxies or UnixProxy, since callers can write it", m.Field)
+		return nil, fmt.Errorf("MutualTLS.Field %v needs MutualTLS.Proxies or UnixProxy: any caller can write it", m.Field)
 	case m.Elements < 0 || m.Elements > maxElements:
 		return nil, fmt.Errorf("MutualTLS.Elements must be at most %d, and not negative", maxElements)
 	case m.Elements != 0 && m.Field != EnvoyField:
@@ -124,21 +124,28 @@ func (m *mutualTLS) certificate(ctx context.Context, peer string, request Reques
 	case !isProxy && len(values) == 0:
 		return presented(connection)
 	case !isProxy:
-		return clientcert.Thumbprint{}, fmt.Errorf("the call carries %v, but comes from none of MutualTLS.Proxies", m.Field)
+		return m.unusable("is in the call, which comes from none of MutualTLS.Proxies")
 	case len(values) == 0:
-		return clientcert.Thumbprint{}, fmt.Errorf("the proxy passed on no %v: did its client present a certificate?", m.Field)
+		return m.unusable("is not in the call: does the proxy ask its clients for a certificate?")
 	case len(values) > 1:
-		return clientcert.Thumbprint{}, fmt.Errorf("%v came more than once: the proxy must remove its clients' own", m.Field)
+		return m.unusable("came more than once: the proxy must remove its clients' own")
 	}
-	read := clientcert.Read
-	if m.Field == EnvoyField {
-		read = func(field string) (clientcert.Thumbprint, error) { return clientcert.ReadEnvoy(field, m.Elements) }
-	}
-	certificate, err := read(values[0])
+	certificate, err := m.read(values[0])
 	if err != nil {
-		return certificate, fmt.Errorf("%v is unusable: %w", m.Field, err)
+		return m.unusable(err.Error())
 	}
 	return certificate, nil
+}
+
+func (m *mutualTLS) read(field string) (clientcert.Thumbprint, error) {
+	if m.Field == EnvoyField {
+		return clientcert.ReadEnvoy(field, m.Elements)
+	}
+	return clientcert.Read(field)
+}
+
+func (m *mutualTLS) unusable(why string) (clientcert.Thumbprint, error) {
+	return clientcert.Thumbprint{}, fmt.Errorf("%v %s", m.Field, why)
 }
 
 // isProxy reports whether a call comes from a proxy.

@@ -88,11 +88,11 @@ func TestBoundTokenNeedsItsCertificate(t *testing.T) {
 	early := over(mine)
 	early.TLS.HandshakeComplete = false
 	for _, test := range []struct {
-		name   string
-		config interceptor.MutualTLS
-		peer   string
-		tlsRequest
-		cause string // "": admitted
+		name    string
+		config  interceptor.MutualTLS
+		peer    string
+		request tlsRequest
+		cause   string // "": admitted
 	}{
 		{"the certificate", direct, callerPeer, tlsRequest{connection: over(mine)}, ""},
 		{"the certificate and its authority's", direct, callerPeer, tlsRequest{connection: over(mine, theirs)}, ""},
@@ -116,14 +116,14 @@ func TestBoundTokenNeedsItsCertificate(t *testing.T) {
 
 		{"another one from the proxy", byCert, proxyPeer, tlsRequest{header: passedOn(theirs)}, "came with another one"},
 		{"another one from Envoy", byEnvoy, proxyPeer, tlsRequest{header: passedOn(theirs)}, "came with another one"},
-		{"nothing from the proxy", byCert, proxyPeer, tlsRequest{}, "passed on no Client-Cert"},
-		{"the proxy's own certificate", byCert, proxyPeer, tlsRequest{connection: over(mine)}, "passed on no Client-Cert"},
-		{"the other field from the proxy", byCert, proxyPeer, tlsRequest{header: http.Header{"X-Forwarded-Client-Cert": passedOn(mine)["X-Forwarded-Client-Cert"]}}, "passed on no Client-Cert"},
+		{"nothing from the proxy", byCert, proxyPeer, tlsRequest{}, "is not in the call"},
+		{"the proxy's own certificate", byCert, proxyPeer, tlsRequest{connection: over(mine)}, "is not in the call"},
+		{"the other field from the proxy", byCert, proxyPeer, tlsRequest{header: http.Header{"X-Forwarded-Client-Cert": passedOn(mine)["X-Forwarded-Client-Cert"]}}, "is not in the call"},
 		{"two fields from the proxy", byCert, proxyPeer, tlsRequest{header: passedOn(mine, mine)}, "came more than once"},
 		{"two fields from Envoy", byEnvoy, proxyPeer, tlsRequest{header: passedOn(mine, mine)}, "came more than once"},
-		{"an empty field from the proxy", byCert, proxyPeer, tlsRequest{header: http.Header{"Client-Cert": {""}}}, "is unusable"},
-		{"one element from two Envoys", two, proxyPeer, tlsRequest{header: passedOn(mine)}, "is unusable"},
-		{"two elements from one Envoy", byEnvoy, proxyPeer, tlsRequest{header: both}, "is unusable"},
+		{"an empty field from the proxy", byCert, proxyPeer, tlsRequest{header: http.Header{"Client-Cert": {""}}}, "Client-Cert isn't a certificate in base64"},
+		{"one element from two Envoys", two, proxyPeer, tlsRequest{header: passedOn(mine)}, "X-Forwarded-Client-Cert has another number of elements"},
+		{"two elements from one Envoy", byEnvoy, proxyPeer, tlsRequest{header: both}, "X-Forwarded-Client-Cert has another number of elements"},
 		{"past the proxy, with a field", byCert, callerPeer, tlsRequest{header: passedOn(mine)}, "none of MutualTLS.Proxies"},
 		{"past the proxy, with a field and the certificate", byCert, callerPeer, tlsRequest{passedOn(mine), over(mine)}, "none of MutualTLS.Proxies"},
 		{"past the proxy, over IPv6", byCert, "[fe80::1]:1", tlsRequest{header: passedOn(mine)}, "none of MutualTLS.Proxies"},
@@ -133,14 +133,14 @@ func TestBoundTokenNeedsItsCertificate(t *testing.T) {
 		{"from a Unix socket, if only addresses are named", byCert, "@", tlsRequest{passedOn(mine), onUnix}, "none of MutualTLS.Proxies"},
 		{"from an address, if only Unix sockets are named", unix, proxyPeer, tlsRequest{header: passedOn(mine)}, "none of MutualTLS.Proxies"},
 		{"from a pipe, if Unix sockets are named", unix, "pipe", tlsRequest{passedOn(mine), interceptor.Connection{Network: "pipe"}}, "none of MutualTLS.Proxies"},
-		{"nothing from the Unix socket", unix, "@", tlsRequest{connection: onUnixWith}, "passed on no Client-Cert"},
+		{"nothing from the Unix socket", unix, "@", tlsRequest{connection: onUnixWith}, "is not in the call"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var log auditLog
 			auth := mustNew(t, v, interceptor.WithMutualTLS(test.config), log.observer())
 			send := func(token string) *interceptor.Refusal {
 				call := interceptor.Call{
-					Procedure: "/a.S/M", Authorization: []string{"Bearer " + token}, Peer: test.peer, Request: &test.tlsRequest,
+					Procedure: "/a.S/M", Authorization: []string{"Bearer " + token}, Peer: test.peer, Request: &test.request,
 				}
 				_, refusal := auth.Authenticate(t.Context(), call)
 				return refusal

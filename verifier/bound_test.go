@@ -185,7 +185,7 @@ func TestVerifyBoundReturnsTheErrorOfTheProof(t *testing.T) {
 			token := issuer.Token(claims)
 			for range 2 { // cold, and remembered
 				got, err := v.VerifyBound(t.Context(), token, func(verifier.Confirmation) error { return failure })
-				if got != nil || err != failure { //nolint:errorlint // as it is
+				if got != nil || !errors.Is(err, failure) {
 					t.Errorf("%s: claims %v and %v, want the proof's error", kind, got, err)
 				}
 			}
@@ -285,9 +285,9 @@ func TestBoundRequirementRefusesBearerTokens(t *testing.T) {
 		strings.Replace(want, "read write", "write", 1) {
 		t.Errorf("challenge = %s", got)
 	}
-	if got := (verifier.Requirement{Bound: true, Scopes: []string{"read"}}).Check(bearer).(*verifier.AuthError).
-		With(require).Challenge("").String(); got != want { //nolint:errorlint,forcetypeassert // Check's own
-		t.Errorf("challenge = %s, want %s", got, want)
+	err := verifier.Requirement{Bound: true, Scopes: []string{"read"}}.Check(bearer)
+	if refusal, _ := errors.AsType[*verifier.AuthError](err); refusal.With(require).Challenge("").String() != want {
+		t.Errorf("challenge = %s, want %s", refusal.With(require).Challenge(""), want)
 	}
 	var asked []verifier.Confirmation
 	bound, err := verifier.NewBoundClaims(

@@ -17,13 +17,14 @@ const MaxBytes = 64 << 10
 // A Thumbprint is the SHA-256 hash of a certificate in DER.
 type Thumbprint = [sha256.Size]byte
 
+// What is wrong with a field, to follow its name.
 var (
-	errTooLong  = errors.New("it's longer than 64 KiB")
-	errSequence = errors.New("it isn't a certificate in base64 between two colons, and nothing else")
-	errElements = errors.New("it has another number of elements than MutualTLS.Elements")
-	errPair     = errors.New("it isn't a list of pairs, as in Hash=abc;Subject=\"CN=client\"")
-	errQuotes   = errors.New("it has quotes or backslashes that parsers read differently")
-	errHash     = errors.New("its element doesn't have exactly one Hash, the SHA-256 of a certificate in hex")
+	errTooLong  = errors.New("is longer than 64 KiB")
+	errSequence = errors.New("isn't a certificate in base64 between two colons, and nothing else")
+	errElements = errors.New("has another number of elements than MutualTLS.Elements")
+	errPair     = errors.New(`isn't a list of pairs, such as Hash=abc;Subject="CN=client"`)
+	errQuotes   = errors.New("has quotes or backslashes that parsers read differently")
+	errHash     = errors.New("has an element without exactly one Hash, the SHA-256 of a certificate in hex")
 )
 
 // Read reads Client-Cert, a byte sequence (RFC 9440, section 2.2; RFC 8941, section 3.3.5).

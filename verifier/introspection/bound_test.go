@@ -82,7 +82,7 @@ func TestVerifyBoundReturnsTheErrorOfTheProof(t *testing.T) {
 	failure := errors.New("no proof")
 	for range 2 {
 		claims, err := v.VerifyBound(t.Context(), token, func(verifier.Confirmation) error { return failure })
-		if claims != nil || err != failure { //nolint:errorlint // as it is
+		if claims != nil || !errors.Is(err, failure) {
 			t.Errorf("claims %v and %v, want the proof's error, before the scope's", claims, err)
 		}
 	}
