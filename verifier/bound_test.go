@@ -129,6 +129,8 @@ func TestVerifyBoundRefusesWhatNothingCanProve(t *testing.T) {
 		"a key in plain base64":     map[string]any{"jkt": strings.ReplaceAll(keyThumbprint, "-", "+")},
 		"a key with loose bits":     map[string]any{"jkt": keyThumbprint[:42] + "J"},
 		"a key with a line break":   map[string]any{"jkt": keyThumbprint[:42] + "\n"},
+		"a good key, a line break":  map[string]any{"jkt": keyThumbprint + "\n"},
+		"a line break in a key":     map[string]any{"jkt": keyThumbprint[:20] + "\r\n" + keyThumbprint[20:]},
 		"31 bytes and a line break": map[string]any{"jkt": keyThumbprint[:40] + "AA" + "\n"},
 		"a key with a space":        map[string]any{"jkt": " " + keyThumbprint[1:]},
 		"a hash in hex":             map[string]any{"x5t#S256": strings.Repeat("0f", 32)},
