@@ -74,7 +74,7 @@ func (m MutualTLS) compile() (*mutualTLS, error) {
 	case m.Field == 0 && isProxied:
 		return nil, errors.New("MutualTLS.Proxies and UnixProxy need MutualTLS.Field")
 	case m.Field != 0 && !isProxied:
-		return nil, fmt.Errorf("MutualTLS.Field %v needs MutualTLS.Proxies or UnixProxy: any caller can write it", m.Field)
+		return nil, fmt.Errorf("MutualTLS.Field %v needs MutualTLS.Proxies or UnixProxy: callers can write it", m.Field)
 	case m.Elements < 0 || m.Elements > maxElements:
 		return nil, fmt.Errorf("MutualTLS.Elements must be at most %d, and not negative", maxElements)
 	case m.Elements != 0 && m.Field != EnvoyField:
