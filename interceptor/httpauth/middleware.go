@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/internal/earlyhttp"
 )
 
 // Middleware returns a function that wraps handlers. They get what the rule admits. The rule
@@ -104,9 +105,9 @@ func (r *request) Values(_ context.Context, key string) []string { return r.Head
 
 // Connection has the URL as the client sent it: a router may have taken a prefix away.
 func (r *request) Connection(context.Context) interceptor.Connection {
-	sent := r.URL
-	if u, err := url.ParseRequestURI(r.RequestURI); err == nil {
-		sent = u
+	connection := earlyhttp.ConnectionOf((*http.Request)(r))
+	if sent, err := url.ParseRequestURI(r.RequestURI); err == nil {
+		connection.URL = sent
 	}
-	return interceptor.Connection{TLS: r.TLS, Method: r.Method, URL: sent}
+	return connection
 }
