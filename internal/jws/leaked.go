@@ -1,22 +1,9 @@
 package jws
 
-import (
-	"crypto"
-	"encoding/base64"
-
-	"github.com/go-jose/go-jose/v4"
-)
-
 // LeakedIn returns the name and version of a package with this key's private half in its source,
 // or "" if none is known. Some issuers sign with such a key until they get their own, and some
 // packages only imitate an issuer.
-func (k *Key) LeakedIn() string {
-	thumbprint, err := (&jose.JSONWebKey{Key: k.public}).Thumbprint(crypto.SHA256)
-	if err != nil {
-		return ""
-	}
-	return leaked[base64.RawURLEncoding.EncodeToString(thumbprint)]
-}
+func (k *Key) LeakedIn() string { return leaked[k.Thumbprint()] }
 
 // leaked maps a key's SHA-256 thumbprint (RFC 7638) to a package.
 var leaked = map[string]string{
