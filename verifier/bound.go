@@ -3,6 +3,7 @@ package verifier
 import (
 	"crypto/sha256"
 
+	"github.com/oidcrpc/oidcrpc/internal/jws"
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
@@ -47,10 +48,10 @@ func readConfirmation(value string) (c Confirmation, ok bool) {
 // readThumbprint reads a SHA-256 hash in base64url.
 func readThumbprint(value string) (thumbprint string, ok bool) {
 	thumbprint, _ = strictjson.Text(value)
-	if len(thumbprint) != segmentEncoding.EncodedLen(sha256.Size) { // the decoder skips line breaks
+	if len(thumbprint) != jws.Encoding.EncodedLen(sha256.Size) { // the decoder skips line breaks
 		return "", false
 	}
-	hash, err := segmentEncoding.DecodeString(thumbprint)
+	hash, err := jws.Encoding.DecodeString(thumbprint)
 	return thumbprint, err == nil && len(hash) == sha256.Size
 }
 

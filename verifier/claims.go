@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/internal/field"
+	"github.com/oidcrpc/oidcrpc/internal/jws"
 	"github.com/oidcrpc/oidcrpc/internal/strictjson"
 )
 
@@ -269,7 +270,7 @@ func isDecimal(value string) bool {
 // tokens (OpenID Connect Core 1.0, sections 3.1.3.6 and 3.3.2.11).
 func isHalfHash(value string) bool {
 	text, _ := strictjson.Text(value)
-	half, err := segmentEncoding.DecodeString(text)
+	half, err := jws.Encoding.DecodeString(text)
 	return err == nil && slices.Contains([]int{16, 24, 32}, len(half))
 }
 

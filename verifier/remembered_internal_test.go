@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
+	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
 // A clock that is set back can make a token of today one of tomorrow.
@@ -88,8 +89,8 @@ func TestRememberedTokensOutliveAKeySetThatSaysTheSame(t *testing.T) {
 // signedByA returns the public key a, and a token that it signed.
 func signedByA(issuer string) (x, token string) {
 	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	signed := segmentEncoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"a"}`)) + "." +
-		segmentEncoding.EncodeToString([]byte(`{"iss":"`+issuer+`","aud":"api","exp":4000000000}`))
-	return segmentEncoding.EncodeToString(private.Public().(ed25519.PublicKey)),
-		signed + "." + segmentEncoding.EncodeToString(ed25519.Sign(private, []byte(signed)))
+	signed := jws.Encoding.EncodeToString([]byte(`{"alg":"EdDSA","kid":"a"}`)) + "." +
+		jws.Encoding.EncodeToString([]byte(`{"iss":"`+issuer+`","aud":"api","exp":4000000000}`))
+	return jws.Encoding.EncodeToString(private.Public().(ed25519.PublicKey)),
+		signed + "." + jws.Encoding.EncodeToString(ed25519.Sign(private, []byte(signed)))
 }

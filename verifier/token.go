@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/base64"
 	"strings"
-	"sync"
 
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
 	"github.com/oidcrpc/oidcrpc/internal/jws"
@@ -28,54 +27,27 @@ type token struct {
 	hints     []string // parameters accepted only if configured
 	signed    string   // the signed bytes, as received
 	payload   string
-	signature []byte // in the buffer passed to parseToken
+	signature []byte // in the Buffer passed to parseToken
 }
 
 // hintHeaders lists parameters that could name another key or where to find one, and "cty", which
 // announces a nested JWT.
 var hintHeaders = []string{"jku", "x5u", "jwk", "x5c", "cty"}
 
-var segmentEncoding = base64.RawURLEncoding.Strict()
-
-// A buffer holds a decoded token during verification and is then reused. Copy whatever you keep.
-type buffer []byte
-
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
-
-func newBuffer() *buffer {
-	b, _ := buffers.Get().(*buffer)
-	return b
-}
-
-// release erases the buffer and returns it to the pool.
-func (b *buffer) release() {
-	clear((*b)[:cap(*b)])
-	buffers.Put(b)
-}
-
 // parseToken checks a token's form, which needs no key.
-func parseToken(raw string, maxBytes int, b *buffer) (t token, refusal *AuthError) {
-	header, payload, signature, refusal := splitToken(raw, maxBytes)
-	if refusal != nil {
+func parseToken(raw string, maxBytes int, b *jws.Buffer) (t token, refusal *AuthError) {
+	if refusal := checkLength(raw, maxBytes); refusal != nil {
 		return t, refusal
 	}
-	decoded, headerErr := segmentEncoding.AppendDecode((*b)[:0], []byte(header))
-	headerEnd := len(decoded)
-	decoded, payloadErr := segmentEncoding.AppendDecode(decoded, []byte(payload))
-	payloadEnd := len(decoded)
-	decoded, signatureErr := segmentEncoding.AppendDecode(decoded, []byte(signature))
-	*b = decoded
-	if headerErr != nil || payloadErr != nil || signatureErr != nil {
+	c, ok := jws.Decode(raw, b)
+	if !ok {
 		return t, notCompact(raw)
 	}
-	t.signed = raw[:len(header)+1+len(payload)]
-	text := string(decoded[:payloadEnd])
-	t.payload = text[headerEnd:]
-	t.signature = decoded[payloadEnd:]
-	if refusal := t.parseHeader(text[:headerEnd]); refusal != nil {
+	t.signed, t.payload, t.signature = c.Signed, c.Payload, c.Signature
+	if refusal := t.parseHeader(c.Header); refusal != nil {
 		return t, refusal
 	}
-	if signature == "" && !strings.EqualFold(t.alg, "none") { // refused for its alg instead
+	if len(c.Signature) == 0 && !strings.EqualFold(t.alg, "none") { // refused for its alg instead
 		refusal := refuse(CodeMalformedToken, "the token is not a compact JWS")
 		refusal.Err = errUnsigned
 		return t, refusal
@@ -83,23 +55,12 @@ func parseToken(raw string, maxBytes int, b *buffer) (t token, refusal *AuthErro
 	return t, nil
 }
 
-// splitToken returns a token's three segments. Only the signature may be empty.
-func splitToken(raw string, maxBytes int) (header, payload, signature string, refusal *AuthError) {
+func checkLength(raw string, maxBytes int) *AuthError {
 	if len(raw) > maxBytes {
-		return "", "", "", refuse(CodeMalformedToken, "the token is too long").because(
+		return refuse(CodeMalformedToken, "the token is too long").because(
 			"it has %d bytes, more than the %d of Config.MaxTokenBytes", len(raw), maxBytes)
 	}
-	// Count dots before splitting anything. Refuse line breaks, because the base64 decoder skips
-	// them.
-	if strings.Count(raw, ".") != 2 || strings.ContainsRune(raw, '\r') || strings.ContainsRune(raw, '\n') {
-		return "", "", "", notCompact(raw)
-	}
-	header, rest, _ := strings.Cut(raw, ".")
-	payload, signature, _ = strings.Cut(rest, ".")
-	if header == "" || payload == "" {
-		return "", "", "", notCompact(raw)
-	}
-	return header, payload, signature, nil
+	return nil
 }
 
 func (t *token) parseHeader(raw string) *AuthError {
@@ -158,15 +119,15 @@ func (t *token) hasType(typ string) bool {
 // claimedIssuer returns an unverified token's iss, only to choose the verifier. That verifier
 // checks the whole token, including the iss.
 func claimedIssuer(raw string) (string, *AuthError) {
-	_, segment, _, refusal := splitToken(raw, maxTokenBytes)
-	if refusal != nil {
+	if refusal := checkLength(raw, maxTokenBytes); refusal != nil {
 		return "", refusal
 	}
-	b := newBuffer()
-	defer b.release()
-	payload, err := segmentEncoding.AppendDecode((*b)[:0], []byte(segment))
+	b := jws.NewBuffer()
+	defer b.Release()
+	_, segment, _, ok := jws.Split(raw)
+	payload, err := jws.Encoding.AppendDecode((*b)[:0], []byte(segment))
 	*b = payload
-	if err != nil {
+	if !ok || err != nil {
 		return "", notCompact(raw)
 	}
 	var issuer string
@@ -193,8 +154,8 @@ func names(raw string, isOurs func(issuer string) bool) (found bool) {
 	if strings.Count(raw, ".") != 2 {
 		return false // without the cost of a refusal
 	}
-	_, segment, _, refusal := splitToken(raw, maxTokenBytes)
-	if refusal != nil {
+	_, segment, _, ok := jws.Split(raw)
+	if !ok || len(raw) > maxTokenBytes {
 		return false
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(alphabets.Replace(segment))

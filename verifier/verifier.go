@@ -108,8 +108,8 @@ func (v *Verifier) recall(token string) (*Claims, bool) {
 // verify makes every check that depends only on the token, the keys and the clock. It then
 // remembers the token.
 func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
-	b := newBuffer()
-	defer b.release()
+	b := jws.NewBuffer()
+	defer b.Release()
 	t, refusal := parseToken(token, v.config.MaxTokenBytes, b)
 	if refusal != nil {
 		return nil, refusal

@@ -2,7 +2,6 @@ package jws
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -56,18 +55,14 @@ const (
 
 // ReadJWK reads a JWK, usable or not: [JWK.Key] tells the difference.
 func ReadJWK(text string) (k JWK) {
-	names := map[string]*string{"kid": &k.Kid, "x5t": &k.X5T, "x5t#S256": &k.X5TS256}
-	values := map[string]*string{
-		"alg": &k.alg, "kty": &k.Kty, "crv": &k.Crv, "n": &k.N, "e": &k.E, "x": &k.X, "y": &k.Y, "pub": &k.Pub,
-	}
 	wellFormed := strictjson.Members(text, maxDepth, func(name, value string) {
 		if value == "null" { // some libraries write absent members this way
 			return
 		}
-		if to := cmp.Or(names[name], values[name]); to != nil {
+		if to, decides := k.member(name); to != nil {
 			*to, _ = strictjson.Text(value)
 			*to = strings.Clone(*to) // it's a substring of a whole document
-			if *to == "" && values[name] != nil {
+			if *to == "" && decides {
 				k.problem = unreadable
 			}
 			return
@@ -101,6 +96,36 @@ func ReadJWK(text string) (k JWK) {
 		k.problem = errUnknown.Error()
 	}
 	return k
+}
+
+// member returns where a member is kept as text, and whether the key is unusable if it's no text.
+func (k *JWK) member(name string) (to *string, decides bool) {
+	switch name {
+	case "kid":
+		return &k.Kid, false
+	case "x5t":
+		return &k.X5T, false
+	case "x5t#S256":
+		return &k.X5TS256, false
+	case "alg":
+		return &k.alg, true
+	case "kty":
+		return &k.Kty, true
+	case "crv":
+		return &k.Crv, true
+	case "n":
+		return &k.N, true
+	case "e":
+		return &k.E, true
+	case "x":
+		return &k.X, true
+	case "y":
+		return &k.Y, true
+	case "pub":
+		return &k.Pub, true
+	default:
+		return nil, false
+	}
 }
 
 // isKnown reports whether any supported algorithm uses this kind of key.

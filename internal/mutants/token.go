@@ -10,9 +10,9 @@ var (
 
 var tokenRules = []mutant{
 	// The form.
-	{"a token may have any length", tokens, "splitToken", never(`len(raw) > maxBytes`)},
-	{"line breaks are skipped", tokens, "splitToken", never(`strings.ContainsRune(raw, '\n')`)},
-	{"base64 is decoded leniently", tokens, "segmentEncoding", become(`base64.RawURLEncoding.Strict()`, `base64.RawURLEncoding`)},
+	{"a token may have any length", tokens, "checkLength", never(`len(raw) > maxBytes`)},
+	{"line breaks are skipped", keyed, "Split", never(`strings.ContainsRune(raw, '\n')`)},
+	{"base64 is decoded leniently", keyed, "Encoding", become(`base64.RawURLEncoding.Strict()`, `base64.RawURLEncoding`)},
 	{"nesting is not bounded", jsons, "Members", never(`isDeeper(text, maxDepth)`)},
 	{"names may be repeated", jsons, "decode",
 		become(`dec.Reset(&dec.buffer)`, `dec.Reset(&dec.buffer, jsontext.AllowDuplicateNames(true))`)},
@@ -128,7 +128,7 @@ var tokenDetails = []mutant{
 	{"any header may be ignored", tokens, "Config.validate", never(`!slices.Contains(hintHeaders, name)`)},
 
 	// The form and the header.
-	{"a signature may be empty", tokens, "parseToken", never(`signature == ""`)},
+	{"a signature may be empty", tokens, "parseToken", never(`len(c.Signature) == 0`)},
 	{"a place in the token is ignored", tokens, "token.parseHeader", become(`"jku"`, `"-jku"`)},
 	{"a nested token is looked into", tokens, "token.parseHeader", become(`"cty"`, `"-cty"`)},
 	{"alg may have any type", tokens, "token.parseHeader", never(`t.alg == "" || badAlg`)},

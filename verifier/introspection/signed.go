@@ -2,7 +2,6 @@ package introspection
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -180,22 +179,14 @@ type response struct {
 
 // parseResponse reads a compact JWS. Its errors quote nothing.
 func parseResponse(text string) (r response, err error) {
-	if strings.Count(text, ".") != 2 || strings.ContainsAny(text, "\r\n") { // the decoder skips line breaks
+	var b jws.Buffer
+	c, ok := jws.Decode(text, &b)
+	if !ok {
 		return r, errors.New("the response is not a compact JWS")
 	}
-	end := strings.LastIndexByte(text, '.')
-	r.signed = text[:end]
-	var parts [3]string
-	for i, segment := range strings.Split(text, ".") {
-		decoded, err := base64.RawURLEncoding.Strict().DecodeString(segment)
-		if err != nil {
-			return r, errors.New("the response is not a compact JWS in base64url")
-		}
-		parts[i] = string(decoded)
-	}
-	r.payload, r.signature = parts[1], []byte(parts[2])
+	r.signed, r.payload, r.signature = c.Signed, c.Payload, c.Signature
 	var changed bool
-	wellFormed := strictjson.Members(parts[0], maxHeaderDepth, func(name, value string) {
+	wellFormed := strictjson.Members(c.Header, maxHeaderDepth, func(name, value string) {
 		switch name {
 		case "alg":
 			r.alg, _ = strictjson.Text(value)
