@@ -39,6 +39,13 @@ const CodeInsufficientUserAuthentication Code = "insufficient_user_authenticatio
 // [Requirement].
 const CodeUnboundToken Code = "unbound_token"
 
+// Codes for an [AuthError] that asks for another DPoP proof with the same token (HTTP status 401;
+// RFC 9449, section 7.1). The challenge has the scheme DPoP.
+const (
+	CodeInvalidDPoPProof Code = "invalid_dpop_proof" // no proof, a bad one, or one for another call
+	CodeUseDPoPNonce     Code = "use_dpop_nonce"     // the proof must contain the nonce in DPoP-Nonce
+)
+
 // Codes for an [AuthError] that another token with the same rights wouldn't change (HTTP status
 // 403).
 const (
@@ -55,6 +62,9 @@ const (
 	CodeIntrospectionError  Code = "introspection_error"  // the answer was unusable
 
 	CodeRevocationsStale Code = "revocations_stale" // a revocation may have been missed: see package revocation
+
+	CodeReplaysFull   Code = "replays_full"   // as many DPoP proofs are remembered as may be
+	CodeReplaysFailed Code = "replays_failed" // the store of DPoP proofs doesn't answer
 )
 
 // An AuthError refuses a caller whose token is absent, bad, or not enough.
@@ -123,6 +133,10 @@ func (e *AuthError) Challenge(realm string) Challenge {
 	addList := func(name string, values []string) { add(name, strings.Join(values, " ")) }
 	switch e.Code {
 	case CodeMissingToken:
+	case CodeInvalidDPoPProof, CodeUseDPoPNonce:
+		challenge.Scheme = "DPoP"
+		add("error", string(e.Code))
+		add("error_description", e.Message)
 	case CodeInvalidRequest:
 		add("error", "invalid_request")
 	case CodeInsufficientScope:
