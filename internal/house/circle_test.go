@@ -13,7 +13,7 @@ import (
 )
 
 var packages = []string{
-	"verifier", "verifier/verifiertest", "verifier/introspection", "verifier/kubernetes", "verifier/revocation",
+	"verifier", "verifier/verifiertest", "verifier/introspection", "verifier/kubernetes", "verifier/dpop", "verifier/revocation",
 	"verifier/revocation/redisbus",
 	"interceptor", "interceptor/client", "interceptor/schema", "grpcauth", "connectauth", "connectauth/v2",
 	"internal/earlyhttp",

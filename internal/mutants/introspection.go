@@ -70,7 +70,6 @@ var opaqueDetails = []mutant{
 	{"a signed answer may be an old one", opaque, "seal.read", never(`age > s.leeway+time.Second`)},
 	{"a signed answer may come from the future", opaque, "seal.read", never(`age < -s.leeway-time.Since(asked)`)},
 	{"a signed answer may have crit", opaque, "parseResponse", never(`jws.ChangesReading(name)`)},
-	{"a signed answer may be split into lines", opaque, "parseResponse", never(`strings.ContainsAny(text, "\r\n")`)},
 	{"unlisted keys of signed answers are looked for each time", opaque, "newSeal",
 		become(`refresh.NewBudget(keysBurst, keysRefill)`, `refresh.NewBudget(1<<20, keysRefill)`)},
 	{"a made-up token gives its question back", opaque, "memory.keep",

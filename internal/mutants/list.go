@@ -5,11 +5,11 @@ import "slices"
 // rules are what CI tries: at least one mutant for each rule in SECURITY.md.
 var rules = slices.Concat(
 	callRules, tokenRules, keyRules, schemaRules, adapterRules, httpRules, opaqueRules, clientRules,
-	revocationRules, feedRules, boundRules,
+	revocationRules, feedRules, boundRules, proofRules,
 )
 
 // lesserRules are tried on demand.
 var lesserRules = slices.Concat(
 	callDetails, tokenDetails, keyDetails, schemaDetails, adapterDetails, httpDetails, opaqueDetails, clientDetails,
-	revocationDetails, feedDetails, boundDetails,
+	revocationDetails, feedDetails, boundDetails, proofDetails,
 )

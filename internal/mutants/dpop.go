@@ -1,0 +1,70 @@
+package main
+
+// DPoP proofs: RFC 9449, and what a service remembers about them.
+var proofs = home{"verifier/dpop", []string{"verifier/dpop"}}
+
+var proofRules = []mutant{
+	// RFC 9449, section 4.3, in its order.
+	{"two proofs are one", proofs, "parse", never(`len(proofs) > 1`)},
+	{"a proof may have any length", proofs, "parse", never(`len(proofs[0]) > maxProofBytes`)},
+	{"a proof may have any type", proofs, "Checker.checkContent", never(`p.typ != proofType`)},
+	{"a proof may use any algorithm", proofs, "Checker.checkContent", never(`!c.allows(p.alg)`)},
+	{"crit is understood in proofs", proofs, "content.readHeader", never(`jws.ChangesReading(name)`)},
+	{"a proof's signature is not checked", proofs, "Proof.checkKey",
+		never(`!key.Verify(p.content.alg, p.content.signed, p.content.signature)`)},
+	{"a proof may be for another method", proofs, "Checker.checkContent", never(`p.htm != r.Method`)},
+	{"a proof may be for another URI", proofs, "Checker.checkContent", never(`!c.origins.match(p.htu, r.Path)`)},
+	{"a proof may be for another token", proofs, "Checker.checkContent", never(`p.ath != hashOf(r.Token)`)},
+	{"a proof may be old", proofs, "Proof.checkTime", never(`!now.Before(p.until)`)},
+	{"a proof may be from the future", proofs, "Proof.setTime",
+		in(`if ahead := p.content.issuedAt.Sub(now); ahead > config.Leeway`, never(`ahead > config.Leeway`))},
+	{"a proof may be by another key", proofs, "Proof.checkKey",
+		never(`subtle.ConstantTimeCompare([]byte(key.Thumbprint()), []byte(thumbprint)) != 1`)},
+
+	// The URI.
+	{"an encoded slash is a slash", proofs, "unescape", always(`isUnreserved(c)`)},
+	{"a URI's port doesn't matter", proofs, "normalizeAuthority", never(`port != ""`)},
+	{"a URI may have a user", proofs, "isHostChar", become(`"!$&'()*+,;="`, `"!$&'()*+,;=@"`)},
+
+	// Nonces.
+	{"a required nonce may be absent", proofs, "Proof.setTime", never(`config.RequireNonce`)},
+	{"anything is a nonce", proofs, "nonceKeys.read", always(`hmac.Equal(nonceCode(key, content), code)`)},
+	{"a nonce's time is not covered", proofs, "nonceCode", become(`mac.Write(content)`, `mac.Write(content[nonceTimeBytes:])`)},
+	{"a nonce may be from the future", proofs, "Proof.setTime",
+		in(`if ahead := p.nonce.madeAt.Sub(now); ahead > config.Leeway`, never(`ahead > config.Leeway`))},
+
+	// Replays.
+	{"a proof may be used again", proofs, "memory.add", in(`if s != nil`, never(`ok`))},
+	{"a proof may be used again elsewhere", proofs, "Proof.addShared", never(`!added`)},
+	{"a store's failure is no matter", proofs, "Proof.addShared",
+		become(`p.checker.config.Replays.Add(ctx, jws.Encoding.EncodeToString(id[:]), p.until.Add(setBack))`, `true, error(nil)`)},
+	{"a full memory remembers more", proofs, "memory.add", never(`m.held >= m.maxProofs`)},
+	{"one key may fill the memory", proofs, "memory.add", never(`m.shares[share] >= m.maxShare`)},
+	{"a proof from before the start is taken for new", proofs, "Proof.checkTime", never(`!made.After(e.doubtUntil)`)},
+	{"a clock that is set back begins no era", proofs, "clock.now", never(`c.latest.Sub(now) > setBack`)},
+	{"a jti is anyone's", proofs, "newProofID", become(`thumbprint + "." + jti`, `jti`)},
+	{"slices are forgotten too soon", proofs, "memory.forget", become(`now.Add(-setBack)`, `now.Add(2 * m.slice)`)},
+}
+
+var proofDetails = []mutant{
+	{"a proof's signature may be empty", proofs, "parse", never(`len(compact.Signature) == 0`)},
+	{"a proof may say where its key is", proofs, "content.readHeader", never(`forbidden != ""`)},
+	{"a proof's header may be lax", proofs, "content.readHeader", never(`!wellFormed`)},
+	{"a proof's payload may be lax", proofs, "content.readPayload", never(`!wellFormed`)},
+	{"a jti may have any length", proofs, "Checker.checkContent", never(`len(p.jti) > maxJTIBytes`)},
+	{"a jti may be absent", proofs, "Checker.checkContent", never(`p.jti == ""`)},
+	{"an iat may be absent", proofs, "Checker.checkContent", never(`p.issuedAt.IsZero()`)},
+	{"an empty thumbprint binds to nothing", proofs, "Proof.checkKey", never(`err != nil`)},
+	{"a proof's time is checked once", proofs, "Proof.Check",
+		in(`if refusal := p.checkTime(now, era); refusal != nil`, skip(`return refusal`))},
+	{"a nonce of an earlier era is trusted", proofs, "Proof.checkTime", always(`p.nonce.era == e.id`)},
+	{"only the first nonce key counts", proofs, "nonceKeys.read", become(`for _, key := range k { if hmac.Equal(nonceCode(key, content), code) { ok = true } }`,
+		`for _, key := range k[:1] { if hmac.Equal(nonceCode(key, content), code) { ok = true } }`)},
+	{"the last nonce key makes nonces", proofs, "nonceKeys.write", become(`k[0]`, `k[len(k)-1]`)},
+	{"a nonce isn't replaced", proofs, "Proof.NextNonce", always(`!p.wantsNext`)},
+	{"non-ASCII letters fold", proofs, "normalize", in(`switch`, become(`isASCIIFold(scheme, "https")`, `strings.EqualFold(scheme, "https")`))},
+	{"dot segments stay", proofs, "removeDotSegments", always(`!strings.Contains(path, "/.")`)},
+	{"a host's case matters", proofs, "unescape", never(`lower && 'A' <= c && c <= 'Z'`)},
+	{"the call's own end is an outage", proofs, "Proof.addShared", never(`ctx.Err() != nil`)},
+	{"a new era remembers the last one's proofs", proofs, "memory.enter", skip(`clear(m.slices)`)},
+}
