@@ -25,10 +25,13 @@ func (i *authInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if req.Spec().IsClient {
 			return next(ctx, req)
 		}
-		admission, refusal := i.auth.Authenticate(ctx, call(req.Spec().Procedure, req.Peer().Addr, req.Header()))
+		call := call(req.Spec().Procedure, req.Peer().Addr, req.Header())
+		call.Method = req.HTTPMethod()
+		admission, refusal := i.auth.Authenticate(ctx, call)
 		if refusal != nil {
 			return nil, refuseUnary(ctx, req, refusal)
 		}
+		sendNonce(ctx, req, admission.Nonce())
 		res, err := next(admission.Context(), req)
 		if refusal := admission.End(refusalOf(err)); refusal != nil {
 			return nil, refuseUnary(ctx, req, refusal)
@@ -44,6 +47,9 @@ func (i *authInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc
 		stream, refusal := i.auth.AuthenticateStream(ctx, call, conn.Receive)
 		if refusal != nil {
 			return refuseStream(ctx, conn, refusal, false)
+		}
+		if nonce := stream.Nonce(); nonce != "" {
+			conn.ResponseHeader().Set("Dpop-Nonce", nonce)
 		}
 		guarded := &handlerConn{StreamingHandlerConn: conn, stream: stream}
 		defer func() {

@@ -93,6 +93,20 @@ func setChallenge(header map[string][]string, refusal *interceptor.Refusal) {
 	if refusal.Challenge != "" {
 		header["Www-Authenticate"] = []string{refusal.Challenge}
 	}
+	if refusal.Nonce != "" {
+		header["Dpop-Nonce"] = []string{refusal.Nonce}
+		header["Cache-Control"] = []string{"no-store"} // RFC 9449, section 8.2
+	}
+}
+
+// sendNonce gives an admitted caller its next nonce, if there is one. A response to a GET
+// carries none, since its handler may let caches keep it.
+func sendNonce(ctx context.Context, req connect.AnyRequest, nonce string) {
+	info, ok := connect.CallInfoForHandlerContext(ctx)
+	if nonce == "" || !ok || info.Spec().Procedure != req.Spec().Procedure || req.HTTPMethod() == http.MethodGet {
+		return
+	}
+	info.ResponseHeader().Set("Dpop-Nonce", nonce)
 }
 
 // closeConnection marks a refusal over HTTP/1.1 as the last response on its connection.

@@ -23,6 +23,7 @@ func UnaryServerInterceptor(auth *interceptor.Authenticator) grpc.UnaryServerInt
 		if refusal != nil {
 			return nil, refuseUnary(ctx, info, refusal)
 		}
+		sendNonce(ctx, info, admission.Nonce())
 		res, err := handler(admission.Context(), req)
 		if refusal := admission.End(refusalOf(err)); refusal != nil {
 			return nil, refuseUnary(ctx, info, refusal)
@@ -39,6 +40,9 @@ func StreamServerInterceptor(auth *interceptor.Authenticator) grpc.StreamServerI
 		stream, refusal := auth.AuthenticateStream(ss.Context(), call(ss.Context(), info.FullMethod), ss.RecvMsg)
 		if refusal != nil {
 			return refuseStream(ss, refusal)
+		}
+		if nonce := stream.Nonce(); nonce != "" {
+			_ = ss.SetHeader(metadata.Pairs("dpop-nonce", nonce))
 		}
 		defer func() {
 			if refusal := stream.End(refusalOf(err)); refusal != nil {

@@ -91,10 +91,22 @@ func isServedByNetHTTP(ctx context.Context) bool {
 }
 
 func challengeOf(refusal *interceptor.Refusal) metadata.MD {
-	if refusal.Challenge == "" {
-		return nil
+	fields := metadata.MD{}
+	if refusal.Challenge != "" {
+		fields.Set("www-authenticate", refusal.Challenge)
 	}
-	return metadata.Pairs("www-authenticate", refusal.Challenge)
+	if refusal.Nonce != "" {
+		fields.Set("dpop-nonce", refusal.Nonce)
+	}
+	return fields
+}
+
+// sendNonce gives an admitted caller its next nonce, if there is one.
+func sendNonce(ctx context.Context, info *grpc.UnaryServerInfo, nonce string) {
+	stream := grpc.ServerTransportStreamFromContext(ctx)
+	if nonce != "" && stream != nil && stream.Method() == info.FullMethod {
+		_ = stream.SetHeader(metadata.Pairs("dpop-nonce", nonce))
+	}
 }
 
 // maxPushback is how long clients with a retry policy may be told to wait. They do, even

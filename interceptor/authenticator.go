@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"sync/atomic"
 
+	"github.com/oidcrpc/oidcrpc/verifier/dpop"
 	"github.com/oidcrpc/oidcrpc/verifier/revocation"
 )
 
@@ -22,6 +23,7 @@ type Authenticator struct {
 	challenges   string                 // of the other schemes in authorization
 	resource     *resource              // nil: challenges name none
 	mutualTLS    *mutualTLS             // nil: tokens bound to a certificate are refused
+	dpop         *dpop.Checker          // nil: tokens bound to a key are refused
 	policy       atomic.Pointer[policy] // nil: no rules
 	observers    []func(context.Context, Decision)
 	openStreams  *atomic.Int64 // nil: not counted
@@ -53,10 +55,18 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 		}
 		a.given[0].bound = bound
 	}
+	if a.dpop != nil {
+		if err := a.acceptDPoP(v); err != nil {
+			return nil, fmt.Errorf("interceptor: WithDPoP: %w", err)
+		}
+	}
 	for _, given := range a.given {
 		if err := a.places.add(given); err != nil {
 			return nil, fmt.Errorf("interceptor: WithCredential: %w", err)
 		}
+	}
+	if a.dpop != nil {
+		a.places.keys = append(a.places.keys, proofKey)
 	}
 	a.noBearer = !a.places.has(bearer)
 	if a.noBearer && a.resource != nil {
@@ -75,6 +85,20 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 			"at most %d fit", len(a.challenges), maxOtherChallengeBytes)
 	}
 	return a, nil
+}
+
+// acceptDPoP adds the place for tokens with a proof. New's verifier judges them.
+func (a *Authenticator) acceptDPoP(v TokenVerifier) error {
+	if a.isMoved {
+		return errors.New("it excludes WithPlace: the scheme DPoP stands in authorization")
+	}
+	bound, err := boundVerifierOf(v)
+	if err != nil {
+		return err
+	}
+	a.given[0].bound = bound
+	a.given = append(a.given, givenPlace{place: dpopPlace, verifier: v, bound: bound})
+	return nil
 }
 
 // maxOtherChallengeBytes bounds what other schemes add to the header list of a refusal.
@@ -197,6 +221,29 @@ func WithMutualTLS(m MutualTLS) Option {
 			return fmt.Errorf("interceptor: %w", err)
 		}
 		a.mutualTLS = compiled
+		return nil
+	})
+}
+
+// WithDPoP accepts tokens that are bound to a key, under the scheme DPoP and with one proof in
+// the dpop field for each call (RFC 9449). Without it they are refused. Bearer tokens are
+// accepted as before, unless [verifier.Requirement].Bound says otherwise. It may be given once,
+// and not with [WithPlace]. See [dpop.Config] for what must be set, and for several replicas.
+//
+// It's for [New]'s verifier, as described for [WithMutualTLS].
+//
+// A stream is proven at its start. One Authenticator must see each call once, since a proof
+// counts once: the middleware in package connectauth knows that, but two interceptors don't.
+func WithDPoP(config dpop.Config) Option {
+	return option(func(a *Authenticator) error {
+		if a.dpop != nil {
+			return errors.New("interceptor: WithDPoP was given twice")
+		}
+		checker, err := dpop.New(config)
+		if err != nil {
+			return fmt.Errorf("interceptor: WithDPoP: %w", err)
+		}
+		a.dpop = checker
 		return nil
 	})
 }

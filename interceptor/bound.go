@@ -6,36 +6,40 @@ import (
 	"fmt"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/dpop"
 )
 
 // judge has the verifier of a credential's place judge it. A bound token is refused by every
 // verifier but one whose place takes proofs.
-func (a *Authenticator) judge(
-	ctx context.Context, found credential, peer string, request Request,
-) (*verifier.Claims, error) {
+func (a *Authenticator) judge(ctx context.Context, call Call, found credential) (*verifier.Claims, error) {
 	if found.place.bound == nil {
 		return found.place.verifier.Verify(ctx, found.token)
 	}
 	return found.place.bound.VerifyBound(ctx, found.token, func(c verifier.Confirmation) error {
-		return a.prove(ctx, peer, request, c)
+		return a.prove(ctx, call, found.proof, c)
 	})
 }
 
 // prove returns nil if the call proves everything its token is bound to. For a bearer token that's
-// nothing.
-func (a *Authenticator) prove(ctx context.Context, peer string, request Request, c verifier.Confirmation) error {
-	if c.KeyThumbprint != "" {
+// nothing. The proof is nil unless the token came with the scheme DPoP. It comes last, since it's
+// used up.
+func (a *Authenticator) prove(ctx context.Context, call Call, proof *dpop.Proof, c verifier.Confirmation) error {
+	switch {
+	case c.KeyThumbprint != "" && a.dpop == nil:
 		return unsupported("it's bound to a key (cnf has jkt): WithDPoP accepts it with its proof")
-	}
-	if c.CertificateThumbprint == "" {
-		return nil
-	}
-	if a.mutualTLS == nil {
+	case c.KeyThumbprint != "" && proof == nil: // RFC 9449, section 7.2
+		return unproven(errors.New("it's bound to a key (cnf has jkt), but came with the scheme Bearer"))
+	case c.CertificateThumbprint != "" && a.mutualTLS == nil:
 		return unsupported("it's bound to a certificate (cnf has x5t#S256): " +
 			"WithMutualTLS accepts it over a connection with that certificate")
 	}
-	if err := a.mutualTLS.prove(ctx, peer, request, c.CertificateThumbprint); err != nil {
-		return unproven(fmt.Errorf("it's bound to a certificate: %w", err))
+	if c.CertificateThumbprint != "" {
+		if err := a.mutualTLS.prove(ctx, call.Peer, call.Request, c.CertificateThumbprint); err != nil {
+			return unproven(fmt.Errorf("it's bound to a certificate: %w", err))
+		}
+	}
+	if proof != nil {
+		return proveKey(ctx, proof, c.KeyThumbprint, call.isEarly)
 	}
 	return nil
 }
@@ -65,7 +69,7 @@ func unsupported(cause string) error {
 	}
 }
 
-// unproven refuses a bound token (RFC 8705, section 3).
+// unproven refuses a bound token (RFC 8705, section 3; RFC 9449, section 7.2).
 func unproven(cause error) error {
 	return &verifier.AuthError{
 		Code:    verifier.CodeInvalidToken,

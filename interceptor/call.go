@@ -10,23 +10,6 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// A Call is what an adapter knows about a call before it's admitted. For adapters.
-type Call struct {
-	// Procedure is "/package.Service/Method", as the framework names it. Any other
-	// shape is refused.
-	Procedure string
-
-	// Authorization holds every value of the call's authorization metadata.
-	Authorization []string
-
-	// Peer is the caller's address, for the observer. It may be empty.
-	Peer string
-
-	// Request lets credentials be found elsewhere. If it's nil and an option names such a
-	// place, the call is refused.
-	Request Request
-}
-
 // An Admission is a call that may proceed. For adapters.
 type Admission struct {
 	ctx        callContext
@@ -43,8 +26,12 @@ func (a *Authenticator) Authenticate(ctx context.Context, call Call) (*Admission
 	if refusal != nil {
 		return nil, refusal
 	}
+	if credential.proof != nil {
+		admission.ctx.nonce = credential.proof.NextNonce()
+		credential.proof = nil
+	}
 	admission.credential = credential
-	if a.keepTokens && credential.place != nil && credential.place.Place == bearer {
+	if a.keepTokens && credential.place != nil && credential.place.isForTokens() {
 		token := secret(credential.token)
 		admission.ctx.token = &token
 	}
@@ -66,7 +53,7 @@ func (a *Authenticator) decide(
 		decision.Credential = found.place.label
 	}
 	if decision.Err != nil {
-		refusal = a.newRefusal(ctx, decision.Err, decision.Credential)
+		refusal = a.newRefusal(ctx, decision.Err, decision)
 		decision.Code = refusal.Code
 	}
 	decision.Duration = time.Since(start)
@@ -96,6 +83,9 @@ func (a *Authenticator) caller(
 	case found.place == nil:
 		return found, nil, missingToken(errNoValue)
 	}
+	if found.proof, err = a.readProof(ctx, call, found); err != nil {
+		return found, nil, err
+	}
 	claims, err = a.verify(ctx, call, found, start)
 	if err != nil {
 		return found, nil, withNeedsOf(rule, err)
@@ -119,7 +109,7 @@ func (a *Authenticator) checkRevoked(claims *verifier.Claims) error {
 func (a *Authenticator) verify(
 	ctx context.Context, call Call, found credential, start time.Time,
 ) (*verifier.Claims, error) {
-	claims, err := a.judge(ctx, found, call.Peer, call.Request)
+	claims, err := a.judge(ctx, call, found)
 	switch {
 	case err != nil:
 		return nil, err
@@ -204,6 +194,10 @@ func (a *Admission) Keys() []string {
 	return a.ctx.auth.places.keys
 }
 
+// Nonce returns what the response must carry in DPoP-Nonce, or "" for nothing, which is
+// usual (RFC 9449, section 8.2). A response that carries it must not be cached.
+func (a *Admission) Nonce() string { return a.ctx.nonce }
+
 // End ends the call, after its handler has returned. It takes the refusal in the
 // handler's error, or nil, reports it to the observer, and returns the one to write.
 //
@@ -234,6 +228,7 @@ func (a *Authenticator) Preauthenticate(ctx context.Context, call Call) *Refusal
 	if !IsProcedure(call.Procedure) {
 		return a.refuseUnknown(ctx, call)
 	}
+	call.isEarly = true
 	_, refusal := a.decide(ctx, call, time.Now(), &decision)
 	if refusal != nil {
 		decision.Stage = StageEarly

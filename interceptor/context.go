@@ -33,6 +33,7 @@ type callContext struct {
 	start    time.Time
 	token    *secret // nil unless the handler may read it
 	request  Request
+	nonce    string // for the response
 }
 
 type callKey struct{}

@@ -9,13 +9,36 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/internal/field"
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/dpop"
 )
 
+// A Call is what an adapter knows about a call before it's admitted. For adapters.
+type Call struct {
+	// Procedure is "/package.Service/Method", as the framework names it. Any other
+	// shape is refused.
+	Procedure string
+
+	// Authorization holds every value of the call's authorization metadata.
+	Authorization []string
+
+	// Peer is the caller's address, for the observer. It may be empty.
+	Peer string
+
+	// Method is the HTTP method, which a proof must name: see [WithDPoP]. Empty means POST, as
+	// for every call but a Connect GET.
+	Method string
+
+	// Request lets credentials be found elsewhere. If it's nil and an option names such a
+	// place, the call is refused.
+	Request Request
+
+	isEarly bool // ahead of the call itself
+}
+
 // A Request is how an adapter lets credentials be found. It's read only for the places
-// that [WithCredential] names, and for proofs. A map or a pointer makes one without an allocation. If it
-// has a method Connection(context.Context) Connection, [ConnectionFromContext] and
-// [WithMutualTLS] ask it.
-// For adapters.
+// that [WithCredential] names, and for proofs. A map or a pointer makes one without an
+// allocation. If it has a method Connection(context.Context) Connection,
+// [ConnectionFromContext] and [WithMutualTLS] ask it. For adapters.
 type Request interface {
 	// Values returns every metadata value under key, neither joined nor split, not even
 	// for cookies. The key is in the canonical form of [http.Header], as in "X-Api-Key".
@@ -27,6 +50,7 @@ type Request interface {
 type credential struct {
 	place *namedPlace // nil: the call carries none
 	token string
+	proof *dpop.Proof // of a token with the scheme DPoP
 }
 
 // find returns the only credential in a call. With an error, its place is the one at
@@ -107,7 +131,7 @@ func (f *credentialField) findScheme(value string) (credential, error) {
 	case !field.IsToken68(token):
 		return credential{place: place}, place.errUnfit()
 	default:
-		return credential{place, token}, nil
+		return credential{place: place, token: token}, nil
 	}
 }
 
@@ -119,7 +143,7 @@ func (p *namedPlace) credential(value string) (credential, error) {
 	case !isCookieValue(value):
 		return credential{place: p}, p.errUnfit()
 	default:
-		return credential{p, value}, nil
+		return credential{place: p, token: value}, nil
 	}
 }
 

@@ -46,7 +46,7 @@ const (
 // Scheme is the place behind a scheme in authorization, such as "ApiKey". The credential
 // is a token68 (RFC 9110, section 11.4), and the scheme's case doesn't matter. Challenges
 // offer the scheme. Bearer belongs to [New]'s verifier unless [WithPlace] moves it, and DPoP
-// needs its proof checked.
+// to [WithDPoP].
 func Scheme(name string) Place {
 	if strings.EqualFold(name, bearerScheme) {
 		name = bearerScheme
@@ -90,6 +90,15 @@ var (
 	bearerLabel = bearer.String()
 )
 
+// dpopPlace is the place of a token that is bound to a key (RFC 9449, section 7.1).
+var (
+	dpopPlace = Scheme("DPoP")
+	dpopLabel = dpopPlace.String()
+)
+
+// proofKey is the field with such a token's proof, in the canonical form of [http.Header].
+const proofKey = "Dpop"
+
 const maxNameBytes = 64
 
 // validate reports why no credential may stand in the place.
@@ -112,7 +121,7 @@ func (p Place) validate() error {
 		return fmt.Errorf("the name %q must be a token (RFC 9110, section 5.6.2), of at most %d bytes",
 			p.name, maxNameBytes)
 	case p.kind == schemed && strings.EqualFold(p.name, "DPoP"):
-		return errors.New("the scheme DPoP needs its proof checked, which no TokenVerifier sees")
+		return errors.New("the scheme DPoP needs its proof checked, as WithDPoP does and no TokenVerifier can")
 	}
 	return nil
 }
@@ -214,6 +223,9 @@ func (p *namedPlace) isNamed(name string) bool {
 	return p.name == name
 }
 
+// isForTokens reports whether the place is for access tokens, which can be passed on.
+func (p *namedPlace) isForTokens() bool { return p.Place == bearer || p.Place == dpopPlace }
+
 // named returns the place with a name, or nil.
 func (f *credentialField) named(name string) *namedPlace {
 	for i := range f.places {
@@ -230,13 +242,13 @@ func (p *places) has(place Place) bool {
 	})
 }
 
-// otherChallenges returns the challenges for all schemes in authorization but Bearer, as
+// otherChallenges returns the challenges for all schemes in authorization but Bearer and DPoP, as
 // they follow another challenge in a list (RFC 9110, section 11.6.1).
 func (p *places) otherChallenges(realm string) string {
 	var list strings.Builder
 	for _, f := range p.fields {
 		for _, place := range f.places {
-			if f.key != authorization || place.Place == bearer {
+			if f.key != authorization || place.Place == bearer || place.Place == dpopPlace {
 				continue
 			}
 			offer := (&verifier.AuthError{Code: verifier.CodeMissingToken}).Challenge(realm)

@@ -25,6 +25,7 @@ type Refusal struct {
 	Code      Code
 	Message   string
 	Challenge string       // for WWW-Authenticate; "" when there is none to send
+	Nonce     string       // for DPoP-Nonce, beside the challenge; "" when there is none to send
 	Details   []*anypb.Any // ErrorInfo, and RetryInfo when trying again can help
 
 	// RetryAfter is when trying again can help, after an outage: the same as RetryInfo. A
@@ -47,9 +48,9 @@ func NewRefusal(ctx context.Context, err error) *Refusal {
 	err = denial(err)
 	call, ok := ctx.Value(callKey{}).(*callContext)
 	if !ok {
-		return new(Authenticator).newRefusal(ctx, err, "")
+		return new(Authenticator).newRefusal(ctx, err, new(Decision))
 	}
-	refusal := call.auth.newRefusal(ctx, err, call.decision.Credential)
+	refusal := call.auth.newRefusal(ctx, err, &call.decision)
 	refusal.call, refusal.cause = call, err
 	return refusal
 }
@@ -67,12 +68,12 @@ func denial(err error) error {
 	}
 }
 
-// newRefusal returns what err means to the caller, whose credential stands in the place
-// with this label.
-func (a *Authenticator) newRefusal(ctx context.Context, err error, label string) *Refusal {
+// newRefusal returns what err means to the caller. The decision says which credential it is
+// about, and for which procedure.
+func (a *Authenticator) newRefusal(ctx context.Context, err error, d *Decision) *Refusal {
 	// A nil pointer in err is a mistake, not a refusal, and so Internal.
 	if authErr, ok := errors.AsType[*verifier.AuthError](err); ok && authErr != nil {
-		return a.newChallenge(authErr, label)
+		return a.newChallenge(authErr, d)
 	}
 	if keysErr, ok := errors.AsType[*verifier.KeysError](err); ok && keysErr != nil {
 		return &Refusal{
@@ -96,23 +97,8 @@ func (a *Authenticator) newRefusal(ctx context.Context, err error, label string)
 }
 
 // newChallenge returns a refusal that tells the caller which token would do.
-//
-// Where another credential than a bearer token is to blame, the challenge for Bearer only
-// says that one would do: its error parameters speak of a bearer token (RFC 6750,
-// section 3), which the caller didn't send.
-func (a *Authenticator) newChallenge(err *verifier.AuthError, label string) *Refusal {
-	challenge := err.Challenge(a.realm)
-	if label != "" && label != bearerLabel {
-		challenge = (&verifier.AuthError{Code: verifier.CodeMissingToken}).Challenge(a.realm)
-	}
-	if a.resource != nil { // RFC 9728, section 5.1
-		metadata := verifier.Param{Name: "resource_metadata", Value: a.resource.url}
-		challenge.Params = append(challenge.Params, metadata)
-	}
-	text := shorten(challenge, maxChallengeBytes-len(a.challenges)) + a.challenges
-	if a.noBearer {
-		text = strings.TrimPrefix(a.challenges, ", ")
-	}
+func (a *Authenticator) newChallenge(err *verifier.AuthError, d *Decision) *Refusal {
+	text := a.challenge(err, d)
 	info := &errdetails.ErrorInfo{Reason: reason(err.Code), Domain: ErrorDomain, Metadata: make(map[string]string)}
 	if text != "" {
 		info.Metadata["challenge"] = text
@@ -127,10 +113,61 @@ func (a *Authenticator) newChallenge(err *verifier.AuthError, label string) *Ref
 		Challenge: text,
 		Details:   details(info),
 	}
+	if err.Code == verifier.CodeUseDPoPNonce && a.dpop != nil {
+		refusal.Nonce = a.dpop.Nonce()
+	}
 	if err.StatusCode() == http.StatusForbidden {
 		refusal.Code = CodePermissionDenied
 	}
 	return refusal
+}
+
+// challenge returns the challenges of all schemes that would do: Bearer's, DPoP's, and then
+// the others'.
+//
+// What was wrong stands only in the challenge for the scheme that the caller used, and in
+// Bearer's if that isn't clear (RFC 9449, section 7.2). The others say that they would do.
+// Where a credential of another kind is to blame, none says what was wrong with it: error
+// parameters speak of a token (RFC 6750, section 3), which the caller didn't send.
+func (a *Authenticator) challenge(err *verifier.AuthError, d *Decision) string {
+	var challenges []verifier.Challenge
+	offer := (&verifier.AuthError{Code: verifier.CodeMissingToken}).Challenge(a.realm)
+	blame := err.Challenge(a.realm)
+	if d.Credential != "" && d.Credential != bearerLabel && d.Credential != dpopLabel {
+		blame = offer
+	}
+	takesBearer := !a.noBearer && !a.takesOnlyDPoP(err, d)
+	isDPoP := d.Credential == dpopLabel || blame.Scheme == dpopPlace.name || !takesBearer
+	switch {
+	case takesBearer && isDPoP:
+		challenges = append(challenges, offer)
+	case takesBearer:
+		challenges = append(challenges, blame)
+	}
+	switch {
+	case a.dpop != nil && isDPoP:
+		challenges = append(challenges, a.dpopOffer(blame))
+	case a.dpop != nil:
+		challenges = append(challenges, a.dpopOffer(offer))
+	}
+	if len(challenges) == 0 {
+		return strings.TrimPrefix(a.challenges, ", ")
+	}
+	if a.resource != nil { // RFC 9728, section 5.1
+		metadata := verifier.Param{Name: "resource_metadata", Value: a.resource.url}
+		challenges[0].Params = append(challenges[0].Params, metadata)
+	}
+	return shorten(challenges, maxChallengeBytes-len(a.challenges)) + a.challenges
+}
+
+// takesOnlyDPoP reports whether the procedure takes no bearer token, and no token under the
+// scheme Bearer whose certificate would prove it.
+func (a *Authenticator) takesOnlyDPoP(err *verifier.AuthError, d *Decision) bool {
+	if a.dpop == nil || a.mutualTLS != nil {
+		return false
+	}
+	rule, _ := a.rules().rule(d.Procedure)
+	return err.Code == verifier.CodeUnboundToken || rule.Require.Bound
 }
 
 // A refusal travels in the header list of a response, most of it twice. C-core clients and
@@ -140,17 +177,29 @@ const (
 	maxMessageBytes   = 256
 )
 
-// shorten writes a challenge without what makes it too long. The rest is bounded.
-func shorten(challenge verifier.Challenge, maxBytes int) string {
-	text := challenge.String()
+// shorten writes challenges without what makes them too long. The rest is bounded.
+func shorten(challenges []verifier.Challenge, maxBytes int) string {
+	text := join(challenges)
 	for _, name := range []string{"scope", "acr_values", "error_description"} {
 		if len(text) <= maxBytes {
 			break
 		}
-		challenge.Params = slices.DeleteFunc(challenge.Params, func(p verifier.Param) bool { return p.Name == name })
-		text = challenge.String()
+		for i := range challenges {
+			challenges[i].Params = slices.DeleteFunc(slices.Clone(challenges[i].Params),
+				func(p verifier.Param) bool { return p.Name == name })
+		}
+		text = join(challenges)
 	}
 	return text
+}
+
+// join writes challenges as a list (RFC 9110, section 11.6.1).
+func join(challenges []verifier.Challenge) string {
+	texts := make([]string, len(challenges))
+	for i, challenge := range challenges {
+		texts[i] = challenge.String()
+	}
+	return strings.Join(texts, ", ")
 }
 
 // list separates values by spaces, as a challenge separates scopes. It returns "" if they don't

@@ -113,7 +113,7 @@ func (s *Stream) watch(claims *verifier.Claims) *Refusal {
 	if s.unwatch, err = a.revocations.Watch(claims, s.endEarly); err == nil {
 		return nil
 	}
-	refusal := a.newRefusal(s.ctx, err, s.admission.ctx.decision.Credential)
+	refusal := a.newRefusal(s.ctx, err, &s.admission.ctx.decision)
 	refusal.cause = err
 	s.cancel(err)
 	s.admission.report(StageStream, refusal)
@@ -180,6 +180,9 @@ func (s *Stream) verifyAgain() (refusal *verifier.AuthError, ok bool) {
 		return refusal, true
 	}
 }
+
+// Nonce returns what the response's header must carry in DPoP-Nonce: see [Admission.Nonce].
+func (s *Stream) Nonce() string { return s.admission.Nonce() }
 
 // Context returns the context to handle the stream with.
 func (s *Stream) Context() context.Context { return s.ctx }
@@ -266,7 +269,7 @@ func (s *Stream) Check() *Refusal {
 
 func (s *Stream) endEarly(err *verifier.AuthError) {
 	s.end.Do(func() {
-		s.refusal = s.admission.ctx.auth.newChallenge(err, s.admission.ctx.decision.Credential)
+		s.refusal = s.admission.ctx.auth.newChallenge(err, &s.admission.ctx.decision)
 		s.refusal.cause = err
 		cause := *err // its receiver might change it
 		s.cancel(&cause)

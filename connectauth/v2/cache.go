@@ -31,10 +31,12 @@ func setPrivate(info *connect.CallInfo) {
 	}
 }
 
-func isGet(info *connect.CallInfo) bool {
-	if info == nil {
-		return false
+func isGet(info *connect.CallInfo) bool { return info != nil && methodOf(info) == http.MethodGet }
+
+// methodOf returns the HTTP method, or "" for a call in process.
+func methodOf(info *connect.CallInfo) string {
+	if server, ok := info.TransportInfo.(*connecthttp.ServerInfo); ok {
+		return server.HTTPMethod()
 	}
-	server, ok := info.TransportInfo.(*connecthttp.ServerInfo)
-	return ok && server.HTTPMethod() == http.MethodGet
+	return ""
 }

@@ -37,6 +37,7 @@ func serveUnary(auth *interceptor.Authenticator, next connect.ServerFunc) connec
 		if refusal != nil {
 			return refuse(ctx, info, refusal, false)
 		}
+		sendNonce(info, admission.Nonce())
 		keepPrivate(admission, info)
 		admitted := &unaryStream{ServerStream: conn}
 		err := next(admission.Context(), spec, admitted)
@@ -55,6 +56,7 @@ func serveStream(auth *interceptor.Authenticator, next connect.ServerFunc) conne
 			takeRequest(info, spec, conn)
 			return refuse(ctx, info, refusal, false)
 		}
+		sendNonce(info, stream.Nonce())
 		admitted := &serverStream{ServerStream: conn, stream: stream}
 		defer func() {
 			if refusal := stream.End(refusalOf(err, info)); refusal != nil {
@@ -81,6 +83,7 @@ func call(spec connect.Spec, info *connect.CallInfo) interceptor.Call {
 		call.Authorization = header.Values("Authorization")
 		call.Request = (*request)(header)
 		call.Peer = info.PeerAddr
+		call.Method = methodOf(info)
 	}
 	return call
 }

@@ -70,12 +70,24 @@ func refuse(ctx context.Context, info *connect.CallInfo, refusal *interceptor.Re
 	case info == nil || refusal.Challenge == "":
 	case !sent:
 		info.ResponseHeader().Set("WWW-Authenticate", refusal.Challenge)
+		if refusal.Nonce != "" {
+			info.ResponseHeader().Set("Dpop-Nonce", refusal.Nonce)
+			info.ResponseHeader().Set("Cache-Control", "no-store") // RFC 9449, section 8.2
+		}
 	case info.Protocol == connect.ProtocolNameGRPC:
 		// The challenge can't travel: net/http would drop the trailer and log a line for it.
 	default:
 		info.ResponseTrailer().Set("WWW-Authenticate", refusal.Challenge)
 	}
 	return newError(refusal)
+}
+
+// sendNonce gives an admitted caller its next nonce, if there is one. A response to a GET
+// carries none, since its handler may let caches keep it.
+func sendNonce(info *connect.CallInfo, nonce string) {
+	if nonce != "" && info != nil && !isGet(info) {
+		info.ResponseHeader().Set("Dpop-Nonce", nonce)
+	}
 }
 
 // leaveBody leaves the rest of a request over HTTP to the middleware. A call in process

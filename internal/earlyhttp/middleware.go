@@ -66,6 +66,7 @@ func (m *Middleware) call(r *http.Request) interceptor.Call {
 	return interceptor.Call{
 		Procedure:     m.procedure(r.URL.Path),
 		Peer:          r.RemoteAddr,
+		Method:        r.Method,
 		Authorization: r.Header.Values("Authorization"),
 		Request:       (*request)(r),
 	}
@@ -98,6 +99,10 @@ func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, refusal *int
 	header := w.Header()
 	if refusal.Challenge != "" {
 		header.Set("WWW-Authenticate", refusal.Challenge)
+	}
+	if refusal.Nonce != "" {
+		header.Set("Dpop-Nonce", refusal.Nonce)
+		header.Set("Cache-Control", "no-store") // RFC 9449, section 8.2
 	}
 	if r.Method == http.MethodGet && header["Cache-Control"] == nil {
 		header.Set("Cache-Control", "private")

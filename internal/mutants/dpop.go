@@ -10,7 +10,7 @@ var proofRules = []mutant{
 	{"a proof may have any type", proofs, "Checker.checkContent", never(`p.typ != proofType`)},
 	{"a proof may use any algorithm", proofs, "Checker.checkContent", never(`!c.allows(p.alg)`)},
 	{"crit is understood in proofs", proofs, "content.readHeader", never(`jws.ChangesReading(name)`)},
-	{"a proof's signature is not checked", proofs, "Proof.checkKey",
+	{"a proof's signature is not checked", proofs, "Proof.CheckKey",
 		never(`!key.Verify(p.content.alg, p.content.signed, p.content.signature)`)},
 	{"a proof may be for another method", proofs, "Checker.checkContent", never(`p.htm != r.Method`)},
 	{"a proof may be for another URI", proofs, "Checker.checkContent", never(`!c.origins.match(p.htu, r.Path)`)},
@@ -18,7 +18,7 @@ var proofRules = []mutant{
 	{"a proof may be old", proofs, "Proof.checkTime", never(`!now.Before(p.until)`)},
 	{"a proof may be from the future", proofs, "Proof.setTime",
 		in(`if ahead := p.content.issuedAt.Sub(now); ahead > config.Leeway`, never(`ahead > config.Leeway`))},
-	{"a proof may be by another key", proofs, "Proof.checkKey",
+	{"a proof may be by another key", proofs, "Proof.CheckKey",
 		never(`subtle.ConstantTimeCompare([]byte(key.Thumbprint()), []byte(thumbprint)) != 1`)},
 
 	// The URI.
@@ -54,7 +54,7 @@ var proofDetails = []mutant{
 	{"a jti may have any length", proofs, "Checker.checkContent", never(`len(p.jti) > maxJTIBytes`)},
 	{"a jti may be absent", proofs, "Checker.checkContent", never(`p.jti == ""`)},
 	{"an iat may be absent", proofs, "Checker.checkContent", never(`p.issuedAt.IsZero()`)},
-	{"an empty thumbprint binds to nothing", proofs, "Proof.checkKey", never(`err != nil`)},
+	{"an empty thumbprint binds to nothing", proofs, "Proof.CheckKey", never(`err != nil`)},
 	{"a proof's time is checked once", proofs, "Proof.Check",
 		in(`if refusal := p.checkTime(now, era); refusal != nil`, skip(`return refusal`))},
 	{"a nonce of an earlier era is trusted", proofs, "Proof.checkTime", always(`p.nonce.era == e.id`)},

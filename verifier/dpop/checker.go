@@ -185,8 +185,8 @@ func useNonce(format string, args ...any) *verifier.AuthError {
 // The error is an [*verifier.AuthError], or a [*verifier.KeysError] if no more proofs can be
 // remembered, or wraps ctx.Err() if ctx ends first.
 func (p *Proof) Check(ctx context.Context, thumbprint string) error {
-	if refusal := p.checkKey(thumbprint); refusal != nil {
-		return refusal
+	if err := p.CheckKey(thumbprint); err != nil {
+		return err
 	}
 	now, era := p.checker.clock.now() // verifying the token may have taken a while
 	if refusal := p.checkTime(now, era); refusal != nil {
@@ -210,8 +210,10 @@ func (p *Proof) Check(ctx context.Context, thumbprint string) error {
 	}
 }
 
-// checkKey checks the key first, since it's cheaper than a signature.
-func (p *Proof) checkKey(thumbprint string) *verifier.AuthError {
+// CheckKey makes only the checks for which nothing need be remembered, for code that runs ahead of
+// Check. The error is an [*verifier.AuthError].
+func (p *Proof) CheckKey(thumbprint string) error {
+	// The key comes first, since comparing it is cheaper than checking a signature.
 	jwk := jws.ReadJWK(p.content.jwk)
 	key, err := jwk.Key()
 	switch {
