@@ -37,7 +37,7 @@ func proveKey(ctx context.Context, proof *dpop.Proof, thumbprint string, isEarly
 	switch {
 	case thumbprint == "":
 		return &verifier.AuthError{
-			Code:    verifier.CodeUnboundToken,
+			Code:    verifier.CodeInvalidToken,
 			Message: "the token is not bound to a key",
 			Err:     errors.New("it came with the scheme DPoP, but its cnf has no jkt: is its token_type Bearer?"),
 		}

@@ -81,7 +81,8 @@ var adapterRules = []mutant{
 	{"Connect v2 sends no details", v2s, "newError", become(`refusal.Details`, `refusal.Details[:0]`)},
 	{"a refusal of a call in process refuses the outer call", v2s, "refusalOf", become(`ok && refused.info == info`, `ok`)},
 	{"gRPC sends the challenge in a trailer that net/http drops", grpcs, "refuseUnary", never(`isServedByNetHTTP(ctx)`)},
-	{"gRPC sends no challenge", grpcs, "challengeOf", always(`refusal.Challenge == ""`)},
+	{"gRPC sends no challenge", grpcs, "challengeOf", never(`refusal.Challenge != ""`)},
+	{"gRPC sends no nonce", grpcs, "challengeOf", never(`refusal.Nonce != ""`)},
 	{"Connect sends the challenge in a trailer that net/http drops", connects, "refuseStream",
 		never(`conn.Peer().Protocol == connect.ProtocolGRPC`)},
 }

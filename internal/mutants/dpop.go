@@ -46,6 +46,20 @@ var proofRules = []mutant{
 	{"slices are forgotten too soon", proofs, "memory.forget", become(`now.Add(-setBack)`, `now.Add(2 * m.slice)`)},
 }
 
+// What a call's scheme says about its proof.
+var proven = home{"interceptor", []string{"interceptor", "internal/wire"}}
+
+var provenRules = []mutant{
+	{"a token bound to a key is a bearer token", proven, "Authenticator.prove",
+		never(`c.KeyThumbprint != "" && proof == nil`)},
+	{"the scheme DPoP takes any token", proven, "proveKey", become(`thumbprint == ""`, `thumbprint == "" && isEarly`)},
+	{"middleware uses proofs up", proven, "proveKey", become(`proof.CheckKey(thumbprint)`, `proof.Check(ctx, thumbprint)`)},
+	{"a proof's check replaces the certificate's", proven, "Authenticator.prove",
+		in(`if c.CertificateThumbprint != ""`, become(`a.mutualTLS.prove(ctx, call.Peer, call.Request, c.CertificateThumbprint)`,
+			`func() error { if proof != nil { return nil }; return a.mutualTLS.prove(ctx, call.Peer, call.Request, c.CertificateThumbprint) }()`))},
+	{"caches don't see proofs", proven, "New", skip(`a.places.keys = append(a.places.keys, proofKey)`)},
+}
+
 var proofDetails = []mutant{
 	{"a proof's signature may be empty", proofs, "parse", never(`len(compact.Signature) == 0`)},
 	{"a proof may say where its key is", proofs, "content.readHeader", never(`forbidden != ""`)},
@@ -54,7 +68,6 @@ var proofDetails = []mutant{
 	{"a jti may have any length", proofs, "Checker.checkContent", never(`len(p.jti) > maxJTIBytes`)},
 	{"a jti may be absent", proofs, "Checker.checkContent", never(`p.jti == ""`)},
 	{"an iat may be absent", proofs, "Checker.checkContent", never(`p.issuedAt.IsZero()`)},
-	{"an empty thumbprint binds to nothing", proofs, "Proof.CheckKey", never(`err != nil`)},
 	{"a proof's time is checked once", proofs, "Proof.Check",
 		in(`if refusal := p.checkTime(now, era); refusal != nil`, skip(`return refusal`))},
 	{"a nonce of an earlier era is trusted", proofs, "Proof.checkTime", always(`p.nonce.era == e.id`)},

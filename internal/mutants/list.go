@@ -5,7 +5,7 @@ import "slices"
 // rules are what CI tries: at least one mutant for each rule in SECURITY.md.
 var rules = slices.Concat(
 	callRules, tokenRules, keyRules, schemaRules, adapterRules, httpRules, opaqueRules, clientRules,
-	revocationRules, feedRules, boundRules, proofRules,
+	revocationRules, feedRules, boundRules, proofRules, provenRules,
 )
 
 // lesserRules are tried on demand.

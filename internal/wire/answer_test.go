@@ -19,6 +19,9 @@ type answer struct {
 	inHeader []string // the challenges in the header
 	inAll    []string // those in header and trailer together, as the client shows them
 
+	nonceInHeader []string // and the same for nonces
+	nonceInAll    []string
+
 	messages int
 	ended    time.Time
 	bare     bool // no header came before the trailer: grpc-go's Trailers-Only

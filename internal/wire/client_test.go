@@ -21,6 +21,7 @@ const (
 type call struct {
 	kind          kind
 	authorization []string
+	proofs        []string // in the dpop field
 	script        string
 	hold          bool // keep the client's side of the stream open meanwhile
 }

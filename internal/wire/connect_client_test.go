@@ -79,7 +79,9 @@ func (c connectClient) do(ctx context.Context, call call) answer {
 }
 
 func (c connectClient) call(ctx context.Context, call call) (messages int, err error) {
-	requestHeader := http.Header{"Authorization": call.authorization, scriptHeader: {call.script}}
+	requestHeader := http.Header{
+		"Authorization": call.authorization, "Dpop": call.proofs, scriptHeader: {call.script},
+	}
 	switch call.kind {
 	case serverStream:
 		return c.watch(ctx, requestHeader)
@@ -162,6 +164,8 @@ func connectAnswer(recorded *head, err error) answer {
 		a.closes = recorded.closes
 		a.inHeader = recorded.header.Values("WWW-Authenticate")
 		a.inAll = a.inHeader
+		a.nonceInHeader = recorded.header.Values("DPoP-Nonce")
+		a.nonceInAll = a.nonceInHeader
 	}
 	if err == nil {
 		return a
@@ -174,6 +178,7 @@ func connectAnswer(recorded *head, err error) answer {
 	}
 	a.message = connectErr.Message()
 	a.inAll = connectErr.Meta().Values("WWW-Authenticate")
+	a.nonceInAll = connectErr.Meta().Values("DPoP-Nonce")
 	for _, detail := range connectErr.Details() {
 		message, _ := detail.Value() // nil is an unknown detail
 		a.details = append(a.details, message)

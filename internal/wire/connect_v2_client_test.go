@@ -44,6 +44,7 @@ func (c connectV2Client) do(ctx context.Context, call call) answer {
 	recorded := &atomic.Pointer[head]{}
 	ctx, info := connect.NewClientContext(context.WithValue(ctx, headKey{}, recorded))
 	info.RequestHeader().SetValues("Authorization", call.authorization)
+	info.RequestHeader().SetValues("Dpop", call.proofs)
 	info.RequestHeader().Set(scriptHeader, call.script)
 	messages, err := c.call(ctx, call)
 	a := connectV2Answer(recorded.Load(), info, err)
@@ -115,6 +116,9 @@ func connectV2Answer(recorded *head, info *connect.CallInfo, err error) answer {
 	a.inHeader = info.ResponseHeader().Values("WWW-Authenticate")
 	a.inAll = append(a.inAll, a.inHeader...)
 	a.inAll = append(a.inAll, info.ResponseTrailer().Values("WWW-Authenticate")...)
+	a.nonceInHeader = info.ResponseHeader().Values("DPoP-Nonce")
+	a.nonceInAll = append(a.nonceInAll, a.nonceInHeader...)
+	a.nonceInAll = append(a.nonceInAll, info.ResponseTrailer().Values("DPoP-Nonce")...)
 	if err == nil {
 		return a
 	}

@@ -14,7 +14,8 @@
 //	how does a stream end when its token expires?   expiry_test.go
 //	and when its token is revoked?                  revocation_test.go
 //	and if the handler reuses its messages?         pool_test.go
-//	who may use a token that is bound?              mutualtls_test.go
+//	who may use a token that is bound?              mutualtls_test.go, dpop_test.go
+//	where does a nonce arrive?                      dpop_test.go
 //	which tokens does each policy let in?           verdict_test.go
 //	what if the handler refuses its caller?         late_test.go
 //	what if an HTTP/1.1 request doesn't end?        http1_test.go

@@ -29,7 +29,7 @@ func dialGRPC(t *testing.T, s *server) client {
 
 func (c grpcClient) do(ctx context.Context, call call) answer {
 	ctx = metadata.NewOutgoingContext(ctx, metadata.Join(
-		metadata.MD{"authorization": call.authorization},
+		metadata.MD{"authorization": call.authorization, "dpop": call.proofs},
 		metadata.Pairs(scriptHeader, call.script),
 	))
 	switch call.kind {
@@ -107,6 +107,9 @@ func grpcAnswer(header, trailer metadata.MD, err error) answer {
 		inHeader: header.Get("www-authenticate"),
 		inAll:    metadata.Join(header, trailer).Get("www-authenticate"),
 		bare:     header.Len() == 0,
+
+		nonceInHeader: header.Get("dpop-nonce"),
+		nonceInAll:    metadata.Join(header, trailer).Get("dpop-nonce"),
 	}
 	for _, detail := range s.Details() {
 		message, _ := detail.(proto.Message) // nil is an unknown detail
