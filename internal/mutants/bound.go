@@ -9,10 +9,9 @@ var (
 var boundRules = []mutant{
 	// What the call must prove.
 	{"a certificate isn't compared", calls, "mutualTLS.prove", never(`string(encoded[:]) != thumbprint`)},
-	{"a token bound to a key needs no proof", calls, "Authenticator.prove", never(`c.KeyThumbprint != ""`)},
-	{"a token bound to a certificate needs no proof", calls, "Authenticator.prove", always(`c.CertificateThumbprint == ""`)},
+	{"a token bound to a certificate needs no proof", calls, "Authenticator.prove", never(`c.CertificateThumbprint != "" && a.mutualTLS == nil`)},
 	{"a failed proof admits", calls, "Authenticator.prove",
-		in(`if err := a.mutualTLS.prove(ctx, peer, request, c.CertificateThumbprint); err != nil`, never(`err != nil`))},
+		in(`if err := a.mutualTLS.prove(ctx, call.Peer, call.Request, c.CertificateThumbprint); err != nil`, never(`err != nil`))},
 	{"an open stream's token may be bound to another key", calls, "credential.judgeAgain", never(`now != proven`)},
 	{"a verifier that wraps by half is bypassed", calls, "boundVerifierOf", never(`f.Anonymous && isBound`)},
 	{"another place's bound token is asked for a proof", calls, "New",

@@ -76,7 +76,7 @@ var callDetails = []mutant{
 	{"a place is not looked at without a Request", calls, "places.find", become(`return credential{}, errNoRequest`, `break`)},
 	{"a stream asks Bearer's verifier about any credential", calls, "Stream.verifyAgain",
 		become(`s.admission.credential.judgeAgain(ctx, s.proven)`,
-			`credential{&s.admission.ctx.auth.places.fields[0].places[0], s.admission.credential.token}.judgeAgain(ctx, s.proven)`)},
+			`credential{place: &s.admission.ctx.auth.places.fields[0].places[0], token: s.admission.credential.token}.judgeAgain(ctx, s.proven)`)},
 	{"any key can hold a credential", calls, "Place.validate", never(`!isOwn && isReserved(p.key)`)},
 	{"Bearer is looked at after a move", calls, "WithPlace",
 		become(`a.isMoved, a.given[0].place = true, place`, `a.isMoved, a.given = true, append(a.given, givenPlace{place: place, verifier: a.given[0].verifier})`)},
