@@ -113,7 +113,7 @@ func installOIDCProvider(t *testing.T) string {
 	t.Helper()
 	dir := workshop(t, "oidc-provider", map[string]string{
 		"package.json": "package.json", "server.mjs": "server.mjs", "events.mjs": "events.mjs",
-		"mutual-tls.mjs": "mutual-tls.mjs",
+		"mutual-tls.mjs": "mutual-tls.mjs", "dpop.mjs": "dpop.mjs",
 	})
 	execute(t, dir, nil, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts")
 	return dir
