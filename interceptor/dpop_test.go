@@ -245,7 +245,7 @@ func TestStreamIsProvenOnce(t *testing.T) {
 		if refusal := stream.Check(); refusal != nil {
 			t.Errorf("it ended: %v", refusal)
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + time.Second)
 		refusal = stream.End(nil)
 		if reasonOf(t, refusal) != "TOKEN_EXPIRED" || !strings.Contains(refusal.Challenge, `DPoP realm="api", error="invalid_token"`) {
 			t.Errorf("it ended with %v", refusal)

@@ -73,6 +73,11 @@ func run(rounds int, only, output string) error {
 		return err
 	}
 	report.Races = append(report.Races, overSockets...)
+	bound, err := proofRaces(issuer, pattern.MatchString, rounds)
+	if err != nil {
+		return err
+	}
+	report.Races = append(report.Races, bound...)
 	if pattern.MatchString("memory") {
 		if report.Remembered, err = rememberedBytes(issuer); err != nil {
 			return err

@@ -11,7 +11,7 @@ var proofRules = []mutant{
 	{"a proof may use any algorithm", dpopProofs, "Checker.checkContent", never(`!c.allows(p.alg)`)},
 	{"crit is understood in proofs", dpopProofs, "content.readHeader", never(`jws.ChangesReading(name)`)},
 	{"a proof's signature is not checked", dpopProofs, "Proof.CheckKey",
-		never(`!key.Verify(p.content.alg, p.content.signed, p.content.signature)`)},
+		never(`!k.key.Verify(p.content.alg, p.content.signed, p.content.signature)`)},
 	{"a proof may be for another method", dpopProofs, "Checker.checkContent", never(`p.htm != r.Method`)},
 	{"a proof may be for another URI", dpopProofs, "Checker.checkContent", never(`!c.origins.match(p.htu, r.Path)`)},
 	{"a proof may be for another token", dpopProofs, "Checker.checkContent", never(`p.ath != hashOf(r.Token)`)},
@@ -19,7 +19,7 @@ var proofRules = []mutant{
 	{"a proof may be from the future", dpopProofs, "Proof.setTime",
 		in(`if ahead := p.content.issuedAt.Sub(now); ahead > config.Leeway`, never(`ahead > config.Leeway`))},
 	{"a proof may be by another key", dpopProofs, "Proof.CheckKey",
-		never(`subtle.ConstantTimeCompare([]byte(key.Thumbprint()), []byte(thumbprint)) != 1`)},
+		never(`subtle.ConstantTimeCompare([]byte(k.thumbprint), []byte(thumbprint)) != 1`)},
 
 	// The URI.
 	{"an encoded slash is a slash", dpopProofs, "unescape", always(`isUnreserved(c)`)},

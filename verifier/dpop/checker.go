@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/internal/jws"
+	"github.com/oidcrpc/oidcrpc/internal/tokencache"
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
@@ -21,7 +22,20 @@ type Checker struct {
 	clock   *clock
 	nonces  nonceKeys
 	memory  *memory // nil with Config.Replays
+	keys    *tokencache.Cache[provenKey]
 }
+
+// A provenKey is one that has made a proof before. A client uses the same one for all its proofs,
+// and decoding it again would cost as much as everything else but the signature.
+type provenKey struct {
+	key        *jws.Key
+	thumbprint string
+}
+
+const (
+	maxKeys     = 4096 // proven keys that are remembered
+	maxKeyBytes = 2048 // of a JWK as text
+)
 
 // New returns a Checker, or an error that names the invalid field. It keeps a copy of config.
 func New(config Config) (*Checker, error) {
@@ -39,6 +53,7 @@ func New(config Config) (*Checker, error) {
 		origins: origins,
 		clock:   newClock(leeway, config.Replays != nil),
 		nonces:  newNonceKeys(config.NonceKeys),
+		keys:    tokencache.New[provenKey](maxKeys, maxKeyBytes),
 	}
 	c.config.Leeway = leeway
 	if config.Replays == nil {
@@ -213,20 +228,31 @@ func (p *Proof) Check(ctx context.Context, thumbprint string) error {
 // CheckKey makes only the checks for which nothing need be remembered, for code that runs ahead of
 // Check. The error is an [*verifier.AuthError].
 func (p *Proof) CheckKey(thumbprint string) error {
-	// The key comes first, since comparing it is cheaper than checking a signature.
-	jwk := jws.ReadJWK(p.content.jwk)
-	key, err := jwk.Key()
+	known := p.checker.keys.Get(p.content.jwk)
+	var k provenKey
+	if known != nil {
+		k = known.Value
+	} else {
+		jwk := jws.ReadJWK(p.content.jwk)
+		key, err := jwk.Key()
+		if err != nil {
+			return malformed(fmt.Errorf("its jwk is no public key to use: %w", err))
+		}
+		k = provenKey{key, key.Thumbprint()}
+	}
+	// Comparing keys is cheaper than checking a signature.
 	switch {
-	case err != nil:
-		return malformed(fmt.Errorf("its jwk is no public key to use: %w", err))
-	case subtle.ConstantTimeCompare([]byte(key.Thumbprint()), []byte(thumbprint)) != 1 || thumbprint == "":
+	case subtle.ConstantTimeCompare([]byte(k.thumbprint), []byte(thumbprint)) != 1 || thumbprint == "":
 		return &verifier.AuthError{
 			Code:    verifier.CodeInvalidToken,
 			Message: "the token is not bound to the DPoP proof's key",
 			Err:     errors.New("the proof's key is not the one in the token's cnf"),
 		}
-	case !key.Verify(p.content.alg, p.content.signed, p.content.signature):
+	case !k.key.Verify(p.content.alg, p.content.signed, p.content.signature):
 		return invalid("the DPoP proof's signature is not valid", errors.New("its jwk did not make its signature"))
+	}
+	if known == nil {
+		p.checker.keys.Add(p.content.jwk, k, int64(len(p.content.jwk)))
 	}
 	return nil
 }
