@@ -19,7 +19,12 @@ func (a *Authenticator) AllowedHeaders() []string {
 }
 
 // ExposedHeaders returns the response headers that tell a refused client what to do, for
-// Access-Control-Expose-Headers. Without them a browser's page can't read the challenge.
+// Access-Control-Expose-Headers. Without them a browser's page can't read the challenge, or
+// the nonce for its next proof.
 func (a *Authenticator) ExposedHeaders() []string {
-	return []string{"Www-Authenticate", "Retry-After"}
+	headers := []string{"Www-Authenticate", "Retry-After"}
+	if a.dpop != nil {
+		headers = append(headers, "Dpop-Nonce")
+	}
+	return headers
 }

@@ -292,6 +292,18 @@ func (brokenStore) Add(context.Context, string, time.Time) (bool, error) {
 	return false, errors.New("no route to host")
 }
 
+func TestBrowsersMaySendProofsAndReadNonces(t *testing.T) {
+	t.Parallel()
+	auth := mustNew(t, verifierThatRequires(t, verifiertest.NewIssuer(), verifier.Requirement{}),
+		interceptor.WithDPoP(dpop.Config{Origins: []string{dpopOrigin}}))
+	if got := auth.AllowedHeaders(); !slices.Equal(got, []string{"Authorization", "Dpop"}) {
+		t.Errorf("allowed headers = %q", got)
+	}
+	if got := auth.ExposedHeaders(); !slices.Contains(got, "Dpop-Nonce") {
+		t.Errorf("exposed headers = %q", got)
+	}
+}
+
 func TestWithDPoPNamesItsMistakes(t *testing.T) {
 	t.Parallel()
 	v := verifierThatRequires(t, verifiertest.NewIssuer(), verifier.Requirement{})

@@ -47,7 +47,7 @@ var proofRules = []mutant{
 }
 
 // What a call's scheme says about its proof.
-var proven = home{"interceptor", []string{"interceptor", "internal/wire"}}
+var proven = home{"interceptor", []string{"interceptor"}}
 
 var provenRules = []mutant{
 	{"a token bound to a key is a bearer token", proven, "Authenticator.prove",

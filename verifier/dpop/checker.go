@@ -25,8 +25,8 @@ type Checker struct {
 	keys    *tokencache.Cache[provenKey]
 }
 
-// A provenKey is one that has made a proof before. A client uses the same one for all its proofs,
-// and decoding it again would cost as much as everything else but the signature.
+// A provenKey has made a proof before. A client uses the same one for all its proofs, and decoding
+// it again would cost as much as everything else but the signature.
 type provenKey struct {
 	key        *jws.Key
 	thumbprint string
@@ -34,7 +34,7 @@ type provenKey struct {
 
 const (
 	maxKeys     = 4096 // proven keys that are remembered
-	maxKeyBytes = 2048 // of a JWK as text
+	maxKeyBytes = 2048 // in a JWK as text
 )
 
 // New returns a Checker, or an error that names the invalid field. It keeps a copy of config.
@@ -64,7 +64,7 @@ func New(config Config) (*Checker, error) {
 
 // A Request is a call as its proof must describe it.
 type Request struct {
-	Proofs []string // every value of the dpop field, neither joined nor split
+	Proofs []string // all values in the dpop field, neither joined nor split
 	Method string   // the HTTP method: POST for gRPC
 	Path   string   // escaped, as it follows one of Config.Origins: "/package.Service/Method"
 	Token  string   // the access token, without its scheme
@@ -105,7 +105,7 @@ func (c *Checker) Read(r Request) (*Proof, error) {
 	return p, nil
 }
 
-// checkContent follows the points of RFC 9449, section 4.3, except for the time.
+// checkContent follows RFC 9449, section 4.3, except for the time.
 func (c *Checker) checkContent(p *content, r Request) *verifier.AuthError {
 	another := func(cause string) *verifier.AuthError {
 		return invalid("the DPoP proof is for another call", errors.New(cause))
@@ -298,5 +298,5 @@ func (c *Checker) Nonce() string {
 	return c.nonces.write(nonce{madeAt: now, era: era.id})
 }
 
-// Algorithms returns the algorithms for the algs parameter of a challenge (RFC 9449, section 7.1).
+// Algorithms returns what a challenge's algs lists (RFC 9449, section 7.1).
 func (c *Checker) Algorithms() []string { return slices.Clone(c.config.Algorithms) }

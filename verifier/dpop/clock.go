@@ -7,14 +7,14 @@ import (
 )
 
 // An era is a time in which no accepted proof was forgotten too soon. It begins with the process,
-// which knows none of its predecessor's proofs, and again when the clock is set back, since
+// which doesn't know its predecessor's proofs, and again when the clock is set back, since
 // proofs whose time was over may then seem new.
 type era struct {
 	id eraID
 	n  int
 
-	// doubtUntil bounds the proofs that may have been accepted before the era: all of them were
-	// made until then, by their own word. A nonce with the era's id proves that one was made later.
+	// doubtUntil bounds the proofs that may have been accepted before the era: by their own word
+	// they were made until then. A nonce with the era's id proves that a proof was made later.
 	doubtUntil time.Time
 }
 

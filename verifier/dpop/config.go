@@ -27,19 +27,19 @@ const (
 // A Config says which proofs are accepted. Only Origins is required, and the zero value of every
 // other field is a safe default.
 type Config struct {
-	// Origins lists where clients find this service: scheme, host, port, and the path that stands
-	// in front of the procedures, if there is one, as in "https://api.example.com/rpc". A proof's
-	// htu must be one of them followed by the call's procedure, after normalization (RFC 3986,
-	// sections 6.2.2 and 6.2.3). Its query and fragment don't count.
+	// Origins lists where clients find this service: scheme, host, port, and the path in front of
+	// the procedures, if there is one, as in "https://api.example.com/rpc". A proof's htu must be
+	// an origin followed by the call's procedure, after normalization (RFC 3986, sections 6.2.2 and
+	// 6.2.3). Its query and fragment don't count.
 	//
-	// At least one is required, because neither Host nor X-Forwarded-Host can be trusted to say
-	// what the client meant. A proof for one of them is good at the others.
+	// At least one is required, because callers can write what they like into Host and
+	// X-Forwarded-Host. A proof for one origin is good at the others.
 	Origins []string
 
-	// Algorithms lists the signature algorithms that proofs may use, by JWS name: see
+	// Algorithms lists the signature algorithms for proofs, by JWS name: see
 	// [verifier.Config].Algorithms. They have nothing to do with the token's. Nil means ES256,
-	// EdDSA, Ed25519 and PS256, the ones of FAPI 2.0 (section 5.4). An empty list is an error, and
-	// so are "none" and the HMAC algorithms.
+	// EdDSA, Ed25519 and PS256, as in FAPI 2.0 (Security Profile, section 5.4). An empty list is an
+	// error, and so are "none" and the HMAC algorithms.
 	//
 	// [verifier.Config]: https://pkg.go.dev/github.com/oidcrpc/oidcrpc/verifier#Config
 	Algorithms []string
@@ -52,20 +52,18 @@ type Config struct {
 	// 30 seconds, the maximum 5 minutes, and a negative value means none.
 	Leeway time.Duration
 
-	// RequireNonce accepts only proofs with a nonce that the service has given out. Then nobody
-	// can make proofs in advance (RFC 9449, section 11.2), and a client's clock doesn't matter.
-	// The first call of each client takes an extra attempt, and so does one after NonceMaxAge of
-	// silence. By default a nonce is asked for only if the service can't tell a new proof from a
-	// used one: for Leeway after the start, after its clock was set back, or because a client's
-	// clock is wrong.
+	// RequireNonce accepts only proofs with a nonce from this service. Then no proof can be made in
+	// advance (RFC 9449, section 11.2), and a client's clock doesn't matter. Each client's first
+	// call takes an extra attempt, and so does the next one after NonceMaxAge. By default a nonce
+	// is asked for only if the service can't tell a new proof from a used one: for Leeway after the
+	// start, after its clock was set back, or because a client's clock is wrong.
 	//
-	// With several replicas set NonceKeys too, or each one refuses the nonces of the others.
+	// With several replicas set NonceKeys too, or each one refuses the others' nonces.
 	RequireNonce bool
 
-	// NonceKeys are the secret keys that nonces are made with, each of 32 bytes or more. The first
-	// makes new ones, and all are accepted. To replace a key, add the new one at the end on every
-	// replica, and then move it to the front. By default the process makes a random key of its
-	// own.
+	// NonceKeys are the secret keys for nonces, with at least 32 bytes each. The first makes new
+	// nonces, and all check them. To replace a key, add the new one at the end on every replica,
+	// and then move it to the front. By default the process makes its own random key.
 	NonceKeys [][]byte
 
 	// NonceMaxAge is how long a nonce is accepted. A client with one gets the next at half that
@@ -75,7 +73,7 @@ type Config struct {
 
 	// MaxProofs is how many accepted proofs are remembered, in up to 64 bytes each. The default is
 	// a million, the maximum 100 million. Each one is remembered for MaxAge after its iat, or for
-	// NonceMaxAge after its nonce was made. If so many are remembered, or a quarter of them from
+	// NonceMaxAge after its nonce was made. If so many are remembered, or a quarter as many from
 	// one key, further calls are Unavailable until the oldest are forgotten. It has no effect with
 	// Replays.
 	MaxProofs int

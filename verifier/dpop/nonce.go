@@ -43,7 +43,7 @@ func (k nonceKeys) write(n nonce) string {
 	return jws.Encoding.EncodeToString(append(b, nonceCode(k[0], b)...))
 }
 
-// read returns false unless one of the keys made the nonce.
+// read returns false unless one key made the nonce.
 func (k nonceKeys) read(text string) (n nonce, ok bool) {
 	if len(text) != jws.Encoding.EncodedLen(nonceBytes) {
 		return nonce{}, false

@@ -13,17 +13,17 @@ import (
 // one SET with NX and PXAT.
 type Replays interface {
 	// Add remembers a proof's id until then, or longer. It returns false if the store remembers it
-	// already. Of any number of concurrent calls with one id, exactly one may return true. The
-	// store must never forget an id early, for example to make room.
+	// already. If several calls add one id at once, exactly one may return true. The store must
+	// never forget an id early, for example to make room.
 	//
-	// The id is 43 characters of base64url. The ctx is the call's own, without a limit of ours. An
-	// error makes the call Unavailable, and so the error is for your logs only. Add must be safe
+	// The id has 43 characters in base64url. The ctx is the call's own, so set a limit. An error
+	// makes the call Unavailable, and only the observer sees it. Add must be safe
 	// for concurrent use.
 	Add(ctx context.Context, id string, until time.Time) (added bool, err error)
 }
 
 // A proofID stands for the key and the jti of a proof. It's a hash, so a long jti takes no more
-// memory, and nobody but the key's holder can choose it.
+// memory, and only the key's holder can choose it.
 type proofID [sha256.Size]byte
 
 func newProofID(thumbprint, jti string) proofID {
@@ -40,7 +40,7 @@ type memory struct {
 	mu        sync.Mutex
 	era       int
 	slices    map[int64]*memorySlice // by number
-	forgotten int64                  // the last number among those forgotten
+	forgotten int64                  // the last number that was forgotten
 	held      int
 	shares    [shareCounters]int // proofs held for all keys that count there
 }
@@ -50,7 +50,7 @@ type memorySlice struct {
 	shares map[int]int
 }
 
-// A memoryKey is the first half of a proofID.
+// A memoryKey is a proofID's first half.
 type memoryKey [sha256.Size / 2]byte
 
 const (

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// origins are those in Config.Origins, normalized and without a slash at the end.
+// origins are Config.Origins, normalized and without a slash at the end.
 type origins []string
 
 func newOrigins(configured []string) (all origins, err error) {
@@ -22,7 +22,7 @@ func newOrigins(configured []string) (all origins, err error) {
 	return all, nil
 }
 
-// match reports whether a proof's htu is the URI of a path at one of the origins. It ignores the
+// match reports whether a proof's htu names a path at one of the origins. It ignores the
 // query and the fragment (RFC 9449, section 4.3, point 9).
 func (o origins) match(htu, path string) bool {
 	isAt := func(uri string) bool {
