@@ -48,16 +48,9 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 			return nil, err
 		}
 	}
-	if a.mutualTLS != nil {
-		bound, err := boundVerifierOf(v)
-		if err != nil {
-			return nil, fmt.Errorf("interceptor: WithMutualTLS: %w", err)
-		}
-		a.given[0].bound = bound
-	}
-	if a.dpop != nil {
-		if err := a.acceptDPoP(v); err != nil {
-			return nil, fmt.Errorf("interceptor: WithDPoP: %w", err)
+	if a.mutualTLS != nil || a.dpop != nil {
+		if err := a.acceptBound(v); err != nil {
+			return nil, fmt.Errorf("interceptor: %w", err)
 		}
 	}
 	for _, given := range a.given {
@@ -75,6 +68,9 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 	}
 	if a.resource != nil {
 		a.resource.content.CertificateBound = a.mutualTLS != nil
+		if a.dpop != nil {
+			a.resource.content.ProofAlgorithms = a.dpop.Algorithms()
+		}
 		if err := a.resource.complete(); err != nil {
 			return nil, fmt.Errorf("interceptor: WithResourceMetadata: %w", err)
 		}
@@ -87,17 +83,23 @@ func New(v TokenVerifier, options ...Option) (*Authenticator, error) {
 	return a, nil
 }
 
-// acceptDPoP adds the place for tokens with a proof. New's verifier judges them.
-func (a *Authenticator) acceptDPoP(v TokenVerifier) error {
-	if a.isMoved {
-		return errors.New("it excludes WithPlace: the scheme DPoP stands in authorization")
+// acceptBound has New's verifier judge bound tokens, and adds the place for those with a proof.
+func (a *Authenticator) acceptBound(v TokenVerifier) error {
+	name := "WithMutualTLS"
+	if a.dpop != nil {
+		name = "WithDPoP"
 	}
 	bound, err := boundVerifierOf(v)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case a.dpop != nil && a.isMoved:
+		return errors.New("WithDPoP excludes WithPlace: the scheme DPoP stands in authorization")
 	}
 	a.given[0].bound = bound
-	a.given = append(a.given, givenPlace{place: dpopPlace, verifier: v, bound: bound})
+	if a.dpop != nil {
+		a.given = append(a.given, givenPlace{place: dpopPlace, verifier: v, bound: bound})
+	}
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -224,6 +225,12 @@ func TestMetadataStandsInTheFirstChallenge(t *testing.T) {
 		}))
 		_, refusal := auth.Authenticate(t.Context(), interceptor.Call{Procedure: dpopProcedure})
 		challenges, err := verifier.ParseChallenges([]string{refusal.Challenge})
+		_, handler := auth.ResourceMetadata()
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/.well-known/oauth-protected-resource", nil))
+		if want := `"dpop_signing_alg_values_supported":["ES256","EdDSA","Ed25519","PS256"]`; !strings.Contains(recorder.Body.String(), want) {
+			t.Errorf("the document is %s", recorder.Body)
+		}
 		if err != nil || len(challenges) != 2 || challenges[0].Value("resource_metadata") == "" ||
 			challenges[1].Value("resource_metadata") != "" || challenges[1].Value("algs") == "" {
 			t.Errorf("the challenge is %q", refusal.Challenge)

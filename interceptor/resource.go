@@ -18,7 +18,7 @@ const (
 
 // ResourceMetadata tells clients where to get tokens for a service (RFC 9728,
 // section 2). Give it to [WithResourceMetadata]. The document also says whether the service
-// takes certificate-bound tokens, which [WithMutualTLS] decides.
+// takes tokens bound to a key or a certificate, which [WithDPoP] and [WithMutualTLS] decide.
 type ResourceMetadata struct {
 	// Resource is required. It names the service: an https URL without query and
 	// fragment, most often one in [verifier.Config].Audiences. The document's own URL
@@ -51,6 +51,7 @@ type resourceContent struct {
 	Scopes               []string `json:"scopes_supported,omitempty"`
 	BearerMethods        []string `json:"bearer_methods_supported"`
 	Documentation        string   `json:"resource_documentation,omitempty"`
+	ProofAlgorithms      []string `json:"dpop_signing_alg_values_supported,omitempty"`
 	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 }
 

@@ -14,7 +14,7 @@ var boundRules = []mutant{
 		in(`if err := a.mutualTLS.prove(ctx, call.Peer, call.Request, c.CertificateThumbprint); err != nil`, never(`err != nil`))},
 	{"an open stream's token may be bound to another key", calls, "credential.judgeAgain", never(`now != proven`)},
 	{"a verifier that wraps by half is bypassed", calls, "boundVerifierOf", never(`f.Anonymous && isBound`)},
-	{"another place's bound token is asked for a proof", calls, "New",
+	{"another place's bound token is asked for a proof", calls, "Authenticator.acceptBound",
 		become(`a.given[0].bound = bound`, `for i := range a.given { a.given[i].bound = bound }`)},
 	{"early data proves a certificate", calls, "presented", never(`!state.HandshakeComplete`)},
 	{"an authority's certificate counts", calls, "presented",
