@@ -49,7 +49,7 @@ func (i *authInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc
 			return refuseStream(ctx, conn, refusal, false)
 		}
 		if nonce := stream.Nonce(); nonce != "" {
-			conn.ResponseHeader().Set("Dpop-Nonce", nonce)
+			conn.ResponseHeader().Set("DPoP-Nonce", nonce)
 		}
 		guarded := &handlerConn{StreamingHandlerConn: conn, stream: stream}
 		defer func() {

@@ -106,7 +106,7 @@ func sendNonce(ctx context.Context, req connect.AnyRequest, nonce string) {
 	if nonce == "" || !ok || info.Spec().Procedure != req.Spec().Procedure || req.HTTPMethod() == http.MethodGet {
 		return
 	}
-	info.ResponseHeader().Set("Dpop-Nonce", nonce)
+	info.ResponseHeader().Set("DPoP-Nonce", nonce)
 }
 
 // closeConnection marks a refusal over HTTP/1.1 as the last response on its connection.

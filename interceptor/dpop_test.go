@@ -130,6 +130,9 @@ func TestTokenWithItsProofIsAdmitted(t *testing.T) {
 		if _, refusal := auth.Authenticate(t.Context(), call); reasonOf(t, refusal) != "INVALID_DPOP_PROOF" {
 			t.Errorf("the proof was used twice: %v", refusal)
 		}
+		if _, refusal := auth.Authenticate(t.Context(), h.call(t, "DPoP", h.issuer.Token(nil))); reasonOf(t, refusal) != "INVALID_TOKEN" {
+			t.Errorf("an unbound token: %v", refusal)
+		}
 		if refusal := auth.Preauthenticate(t.Context(), h.call(t, "Bearer", token)); reasonOf(t, refusal) != "INVALID_TOKEN" {
 			t.Errorf("ahead of the call: %v", refusal)
 		}

@@ -71,7 +71,7 @@ func refuse(ctx context.Context, info *connect.CallInfo, refusal *interceptor.Re
 	case !sent:
 		info.ResponseHeader().Set("WWW-Authenticate", refusal.Challenge)
 		if refusal.Nonce != "" {
-			info.ResponseHeader().Set("Dpop-Nonce", refusal.Nonce)
+			info.ResponseHeader().Set("DPoP-Nonce", refusal.Nonce)
 			info.ResponseHeader().Set("Cache-Control", "no-store") // RFC 9449, section 8.2
 		}
 	case info.Protocol == connect.ProtocolNameGRPC:
@@ -86,7 +86,7 @@ func refuse(ctx context.Context, info *connect.CallInfo, refusal *interceptor.Re
 // carries none, since its handler may let caches keep it.
 func sendNonce(info *connect.CallInfo, nonce string) {
 	if nonce != "" && info != nil && !isGet(info) {
-		info.ResponseHeader().Set("Dpop-Nonce", nonce)
+		info.ResponseHeader().Set("DPoP-Nonce", nonce)
 	}
 }
 

@@ -101,7 +101,7 @@ func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, refusal *int
 		header.Set("WWW-Authenticate", refusal.Challenge)
 	}
 	if refusal.Nonce != "" {
-		header.Set("Dpop-Nonce", refusal.Nonce)
+		header.Set("DPoP-Nonce", refusal.Nonce)
 		header.Set("Cache-Control", "no-store") // RFC 9449, section 8.2
 	}
 	if r.Method == http.MethodGet && header["Cache-Control"] == nil {

@@ -52,7 +52,8 @@ var proven = home{"interceptor", []string{"interceptor"}}
 var provenRules = []mutant{
 	{"a token bound to a key is a bearer token", proven, "Authenticator.prove",
 		never(`c.KeyThumbprint != "" && proof == nil`)},
-	{"the scheme DPoP takes any token", proven, "proveKey", become(`thumbprint == ""`, `thumbprint == "" && isEarly`)},
+	{"the scheme DPoP takes any token", proven, "Authenticator.prove",
+		become(`proof != nil`, `proof != nil && c.KeyThumbprint != ""`)},
 	{"middleware uses proofs up", proven, "proveKey", become(`proof.CheckKey(thumbprint)`, `proof.Check(ctx, thumbprint)`)},
 	{"a proof's check replaces the certificate's", proven, "Authenticator.prove",
 		in(`if c.CertificateThumbprint != ""`, become(`a.mutualTLS.prove(ctx, call.Peer, call.Request, c.CertificateThumbprint)`,

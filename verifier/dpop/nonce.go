@@ -38,7 +38,8 @@ const (
 // write returns the nonce as text. It's base64url, so it needs no escape anywhere (RFC 9449,
 // section 8.1).
 func (k nonceKeys) write(n nonce) string {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, nonceBytes), uint64(n.madeAt.Unix())) //nolint:gosec // after 1970
+	b := make([]byte, 0, nonceBytes)
+	b = binary.BigEndian.AppendUint64(b, uint64(n.madeAt.Unix())) //nolint:gosec // after 1970
 	b = append(b, n.era[:]...)
 	return jws.Encoding.EncodeToString(append(b, nonceCode(k[0], b)...))
 }

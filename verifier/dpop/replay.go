@@ -97,7 +97,7 @@ func (e *fullError) Error() string {
 // add remembers a proof until its time is over. A full memory forgets nothing for it.
 func (m *memory) add(now time.Time, e era, id proofID, thumbprint string, until time.Time) error {
 	number := until.UnixNano()/int64(m.slice) + 1
-	share := int(maphash.String(m.seed, thumbprint) % shareCounters) //nolint:gosec // it's small
+	share := int(maphash.String(m.seed, thumbprint) % shareCounters)
 	key := memoryKey(id[:len(memoryKey{})])
 	m.mu.Lock()
 	defer m.mu.Unlock()

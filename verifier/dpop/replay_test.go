@@ -20,11 +20,11 @@ func TestProofCountsOnce(t *testing.T) {
 	key := newClient(t, "ES256")
 	synctest.Test(t, func(t *testing.T) {
 		c := settled(t)
-		for name, make := range map[string]func() string{
+		for name, prove := range map[string]func() string{
 			"by its iat":   func() string { return key.proof(with(claims(), "iat", time.Now().Add(30*time.Second).Unix())) },
 			"by its nonce": func() string { return key.proof(with(claims(), "nonce", c.Nonce())) },
 		} {
-			proof := make()
+			proof := prove()
 			mustPass(t, check(t, c, request(proof), key.thumbprint))
 			for range 100 {
 				time.Sleep(time.Second)

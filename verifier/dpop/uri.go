@@ -56,7 +56,7 @@ func normalize(uri string) (string, bool) {
 	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
 		authority, path = rest[:slash], rest[slash:]
 	}
-	port := ""
+	var port string
 	switch {
 	case !ok:
 		return "", false
@@ -126,7 +126,7 @@ func unescape(s string, isAllowed func(byte) bool, lower bool) (string, bool) {
 				return "", false
 			}
 			i += 2
-			if c = byte(high<<4 | low); !isUnreserved(c) {
+			if c = byte(high<<4 | low); !isUnreserved(c) { //nolint:gosec // two hex digits
 				b = append(b, '%', hex[high], hex[low])
 				continue
 			}
