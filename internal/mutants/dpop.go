@@ -80,5 +80,6 @@ var proofDetails = []mutant{
 	{"dot segments stay", dpopProofs, "removeDotSegments", always(`!strings.Contains(path, "/.")`)},
 	{"a host's case matters", dpopProofs, "unescape", never(`lower && 'A' <= c && c <= 'Z'`)},
 	{"the call's own end is an outage", dpopProofs, "Proof.addShared", never(`ctx.Err() != nil`)},
-	{"a new era remembers the last one's proofs", dpopProofs, "memory.enter", skip(`clear(m.slices)`)},
+	{"a new era remembers the last one's proofs", dpopProofs, "memory.enter",
+		become(`m.era, m.held, m.forgotten = e.n, 0, 0`, `m.era, m.forgotten = e.n, 0`)},
 }

@@ -239,6 +239,22 @@ func TestClockThatIsSetBackAsksForANonce(t *testing.T) {
 	})
 }
 
+// What was remembered is in doubt in any case, and takes no room.
+func TestClockThatIsSetBackEmptiesTheMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := settled(t, func(c *dpop.Config) { c.MaxProofs = 2 })
+		for _, key := range []string{"a", "b"} {
+			mustPass(t, c.Remember(key, "1", time.Now().Add(time.Minute)))
+		}
+		c.SetBack(time.Hour)
+		mustPass(t, c.Remember("c", "1", time.Now().Add(time.Minute-time.Hour)))
+		if c.Held() != 1 {
+			t.Errorf("%d are remembered", c.Held())
+		}
+	})
+}
+
 // NTP moves clocks by that much, and nothing was forgotten.
 func TestClockThatIsALittleBackChangesNothing(t *testing.T) {
 	t.Parallel()
