@@ -28,6 +28,10 @@ type Call struct {
 	// for every call but a Connect GET.
 	Method string
 
+	// Path is the escaped path of the requested URL, which a proof must name, too. Empty means
+	// Procedure, as for every RPC.
+	Path string
+
 	// Request lets credentials be found elsewhere. If it's nil and an option names such a
 	// place, the call is refused.
 	Request Request

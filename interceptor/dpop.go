@@ -1,6 +1,7 @@
 package interceptor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -19,14 +20,10 @@ func (a *Authenticator) readProof(ctx context.Context, call Call, found credenti
 	if call.Request == nil {
 		return nil, errNoRequest
 	}
-	method := call.Method
-	if method == "" {
-		method = http.MethodPost
-	}
 	return a.dpop.Read(dpop.Request{
 		Proofs: call.Request.Values(ctx, proofKey),
-		Method: method,
-		Path:   call.Procedure,
+		Method: cmp.Or(call.Method, http.MethodPost),
+		Path:   cmp.Or(call.Path, call.Procedure),
 		Token:  found.token,
 	})
 }

@@ -81,6 +81,8 @@ func isPreflight(r *http.Request) bool {
 func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	admission, refusal := m.auth.Authenticate(r.Context(), interceptor.Call{
 		Procedure:     m.rule,
+		Method:        r.Method,
+		Path:          sentURL(r).EscapedPath(),
 		Peer:          r.RemoteAddr,
 		Authorization: r.Header.Values("Authorization"),
 		Request:       (*request)(r),
@@ -88,6 +90,9 @@ func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 	if refusal != nil {
 		write(w, r, refusal)
 		return
+	}
+	if nonce := admission.Nonce(); nonce != "" && !isCacheable(r) { // RFC 9449, section 8.2
+		w.Header().Set("DPoP-Nonce", nonce)
 	}
 	guarded := &response{ResponseWriter: w, request: r, admission: admission}
 	ctx, cancel := context.WithCancelCause(admission.Context())
@@ -103,11 +108,16 @@ type request http.Request
 
 func (r *request) Values(_ context.Context, key string) []string { return r.Header.Values(key) }
 
-// Connection has the URL as the client sent it: a router may have taken a prefix away.
 func (r *request) Connection(context.Context) interceptor.Connection {
 	connection := earlyhttp.ConnectionOf((*http.Request)(r))
-	if sent, err := url.ParseRequestURI(r.RequestURI); err == nil {
-		connection.URL = sent
-	}
+	connection.URL = sentURL((*http.Request)(r))
 	return connection
+}
+
+// sentURL returns the URL as the client sent it: a router may have taken a prefix away.
+func sentURL(r *http.Request) *url.URL {
+	if sent, err := url.ParseRequestURI(r.RequestURI); err == nil {
+		return sent
+	}
+	return r.URL
 }

@@ -28,6 +28,10 @@ func write(w http.ResponseWriter, r *http.Request, refusal *interceptor.Refusal)
 	if after := refusal.RetryAfter; after > 0 {
 		header.Set("Retry-After", strconv.FormatInt(int64((after+time.Second-1)/time.Second), 10))
 	}
+	if refusal.Nonce != "" {
+		header.Set("DPoP-Nonce", refusal.Nonce)
+		header.Set("Cache-Control", "no-store") // RFC 9449, section 8.2
+	}
 	if isCacheable(r) {
 		setPrivate(header)
 	}

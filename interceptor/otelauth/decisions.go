@@ -115,8 +115,9 @@ var codes = []verifier.Code{
 	verifier.CodeMissingToken, verifier.CodeInvalidRequest, verifier.CodeMalformedToken, verifier.CodeForbiddenHeader,
 	verifier.CodeDisallowedAlg, verifier.CodeMissingKid, verifier.CodeKeyNotFound, verifier.CodeInvalidToken,
 	verifier.CodeMissingClaim, verifier.CodeInvalidIssuer, verifier.CodeInvalidAudience, verifier.CodeTokenExpired,
-	verifier.CodeTokenNotYetValid, verifier.CodeInsufficientUserAuthentication, verifier.CodeInsufficientScope,
-	verifier.CodeInsufficientPermissions, verifier.CodeJWKSFetchFailed, verifier.CodeJWKSError,
-	verifier.CodeIntrospectionFailed, verifier.CodeIntrospectionError, verifier.CodeTokenRevoked,
-	verifier.CodeRevocationsStale,
+	verifier.CodeTokenNotYetValid, verifier.CodeTokenRevoked, verifier.CodeInsufficientUserAuthentication,
+	verifier.CodeUnboundToken, verifier.CodeInvalidDPoPProof, verifier.CodeUseDPoPNonce,
+	verifier.CodeInsufficientScope, verifier.CodeInsufficientPermissions, verifier.CodeJWKSFetchFailed,
+	verifier.CodeJWKSError, verifier.CodeIntrospectionFailed, verifier.CodeIntrospectionError,
+	verifier.CodeRevocationsStale, verifier.CodeReplaysFull, verifier.CodeReplaysFailed,
 }
