@@ -2,6 +2,7 @@ package connectauth
 
 import (
 	"context"
+	"net/http"
 
 	"connectrpc.com/connect"
 
@@ -40,12 +41,19 @@ func (i *clientInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 			return nil, newTokenError(err)
 		}
 		var res connect.AnyResponse
+		var proof *client.Proof
 		attempt := func(c *client.Credential) (err error) {
-			req.Header()["Authorization"] = c.Header()
-			res, err = next(ctx, req)
+			ctx, p := c.Prove(ctx)
+			proof = p
+			if err := setCredential(ctx, req.Header(), c, req.Spec()); err != nil {
+				return err
+			}
+			if res, err = next(ctx, req); err == nil && p != nil {
+				p.Learn(res.Header().Values, res.Trailer().Values)
+			}
 			return err
 		}
-		refusalOf := func(err error) *client.Refusal { return readRefusal(err, req.Spec()) }
+		refusalOf := func(err error) *client.Refusal { return readRefusal(err, req.Spec(), proof) }
 		refusal, err := i.tokens.Call(ctx, credential, attempt, refusalOf)
 		switch {
 		case refusal != nil:
@@ -60,26 +68,51 @@ func (i *clientInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc 
 
 func (i *clientInterceptor) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
 	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
-		first := next(ctx, spec)
 		credential, err := i.tokens.Credential(ctx)
 		if err != nil {
-			return &failedConn{StreamingClientConn: first, err: newTokenError(err)}
+			return &failedConn{StreamingClientConn: next(ctx, spec), err: newTokenError(err)}
 		}
-		first.RequestHeader()["Authorization"] = credential.Header()
+		open := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
+			ctx, proof := c.Prove(ctx)
+			attempt := clientAttempt{next(ctx, spec), proof}
+			return attempt, setCredential(ctx, attempt.RequestHeader(), c, spec)
+		}
+		first, err := open(ctx, credential)
+		if err != nil {
+			return &failedConn{StreamingClientConn: first, err: err}
+		}
 		conn := &clientConn{ctx: ctx}
 		begin := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
-			again := next(ctx, spec)
+			again, err := open(ctx, c)
 			for name, values := range conn.RequestHeader() {
-				if name != "Connect-Timeout-Ms" && name != "Grpc-Timeout" { // there's less time now
+				switch name {
+				case "Connect-Timeout-Ms", "Grpc-Timeout": // there's less time now
+				case "Authorization", "Dpop":
+				default:
 					again.RequestHeader()[name] = values
 				}
 			}
-			again.RequestHeader()["Authorization"] = c.Header()
-			return clientAttempt{again}, nil
+			return again, err
 		}
-		conn.stream = client.NewStream(i.tokens, credential, clientAttempt{first}, begin, clientAttempt.refusal)
+		conn.stream = client.NewStream(i.tokens, credential, first, begin, clientAttempt.refusal)
 		return conn
 	}
+}
+
+// setCredential puts a credential into a request's header.
+func setCredential(ctx context.Context, header http.Header, c *client.Credential, spec connect.Spec) error {
+	header["Authorization"] = c.Header()
+	if !c.NeedsProof() {
+		return nil
+	}
+	proof, err := c.ProofFor(ctx, spec.Procedure)
+	if err != nil {
+		return newTokenError(err)
+	}
+	if proof != "" {
+		header["Dpop"] = []string{proof}
+	}
+	return nil
 }
 
 func (i *clientInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {

@@ -12,7 +12,7 @@ import (
 
 // readRefusal returns what a failed call's error says, or nil if the server hasn't refused it.
 // Most of the response's metadata stands in the error.
-func readRefusal(err error, spec connect.Spec) *client.Refusal {
+func readRefusal(err error, spec connect.Spec, proof *client.Proof) *client.Refusal {
 	connectErr, ok := errors.AsType[*connect.Error](err)
 	if !ok {
 		return nil
@@ -22,6 +22,7 @@ func readRefusal(err error, spec connect.Spec) *client.Refusal {
 		Message:    connectErr.Message(),
 		Header:     connectErr.Meta().Values,
 		Idempotent: spec.IdempotencyLevel != connect.IdempotencyUnknown,
+		Proof:      proof,
 	}
 	for _, detail := range connectErr.Details() {
 		response.Details = append(response.Details, client.Detail{Type: detail.Type(), Value: detail.Bytes()})

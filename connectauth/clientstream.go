@@ -32,8 +32,12 @@ func (c *clientConn) Receive(m any) error {
 	return err
 }
 
-// clientAttempt is connect-go's stream.
-type clientAttempt struct{ connect.StreamingClientConn }
+// clientAttempt is connect-go's stream, and the proof with which it was opened.
+type clientAttempt struct {
+	connect.StreamingClientConn
+
+	proof *client.Proof
+}
 
 func (a clientAttempt) CloseSend() error { return a.CloseRequest() }
 
@@ -42,7 +46,13 @@ func (a clientAttempt) Close() {
 	_ = a.CloseResponse()
 }
 
-func (a clientAttempt) refusal(err error) *client.Refusal { return readRefusal(err, a.Spec()) }
+func (a clientAttempt) Learn() {
+	if a.proof != nil {
+		a.proof.Learn(a.ResponseHeader().Values, a.ResponseTrailer().Values)
+	}
+}
+
+func (a clientAttempt) refusal(err error) *client.Refusal { return readRefusal(err, a.Spec(), a.proof) }
 
 // failedConn is a stream that wasn't opened, since it has no token.
 type failedConn struct {

@@ -3,6 +3,7 @@ package grpcauth
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -52,24 +53,46 @@ type perRPCCredentials struct {
 	secure bool
 }
 
-func (c *perRPCCredentials) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+func (c *perRPCCredentials) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
 	if c.secure {
 		info, _ := credentials.RequestInfoFromContext(ctx)
 		if err := credentials.CheckSecurityLevel(info.AuthInfo, credentials.PrivacyAndIntegrity); err != nil {
 			return nil, status.Error(codes.Unauthenticated, "the connection is not secure enough for a token")
 		}
 	}
-	if credential, ok := ctx.Value(credentialKey{}).(*client.Credential); ok {
+	credential, ok := ctx.Value(credentialKey{}).(*client.Credential)
+	if !ok {
+		var err error
+		if credential, err = c.tokens.Credential(ctx); err != nil {
+			return nil, newTokenError(err)
+		}
+	}
+	if !credential.NeedsProof() {
 		return credential.Metadata(), nil
 	}
-	credential, err := c.tokens.Credential(ctx)
+	info, _ := credentials.RequestInfoFromContext(ctx)
+	md, err := credential.MetadataFor(ctx, originOf(info, uri), info.Method)
 	if err != nil {
 		return nil, newTokenError(err)
 	}
-	return credential.Metadata(), nil
+	return md, nil
 }
 
-// credentialKey is the key of what a second attempt sends.
+// originOf returns the origin that a call's :scheme and :authority name. In uri, grpc-go names the
+// service in place of the method, and https in any case.
+func originOf(info credentials.RequestInfo, uri []string) string {
+	if len(uri) == 0 {
+		return ""
+	}
+	origin, service := uri[0], info.Method[:max(0, strings.LastIndexByte(info.Method, '/'))]
+	origin = strings.TrimSuffix(origin, service)
+	if credentials.CheckSecurityLevel(info.AuthInfo, credentials.PrivacyAndIntegrity) != nil {
+		origin = strings.Replace(origin, "https:", "http:", 1)
+	}
+	return origin
+}
+
+// credentialKey is the key of what a later attempt sends.
 type credentialKey struct{}
 
 func (c *perRPCCredentials) RequireTransportSecurity() bool { return c.secure }
@@ -86,16 +109,24 @@ func callUnary(tokens *client.Source) grpc.UnaryClientInterceptor {
 		var response struct {
 			header, trailer metadata.MD
 			options         [4]grpc.CallOption // one allocation for all of it
+			proof           *client.Proof
+			attempts        int
 		}
 		opts = append(response.options[:0], opts...)
 		opts = append(opts, grpc.Header(&response.header), grpc.Trailer(&response.trailer))
 		attempt := func(c *client.Credential) error {
-			if c == credential {
-				return invoker(ctx, method, req, res, cc, opts...)
+			ctx, proof := c.Prove(laterAttempt(ctx, c, response.attempts))
+			response.attempts++
+			response.proof = proof
+			err := invoker(ctx, method, req, res, cc, opts...)
+			if err == nil {
+				proof.Learn(response.header.Get, response.trailer.Get)
 			}
-			return invoker(secondAttempt(ctx, c), method, req, res, cc, opts...)
+			return err
 		}
-		refusalOf := func(err error) *client.Refusal { return readRefusal(err, response.header, response.trailer) }
+		refusalOf := func(err error) *client.Refusal {
+			return readRefusal(err, response.header, response.trailer, response.proof)
+		}
 		refusal, err := tokens.Call(ctx, credential, attempt, refusalOf)
 		if refusal != nil {
 			return newRefusedError(err, refusal)
@@ -113,24 +144,30 @@ func callStream(tokens *client.Source) grpc.StreamClientInterceptor {
 		if err != nil {
 			return nil, newTokenError(err)
 		}
-		first, err := streamer(ctx, desc, cc, method, opts...)
+		attempts := 0
+		begin := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
+			ctx, proof := c.Prove(laterAttempt(ctx, c, attempts))
+			attempts++
+			stream, err := streamer(ctx, desc, cc, method, opts...)
+			return clientAttempt{stream, proof}, err
+		}
+		first, err := begin(ctx, credential)
 		if err != nil {
 			return nil, err
 		}
-		begin := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
-			stream, err := streamer(secondAttempt(ctx, c), desc, cc, method, opts...)
-			return clientAttempt{stream}, err
-		}
 		return &clientStream{
-			stream: client.NewStream(tokens, credential, clientAttempt{first}, begin, clientAttempt.refusal),
+			stream: client.NewStream(tokens, credential, first, begin, clientAttempt.refusal),
 			ctx:    ctx,
 		}, nil
 	}
 }
 
-// secondAttempt returns the context of a call that is sent with another credential. It counts the
-// attempts before this one, as grpc-go does when it tries again.
-func secondAttempt(ctx context.Context, c *client.Credential) context.Context {
+// laterAttempt returns the context of a call that is sent again with a credential. It counts the
+// attempts before this one, as grpc-go does when it tries again. The first one's context stays.
+func laterAttempt(ctx context.Context, c *client.Credential, attempts int) context.Context {
+	if attempts == 0 {
+		return ctx
+	}
 	const name = "grpc-previous-rpc-attempts"
 	md, _ := metadata.FromOutgoingContext(ctx)
 	earlier := 0
@@ -140,6 +177,6 @@ func secondAttempt(ctx context.Context, c *client.Credential) context.Context {
 		}
 	}
 	md = md.Copy()
-	md.Set(name, strconv.Itoa(earlier+1))
+	md.Set(name, strconv.Itoa(earlier+attempts))
 	return metadata.NewOutgoingContext(context.WithValue(ctx, credentialKey{}, c), md)
 }

@@ -345,7 +345,7 @@ func TestCallThatLacksAScopeIsSentAgainWithWhatTheUserGrants(t *testing.T) {
 }
 
 // Of two needs, each call is sent again with the token for its own.
-func TestSecondAttemptSendsItsOwnToken(t *testing.T) {
+func TestLaterAttemptSendsItsOwnToken(t *testing.T) {
 	tokens := client.NewSource((&endpoint{tokens: []string{"a"}}).fetch)
 	_, credentials := grpcauth.CallUnary(tokens)
 	own := client.NewSource((&endpoint{tokens: []string{"b"}}).fetch)
@@ -353,7 +353,7 @@ func TestSecondAttemptSendsItsOwnToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	md, err := credentials.GetRequestMetadata(grpcauth.SecondAttempt(t.Context(), credential))
+	md, err := credentials.GetRequestMetadata(grpcauth.LaterAttempt(t.Context(), credential, 1))
 	if err != nil || md["authorization"] != "Bearer b" {
 		t.Errorf("it sends %v, %v", md, err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // readRefusal returns what a failed call's status and metadata say, or nil if the server hasn't
 // refused it.
-func readRefusal(err error, header, trailer metadata.MD) *client.Refusal {
+func readRefusal(err error, header, trailer metadata.MD, proof *client.Proof) *client.Refusal {
 	s, ok := status.FromError(err)
 	if !ok {
 		return nil
@@ -23,6 +23,7 @@ func readRefusal(err error, header, trailer metadata.MD) *client.Refusal {
 		Message: s.Message(),
 		Header:  header.Get,
 		Trailer: trailer.Get,
+		Proof:   proof,
 	}
 	for _, detail := range s.Proto().GetDetails() {
 		response.Details = append(response.Details, client.Detail{Type: detail.GetTypeUrl(), Value: detail.GetValue()})

@@ -36,14 +36,25 @@ func (s *clientStream) RecvMsg(m any) error {
 	return err
 }
 
-// clientAttempt is grpc-go's stream.
-type clientAttempt struct{ grpc.ClientStream }
+// clientAttempt is grpc-go's stream, and the proof with which it was opened.
+type clientAttempt struct {
+	grpc.ClientStream
+
+	proof *client.Proof
+}
 
 func (a clientAttempt) Send(m any) error    { return a.SendMsg(m) }
 func (a clientAttempt) Receive(m any) error { return a.RecvMsg(m) }
 func (clientAttempt) Close()                {} // grpc-go has ended it
 
+func (a clientAttempt) Learn() {
+	if a.proof != nil {
+		header, _ := a.Header()
+		a.proof.Learn(header.Get, a.Trailer().Get)
+	}
+}
+
 func (a clientAttempt) refusal(err error) *client.Refusal {
 	header, _ := a.Header()
-	return readRefusal(err, header, a.Trailer())
+	return readRefusal(err, header, a.Trailer(), a.proof)
 }

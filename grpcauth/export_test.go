@@ -12,5 +12,5 @@ func CallUnary(tokens *client.Source) (grpc.UnaryClientInterceptor, credentials.
 	return callUnary(tokens), &perRPCCredentials{tokens: tokens}
 }
 
-// SecondAttempt is secondAttempt.
-var SecondAttempt = secondAttempt
+// LaterAttempt is laterAttempt.
+var LaterAttempt = laterAttempt

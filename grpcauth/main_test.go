@@ -37,11 +37,12 @@ func dial(tb testing.TB, server *grpc.Server, options ...grpc.DialOption) *grpc.
 	listener := bufconn.Listen(1 << 16)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	conn, err := grpc.NewClient("passthrough:///bufconn", append(options,
+	conn, err := grpc.NewClient("passthrough:///bufconn", append([]grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return listener.DialContext(ctx)
-		}))...)
+		}),
+	}, options...)...)
 	if err != nil {
 		tb.Fatal(err)
 	}

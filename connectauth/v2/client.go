@@ -34,25 +34,46 @@ func NewClientInterceptor(tokens *client.Source) connect.ClientInterceptor {
 			if err != nil {
 				return nil, newTokenError(err)
 			}
-			info.RequestHeader().SetValues("Authorization", credential.Header())
-			first, err := next(ctx, spec)
+			open := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
+				ctx, proof := c.Prove(ctx)
+				if err := setCredential(ctx, info.RequestHeader(), c, spec); err != nil {
+					return clientAttempt{}, err
+				}
+				stream, err := next(ctx, spec)
+				return clientAttempt{stream, info, proof}, err
+			}
+			first, err := open(ctx, credential)
 			if err != nil {
 				return nil, err
 			}
 			begin := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
 				forget(info.ResponseHeader())
 				forget(info.ResponseTrailer())
-				info.RequestHeader().SetValues("Authorization", c.Header())
-				again, err := next(ctx, spec)
-				return clientAttempt{again}, err
+				return open(ctx, c)
 			}
-			refusal := func(_ clientAttempt, err error) *client.Refusal { return readRefusal(err, spec, info) }
+			refusal := func(a clientAttempt, err error) *client.Refusal { return readRefusal(err, spec, info, a.proof) }
 			return &clientStream{
-				stream: client.NewStream(tokens, credential, clientAttempt{first}, begin, refusal),
+				stream: client.NewStream(tokens, credential, first, begin, refusal),
 				ctx:    ctx,
 			}, nil
 		}
 	}
+}
+
+// setCredential puts a credential into a request's header.
+func setCredential(ctx context.Context, header *connect.Header, c *client.Credential, spec connect.Spec) error {
+	header.SetValues("Authorization", c.Header())
+	if !c.NeedsProof() {
+		return nil
+	}
+	proof, err := c.ProofFor(ctx, spec.Procedure)
+	if err != nil {
+		return newTokenError(err)
+	}
+	if proof != "" {
+		header.Set("DPoP", proof)
+	}
+	return nil
 }
 
 // forget removes what an attempt before has left.

@@ -12,7 +12,7 @@ import (
 
 // readRefusal returns what a failed call's error and metadata say, or nil if the server hasn't
 // refused it.
-func readRefusal(err error, spec connect.Spec, info *connect.CallInfo) *client.Refusal {
+func readRefusal(err error, spec connect.Spec, info *connect.CallInfo, proof *client.Proof) *client.Refusal {
 	connectErr, ok := errors.AsType[*connect.Error](err)
 	if !ok {
 		return nil
@@ -23,6 +23,7 @@ func readRefusal(err error, spec connect.Spec, info *connect.CallInfo) *client.R
 		Header:     info.ResponseHeader().Values,
 		Trailer:    info.ResponseTrailer().Values,
 		Idempotent: spec.IdempotencyLevel != connect.IdempotencyUnknown,
+		Proof:      proof,
 	}
 	for _, detail := range connectErr.Details() {
 		response.Details = append(response.Details, client.Detail{Type: detail.Type, Value: detail.Value})

@@ -27,8 +27,13 @@ func (s *clientStream) Receive(m any) error {
 	return err
 }
 
-// clientAttempt is connect-go's stream.
-type clientAttempt struct{ connect.ClientStream }
+// clientAttempt is connect-go's stream, and the proof with which it was opened.
+type clientAttempt struct {
+	connect.ClientStream
+
+	info  *connect.CallInfo
+	proof *client.Proof
+}
 
 func (a clientAttempt) Send(m any) error {
 	if m == nil {
@@ -38,3 +43,9 @@ func (a clientAttempt) Send(m any) error {
 }
 
 func (a clientAttempt) Close() { _ = a.ClientStream.Close() }
+
+func (a clientAttempt) Learn() {
+	if a.proof != nil {
+		a.proof.Learn(a.info.ResponseHeader().Values, a.info.ResponseTrailer().Values)
+	}
+}

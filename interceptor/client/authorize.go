@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,8 @@ type grants struct {
 	authorize Authorize
 	budget    *refresh.Budget
 	latest    atomic.Pointer[grant] // what calls send while it lives
+	dpop      *DPoP                 // what binds the tokens, or nil
+	http      *http.Client          // that brings its proofs
 
 	mu    sync.Mutex
 	flows map[string]*flow // by need
@@ -129,6 +132,9 @@ func needOf(r *Refusal) string {
 func (g *grants) run(ctx context.Context, f *flow, r *Refusal) {
 	ctx, cancel := context.WithTimeout(ctx, authorizeTimeout)
 	defer cancel()
+	if g.dpop != nil {
+		ctx = context.WithValue(ctx, oauth2.HTTPClient, g.http)
+	}
 	var token *oauth2.Token
 	var failure error
 	err := refresh.CallWithDeadline(ctx, func() { token, failure = g.authorize(ctx, r) })
@@ -137,7 +143,7 @@ func (g *grants) run(ctx context.Context, f *flow, r *Refusal) {
 	}
 	var granted *grant
 	if err == nil {
-		granted, err = newGrant(token)
+		granted, err = newGrant(token, g.dpop)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -148,8 +154,8 @@ func (g *grants) run(ctx context.Context, f *flow, r *Refusal) {
 	close(f.done)
 }
 
-func newGrant(token *oauth2.Token) (*grant, error) {
-	credential, err := newCredential(token)
+func newGrant(token *oauth2.Token, dpop *DPoP) (*grant, error) {
+	credential, err := newCredential(token, dpop)
 	if err != nil {
 		return nil, err
 	}

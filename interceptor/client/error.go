@@ -11,7 +11,8 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/field"
 )
 
-// A TokenError means that there is no access token to send, so the call was not made.
+// A TokenError means that there is no access token to send, or no proof for it, so the call was not
+// made.
 type TokenError struct {
 	RetryAfter time.Duration // how long until another request for a token; 0 if there's none to relay
 	Err        error         // why the last one failed: often an [*oauth2.RetrieveError]
@@ -28,6 +29,8 @@ func (e *TokenError) Message() string {
 	switch {
 	case e.isOfRelay():
 		return "there is no token to relay"
+	case e.isOfProof():
+		return "the proof for the token can't be signed"
 	case e.Temporary():
 		return "no access token is available at the moment"
 	default:
@@ -39,6 +42,11 @@ func (e *TokenError) isOfRelay() bool {
 	return errors.Is(e.Err, errNoCaller) || errors.Is(e.Err, errOtherAudience)
 }
 
+func (e *TokenError) isOfProof() bool {
+	_, ok := errors.AsType[*signingError](e.Err)
+	return ok
+}
+
 // Temporary reports whether another attempt can help. It can't if the token endpoint has refused
 // the client, its secret, its assertion or its refresh token, or if there's no token to relay.
 func (e *TokenError) Temporary() bool {
@@ -47,6 +55,9 @@ func (e *TokenError) Temporary() bool {
 	}
 	refused, ok := errors.AsType[*oauth2.RetrieveError](e.Err)
 	if !ok || refused.Response == nil {
+		return true
+	}
+	if refused.ErrorCode == string(codeUseNonce) { // another may do
 		return true
 	}
 	switch status := refused.Response.StatusCode; status {
@@ -71,6 +82,12 @@ var (
 		"the server needs interceptor.WithTokenInContext, and the call its handler's context")
 	errOtherAudience = errors.New("the caller's token is for other audiences")
 )
+
+// A signingError is why there's no proof.
+type signingError struct{ error }
+
+func (e *signingError) Error() string { return "the DPoP key: " + e.error.Error() }
+func (e *signingError) Unwrap() error { return e.error }
 
 // withRetryAfter tells the next request when the endpoint wants it (RFC 9110, section 10.2.3).
 func withRetryAfter(err error) error {

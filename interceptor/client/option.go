@@ -12,6 +12,7 @@ type Option interface{ apply(*settings) }
 type settings struct {
 	maxAge time.Duration
 	http   *http.Client
+	dpop   *DPoP
 	grants *grants
 }
 
@@ -44,8 +45,32 @@ func WithHTTPClient(c *http.Client) Option {
 //
 // No need leads to another run within ten seconds, and there are at most five runs at once and
 // one in ten seconds later. A call that gets no token this way says why in its refusal's Err.
+//
+// With [WithDPoP], the context of the function holds an [oauth2.HTTPClient] that it must use to
+// ask for the token, since the token must have the same key.
 func WithAuthorize(authorize Authorize) Option {
 	return option(func(s *settings) { s.grants = newGrants(authorize) })
+}
+
+// WithDPoP binds the Source's tokens to a key, and has each call prove that it holds the key
+// (RFC 9449). A stolen token is then worth nothing. Nil means a DPoP with a key that this process
+// makes and no other settings.
+//
+// Requests for tokens have a proof, too, if the Fetch takes its HTTP client from its context. The
+// endpoint's tokens must be of the type DPoP: one of the type Bearer is refused, since it would be
+// good for a thief. Without this option one of the type DPoP is refused.
+//
+// Each call has its own proof, and so has each further attempt. A server that wants a nonce in it
+// is answered once, with the same token. With gRPC a proof names the authority of the channel, and
+// http as the scheme if the connection has no transport security. With Connect the HTTP client
+// needs [Source.Transport].
+func WithDPoP(d *DPoP) Option {
+	return option(func(s *settings) {
+		if d == nil {
+			d = processDPoP()
+		}
+		s.dpop = d
+	})
 }
 
 func newHTTPClient() *http.Client {

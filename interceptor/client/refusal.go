@@ -15,8 +15,9 @@ import (
 )
 
 // A Refusal says why a server refused a call, and what would have been enough. Any server that
-// sends a Bearer challenge can cause one (RFC 6750, section 3; RFC 9470, section 3). All of it is
-// what the server says. A field the server doesn't mention has its zero value.
+// sends a Bearer or a DPoP challenge can cause one (RFC 6750, section 3; RFC 9449, section 7.1;
+// RFC 9470, section 3). All of it is what the server says. A field the server doesn't mention has
+// its zero value.
 type Refusal struct {
 	// Code says what is wrong. Servers with this library send one of package verifier's codes,
 	// and others the challenge's error, such as "invalid_token".
@@ -49,6 +50,7 @@ type Refusal struct {
 	isFirstHand  bool // the response itself says why, in its challenge
 	isIdempotent bool // the call may be made twice
 	isFinal      bool // the server asks not to be called again
+	isOutdated   bool // the server has sent a nonce that the call's proof lacks
 }
 
 // Error returns the code and the message.
@@ -75,7 +77,8 @@ type Response struct {
 	Header, Trailer func(name string) []string
 
 	Details    []Detail
-	Idempotent bool // the procedure says that it may be called twice
+	Proof      *Proof // that the call had, or nil
+	Idempotent bool   // the procedure says that it may be called twice
 }
 
 // A Detail is one of an error's details.
@@ -87,7 +90,11 @@ type Detail struct {
 // ReadRefusal returns what a failed call's response says, or nil if the server hasn't refused it.
 // It reads the header, the trailer, and the details. For adapters.
 func ReadRefusal(r Response) *Refusal {
-	refusal := &Refusal{Message: r.Message, isIdempotent: r.Idempotent}
+	r.Proof.Learn(r.Header, r.Trailer)
+	refusal := &Refusal{Message: r.Message, isIdempotent: r.Idempotent, isOutdated: r.Proof.isOutdated()}
+	if r.Proof.isMissing() {
+		refusal.Err = errNoProof
+	}
 	ours, inDetail := refusal.readDetails(r.Details)
 	switch r.Code {
 	case interceptor.CodeUnauthenticated, interceptor.CodePermissionDenied:
@@ -119,10 +126,12 @@ func ReadRefusal(r Response) *Refusal {
 // isSaidBy reports whether a challenge gives the refusal's reason. A challenge with another one
 // isn't the server's word on it: a proxy may have added it to what a handler passed on.
 func (r *Refusal) isSaidBy(c verifier.Challenge) bool {
-	if !strings.EqualFold(c.Scheme, "Bearer") {
+	if !isAboutTokens(c) {
 		return false
 	}
 	switch c.Value("error") {
+	case string(codeUseNonce):
+		return r.Code == codeUseNonce
 	case "invalid_token":
 		return r.isCurable()
 	case "insufficient_scope", "insufficient_user_authentication":
@@ -131,6 +140,17 @@ func (r *Refusal) isSaidBy(c verifier.Challenge) bool {
 		return false
 	}
 }
+
+// isAboutTokens reports whether a challenge's scheme sends access tokens.
+func isAboutTokens(c verifier.Challenge) bool {
+	return strings.EqualFold(c.Scheme, "Bearer") || strings.EqualFold(c.Scheme, "DPoP")
+}
+
+// wantsNonce reports whether the same token may do, with a nonce in its proof.
+func (r *Refusal) wantsNonce() bool { return r.Code == codeUseNonce && r.isOutdated }
+
+// allowsRetry reports whether the server does.
+func (r *Refusal) allowsRetry() bool { return !r.isFinal && (r.isFirstHand || r.isIdempotent) }
 
 // isCurable reports whether another token from the same endpoint may do.
 func (r *Refusal) isCurable() bool {
@@ -205,13 +225,12 @@ func parseChallenges(values []string) (challenges []verifier.Challenge) {
 	return challenges
 }
 
-// readChallenge reads the first Bearer challenge with an error, or else the first one.
+// readChallenge reads the first challenge about tokens that has an error, or else the first one.
 func (r *Refusal) readChallenge() {
-	isBearer := func(c verifier.Challenge) bool { return strings.EqualFold(c.Scheme, "Bearer") }
-	hasError := func(c verifier.Challenge) bool { return isBearer(c) && c.Value("error") != "" }
+	hasError := func(c verifier.Challenge) bool { return isAboutTokens(c) && c.Value("error") != "" }
 	i := slices.IndexFunc(r.Challenges, hasError)
 	if i < 0 {
-		i = slices.IndexFunc(r.Challenges, isBearer)
+		i = slices.IndexFunc(r.Challenges, isAboutTokens)
 	}
 	if i < 0 {
 		return

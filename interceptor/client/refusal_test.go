@@ -92,8 +92,11 @@ func TestRefusalSaysWhatTheServerAsksFor(t *testing.T) {
 		{"the Bearer challenge with an error counts", client.Response{Code: unauthenticated, Header: challenges(
 			`Bearer realm="one", Bearer realm="two", error="invalid_token"`)},
 			"code=invalid_token challenges=2"},
-		{"another scheme's error doesn't count", client.Response{Code: unauthenticated, Header: challenges(`DPoP error="invalid_token"`)},
+		{"another scheme's error doesn't count", client.Response{Code: unauthenticated, Header: challenges(`GNAP error="invalid_token"`)},
 			"challenges=1"},
+		{"a DPoP challenge", client.Response{Code: unauthenticated, Header: challenges(
+			`Bearer realm="api", dpop error="invalid_dpop_proof", error_description="late", algs="ES256"`)},
+			"code=invalid_dpop_proof message=late challenges=2"},
 		{"a malformed field costs no other", client.Response{Code: unauthenticated, Header: challenges(`"`, `Bearer error="invalid_token"`)},
 			"code=invalid_token challenges=1"},
 		{"the keys are unavailable", client.Response{Code: unavailable, Details: []client.Detail{

@@ -22,7 +22,7 @@ func relayed(ctx context.Context, audience string) (*Credential, error) {
 	case !slices.Contains(claims.Audience(), audience):
 		return nil, &TokenError{Err: errOtherAudience}
 	}
-	credential, err := newCredential(&oauth2.Token{AccessToken: token, Expiry: claims.Expiry()})
+	credential, err := newCredential(&oauth2.Token{AccessToken: token, Expiry: claims.Expiry()}, nil)
 	if err != nil {
 		return nil, &TokenError{Err: err}
 	}

@@ -7,9 +7,10 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
 )
 
-// Call makes a unary call: attempt sends it with a credential, and once more with another one if
-// the server refuses the first and [Source.Retry] has one. The refusal is what refusalOf reads from
-// the error, and nil if the server hasn't refused the call. For adapters.
+// Call makes a unary call: attempt sends it with a credential. If the server refuses it, it's sent
+// once more with another one, if [Source.Retry] has one, and once more with the same if the server
+// wants a nonce in the proof. The refusal is what refusalOf reads from the error, and nil if the
+// server hasn't refused the call. For adapters.
 func (s *Source) Call(
 	ctx context.Context, c *Credential, attempt func(*Credential) error, refusalOf func(error) *Refusal,
 ) (*Refusal, error) {
@@ -18,24 +19,62 @@ func (s *Source) Call(
 		s.retries.refill(1)
 		return nil, nil //nolint:nilnil // there is no refusal, and nothing is wrong
 	}
-	refusal := refusalOf(err)
-	if refusal == nil {
-		return nil, err
+	var done tries
+	for {
+		refusal := refusalOf(err)
+		if refusal == nil {
+			return nil, err
+		}
+		next := s.again(ctx, c, refusal, &done)
+		if next == nil {
+			return refusal, err
+		}
+		c = next
+		if err = attempt(c); err == nil {
+			s.retries.refill(done.cost())
+			return nil, nil //nolint:nilnil // as above
+		}
 	}
-	next := s.Retry(ctx, c, refusal)
-	if next == nil {
-		return refusal, err
+}
+
+// tries are what a refused call was sent again with. Each can be tried once.
+type tries struct{ token, nonce bool }
+
+// cost returns what to pay back if the call succeeds.
+func (t *tries) cost() (tenths int64) {
+	if t.token {
+		tenths += costOfRetry
 	}
-	if err = attempt(next); err == nil {
-		s.retries.refill(costOfRetry)
-		return nil, nil //nolint:nilnil // as above
+	if t.nonce {
+		tenths += costOfRetry
 	}
-	return refusalOf(err), err
+	return tenths
+}
+
+// again returns what to send a refused call with, or nil.
+func (s *Source) again(ctx context.Context, c *Credential, r *Refusal, done *tries) *Credential {
+	switch {
+	case r.wantsNonce():
+		if done.nonce || !r.allowsRetry() {
+			return nil
+		}
+		done.nonce = true
+		if !s.retries.take() {
+			r.Err = errTooManyRetries
+			return nil
+		}
+		return c
+	case done.token:
+		return nil
+	default:
+		done.token = true
+		return s.Retry(ctx, c, r)
+	}
 }
 
 // Retry returns the credential with which to send a refused call once more, or nil. It waits for
-// a new token, until ctx ends. Ask once for each call, and never send it a third time. [Source.Call]
-// and [Stream] do so. For adapters.
+// a new token, until ctx ends. Ask once for each call. [Source.Call] and [Stream] do so. For
+// adapters.
 //
 // These conditions all hold when it returns a credential:
 //
@@ -44,12 +83,13 @@ func (s *Source) Call(
 //   - The server itself has sent the challenge, and not only a detail: a handler may pass on the
 //     details of a server behind it, and has then begun its work. A procedure that may be called
 //     twice needs no such proof.
+//   - The call had a proof, if its token needs one.
 //   - The server hasn't asked for no more attempts (grpc-retry-pushback-ms).
 //   - The token isn't a caller's (see [NewRelay]).
 //   - There's another token than the refused one.
 //   - The budget allows for another call.
 func (s *Source) Retry(ctx context.Context, refused *Credential, r *Refusal) *Credential {
-	if s.audience != "" || r.isFinal || !r.isFirstHand && !r.isIdempotent {
+	if s.audience != "" || r.Err != nil || !r.allowsRetry() {
 		return nil
 	}
 	var next *Credential

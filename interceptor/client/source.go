@@ -56,6 +56,7 @@ func NewSource(fetch Fetch, options ...Option) *Source {
 	for _, option := range options {
 		option.apply(&settings)
 	}
+	settings.useDPoP()
 	s := &Source{grants: settings.grants, renewals: refresh.NewBudget(renewalBurst, renewalRefill)}
 	s.retries.fill()
 	s.tokens = refresh.New(refresh.Config[*Credential]{
@@ -84,6 +85,17 @@ func NewRelay(audience string) *Source {
 	return &Source{audience: audience}
 }
 
+// useDPoP has requests for tokens bring proofs.
+func (s *settings) useDPoP() {
+	if s.dpop == nil {
+		return
+	}
+	s.http = s.dpop.tokenClient(s.http)
+	if s.grants != nil {
+		s.grants.dpop, s.grants.http = s.dpop, s.http
+	}
+}
+
 type version = refresh.Version[*Credential]
 
 // fetchCredential returns fetch as package refresh calls it.
@@ -91,11 +103,15 @@ func (s settings) fetchCredential(
 	fetch Fetch,
 ) func(context.Context, *version, refresh.Reason) (*Credential, refresh.Life, error) {
 	return func(ctx context.Context, _ *version, _ refresh.Reason) (*Credential, refresh.Life, error) {
-		token, err := fetch(context.WithValue(ctx, oauth2.HTTPClient, s.http))
+		ctx, demand := withNonceDemand(context.WithValue(ctx, oauth2.HTTPClient, s.http))
+		token, err := fetch(ctx)
+		if err != nil && demand.isMade.Load() {
+			token, err = fetch(ctx)
+		}
 		if err != nil {
 			return nil, refresh.Life{}, withRetryAfter(err)
 		}
-		credential, err := newCredential(token)
+		credential, err := newCredential(token, s.dpop)
 		if err != nil {
 			return nil, refresh.Life{}, err
 		}

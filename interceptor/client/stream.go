@@ -13,22 +13,25 @@ type Attempt interface {
 	Send(m any) error // nil only opens the stream
 	CloseSend() error
 	Receive(m any) error
+	Learn() // passes on what a response brings for the next proofs
 	Close() // abandons the attempt, if the framework needs to be told
 }
 
-// A Stream is a client's stream that begins again if the server refuses its token. It does so at
-// most once, and only if nothing was received and no more than one message sent. That message is
-// held until the first response, and must not change before. For adapters.
+// A Stream is a client's stream that begins again if the server refuses its token, or wants a nonce
+// in its proof. It does so at most once for each, and only if nothing was received and no more than
+// one message sent. That message is held until the first response, and must not change before. For
+// adapters.
 //
 // Send and Receive may run at the same time, and Close at any time.
 type Stream[A Attempt] struct {
 	tokens     *Source
-	credential *Credential
+	credential *Credential // as the latest attempt was begun with
+	done       tries
 	begin      func(ctx context.Context, c *Credential) (A, error)
 	refusal    func(A, error) *Refusal
 
 	isSettled atomic.Bool // its attempt stays: it never begins again
-	isAgain   atomic.Bool // the second attempt has not been accepted yet
+	isAgain   atomic.Bool // no further attempt has been accepted yet
 
 	mu      sync.Mutex
 	attempt A
@@ -117,12 +120,7 @@ func (s *Stream[A]) Receive(ctx context.Context, m any) (*Refusal, error) {
 	attempt := s.Attempt()
 	err := attempt.Receive(m)
 	if err == nil || errors.Is(err, io.EOF) {
-		if !s.isSettled.Load() {
-			s.tokens.retries.refill(1)
-			s.Settle()
-		} else if s.isAgain.Load() && s.isAgain.CompareAndSwap(true, false) {
-			s.tokens.retries.refill(costOfRetry)
-		}
+		s.noteSuccess(attempt, err)
 		return nil, err
 	}
 	refusal := s.refusal(attempt, err)
@@ -132,12 +130,29 @@ func (s *Stream[A]) Receive(ctx context.Context, m any) (*Refusal, error) {
 	return s.Receive(ctx, m)
 }
 
+// noteSuccess pays for what was received: a message, or the end.
+func (s *Stream[A]) noteSuccess(attempt A, err error) {
+	isFirst := !s.isSettled.Load()
+	if isFirst || err != nil {
+		attempt.Learn()
+	}
+	switch {
+	case s.isAgain.Load() && s.isAgain.CompareAndSwap(true, false):
+		s.tokens.retries.refill(s.done.cost())
+	case isFirst:
+		s.tokens.retries.refill(1)
+	}
+	if isFirst {
+		s.Settle()
+	}
+}
+
 // beginAgain reports whether a new attempt stands where the refused one did.
 func (s *Stream[A]) beginAgain(ctx context.Context, refusal *Refusal) bool {
 	if !s.canBeginAgain() { // don't ask for a token in vain
 		return false
 	}
-	credential := s.tokens.Retry(ctx, s.credential, refusal)
+	credential := s.tokens.again(ctx, s.credential, refusal, &s.done)
 	if credential == nil {
 		return false
 	}
@@ -151,6 +166,7 @@ func (s *Stream[A]) beginAgain(ctx context.Context, refusal *Refusal) bool {
 	if err != nil || !s.replace(attempt) {
 		return false
 	}
+	s.credential = credential
 	// An error here is for Receive to find.
 	if s.isOpen {
 		_ = attempt.Send(s.first)
@@ -158,7 +174,9 @@ func (s *Stream[A]) beginAgain(ctx context.Context, refusal *Refusal) bool {
 	if s.closed {
 		_ = attempt.CloseSend()
 	}
-	s.first = nil
+	if s.isSettled.Load() {
+		s.first = nil
+	}
 	return true
 }
 
@@ -168,16 +186,17 @@ func (s *Stream[A]) canBeginAgain() bool {
 	return s.sent <= 1
 }
 
-// replace settles the stream with another attempt, unless the user has closed it.
+// replace puts another attempt in place, unless the user has closed the stream. It settles the
+// stream if no other can follow.
 func (s *Stream[A]) replace(attempt A) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.isOver {
+	if s.isOver || s.isSettled.Load() {
 		attempt.Close()
 		return false
 	}
 	s.attempt = attempt
 	s.isAgain.Store(true)
-	s.isSettled.Store(true)
+	s.isSettled.Store(s.done.token && (s.done.nonce || s.credential.dpop == nil))
 	return true
 }

@@ -24,11 +24,13 @@ type fakeAttempt struct {
 	closed    *bool
 	abandoned *bool
 	received  *int
+	learned   *int
 }
 
 func newFakeAttempt(receive ...error) fakeAttempt {
 	return fakeAttempt{
-		receive: receive, mu: new(sync.Mutex), sent: new([]any), closed: new(bool), abandoned: new(bool), received: new(int),
+		receive: receive, mu: new(sync.Mutex), sent: new([]any), closed: new(bool), abandoned: new(bool),
+		received: new(int), learned: new(int),
 	}
 }
 
@@ -54,6 +56,8 @@ func (a fakeAttempt) Receive(any) error {
 	}
 	return a.receive[*a.received-1]
 }
+
+func (a fakeAttempt) Learn() { *a.learned++ }
 
 func (a fakeAttempt) Close() { *a.abandoned = true }
 
@@ -206,4 +210,33 @@ func TestStreamWithoutAnotherAttemptIsRefused(t *testing.T) {
 			t.Errorf("Receive: %v, after %d more attempts", refusal, th.begun)
 		}
 	})
+}
+
+// The user looks at the response while another attempt is opened.
+func TestStreamWhoseResponseIsLookedAtStays(t *testing.T) {
+	first, second := newFakeAttempt(errRefused), newFakeAttempt(nil)
+	tokens := client.NewSource((&endpoint{life: time.Hour}).fetch)
+	var stream *client.Stream[fakeAttempt]
+	stream = client.NewStream(tokens, mustCredential(t, tokens), first,
+		func(context.Context, *client.Credential) (fakeAttempt, error) {
+			stream.Settle()
+			return second, nil
+		},
+		func(fakeAttempt, error) *client.Refusal { return refused() })
+	refusal, err := stream.Receive(t.Context(), nil)
+	if refusal == nil || !errors.Is(err, errRefused) || !*second.abandoned || stream.Attempt().sent != first.sent {
+		t.Errorf("Receive: %v, %v, and the second attempt is abandoned: %v", refusal, err, *second.abandoned)
+	}
+}
+
+func TestStreamLearnsFromItsFirstMessageAndItsEnd(t *testing.T) {
+	th := newTheater(t, 0, nil, nil, nil)
+	for want := range []int{1, 2, 3} {
+		if _, err := th.Receive(t.Context(), nil); err != nil || *th.first.learned != 1 {
+			t.Errorf("message %d: it has learned %d times, %v", want, *th.first.learned, err)
+		}
+	}
+	if _, err := th.Receive(t.Context(), nil); !errors.Is(err, io.EOF) || *th.first.learned != 2 {
+		t.Errorf("the end: it has learned %d times, %v", *th.first.learned, err)
+	}
 }

@@ -1,0 +1,74 @@
+package client
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+)
+
+// Transport returns a transport for Connect's HTTP client, which proves that calls hold their
+// token's key if the Source has [WithDPoP]. Connect's interceptor can't do so, since it sees neither
+// the URL nor whether it's a GET:
+//
+//	httpClient := &http.Client{Transport: tokens.Transport(http.DefaultTransport)}
+//	greeter := greetv1connect.NewGreetServiceClient(httpClient, "https://api.example",
+//		connect.WithInterceptors(connectauth.NewClientInterceptor(tokens)))
+//
+// Other requests pass unchanged, and so do calls with bearer tokens. Nil means
+// [http.DefaultTransport].
+func (s *Source) Transport(base http.RoundTripper) http.RoundTripper {
+	return &callTransport{base: cmp.Or(base, http.DefaultTransport)}
+}
+
+type callTransport struct{ base http.RoundTripper }
+
+func (t *callTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	p := proofOf(req.Context())
+	if p == nil || req.Header.Get("Authorization") != p.credential.header[0] { // such as after a redirect
+		return t.base.RoundTrip(req)
+	}
+	value, err := p.make(req.Context(), p.credential, req.Method, originOf(req), pathOf(req))
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	res, err := t.base.RoundTrip(withProof(req, value))
+	if err == nil {
+		p.Learn(res.Header.Values)
+	}
+	return res, err
+}
+
+// CloseIdleConnections is for [http.Client.CloseIdleConnections].
+func (t *callTransport) CloseIdleConnections() { closeIdle(t.base) }
+
+func closeIdle(base http.RoundTripper) {
+	if closer, ok := base.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
+}
+
+// originOf returns the scheme and the authority as the server sees them.
+func originOf(req *http.Request) string {
+	return req.URL.Scheme + "://" + cmp.Or(req.Host, req.URL.Host)
+}
+
+// pathOf returns the path as it's sent.
+func pathOf(req *http.Request) string { return cmp.Or(req.URL.EscapedPath(), "/") }
+
+// withProof returns a copy, since a transport must not change its request.
+func withProof(req *http.Request, value string) *http.Request {
+	proven := *req
+	proven.Header = maps.Clone(req.Header)
+	if proven.Header == nil {
+		proven.Header = make(http.Header)
+	}
+	proven.Header["Dpop"] = []string{value}
+	return &proven
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
