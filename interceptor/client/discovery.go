@@ -35,6 +35,11 @@ type Discovery struct {
 type Resource struct {
 	AuthorizationServers []string // the issuers whose tokens it accepts
 	Scopes               []string // that clients may need
+
+	// DPoPAlgorithms are the ones that proofs may use, and DPoPRequired says that no bearer token is
+	// accepted: see [WithDPoP].
+	DPoPAlgorithms []string
+	DPoPRequired   bool
 }
 
 // Resource reads the metadata at a URL, such as a [Refusal]'s ResourceMetadata. Their resource
@@ -43,7 +48,8 @@ type Resource struct {
 func (d *Discovery) Resource(ctx context.Context, metadataURL, resource string) (*Resource, error) {
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
-	found, err := d.reader().Read(ctx, metadataURL, "resource", "authorization_servers", "scopes_supported")
+	found, err := d.reader().Read(ctx, metadataURL, "resource", "authorization_servers", "scopes_supported",
+		"dpop_signing_alg_values_supported", "dpop_bound_access_tokens_required")
 	if err != nil {
 		return nil, fmt.Errorf("client: the metadata of a resource: %w", err)
 	}
@@ -53,7 +59,9 @@ func (d *Discovery) Resource(ctx context.Context, metadataURL, resource string) 
 	}
 	var r Resource
 	if err := errors.Join(read(found, "authorization_servers", &r.AuthorizationServers),
-		read(found, "scopes_supported", &r.Scopes)); err != nil {
+		read(found, "scopes_supported", &r.Scopes),
+		read(found, "dpop_signing_alg_values_supported", &r.DPoPAlgorithms),
+		read(found, "dpop_bound_access_tokens_required", &r.DPoPRequired)); err != nil {
 		return nil, err
 	}
 	return &r, nil

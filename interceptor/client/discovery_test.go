@@ -37,25 +37,28 @@ var private = &client.Discovery{AllowPrivateAddresses: true}
 
 func TestResourceIsReadFromItsMetadata(t *testing.T) {
 	url := documents(t, map[string]string{metadataPath: `{"resource":"https://api.test","extra":[{}],
-		"authorization_servers":["https://a.test","https://b.test"],"scopes_supported":["read"]}`})
+		"authorization_servers":["https://a.test","https://b.test"],"scopes_supported":["read"],
+		"dpop_signing_alg_values_supported":["ES256","PS256"],"dpop_bound_access_tokens_required":true}`})
 	r, err := private.Resource(t.Context(), url+metadataPath, "https://api.test")
 	if err != nil || !slices.Equal(r.AuthorizationServers, []string{"https://a.test", "https://b.test"}) ||
-		!slices.Equal(r.Scopes, []string{"read"}) {
+		!slices.Equal(r.Scopes, []string{"read"}) || !r.DPoPRequired || !slices.Equal(r.DPoPAlgorithms, []string{"ES256", "PS256"}) {
 		t.Errorf("Resource = %+v, %v", r, err)
 	}
 }
 
 func TestMetadataOfAnotherResourceAreNotUsed(t *testing.T) {
 	for name, document := range map[string]string{
-		"another resource": `{"resource":"https://api.test/"}`,
-		"none":             `{}`,
-		"two":              `{"resource":"https://other.test","resource":"https://api.test"}`,
-		"no text":          `{"resource":["https://api.test"]}`,
-		"no document":      `[]`,
-		"more after it":    `{"resource":"https://api.test"}{}`,
-		"servers no list":  `{"resource":"https://api.test","authorization_servers":"https://a.test"}`,
-		"too long":         `{"resource":"https://api.test","x":"` + strings.Repeat("x", 1<<20) + `"}`,
-		"elsewhere":        "redirect https://other.test/",
+		"another resource":      `{"resource":"https://api.test/"}`,
+		"none":                  `{}`,
+		"two":                   `{"resource":"https://other.test","resource":"https://api.test"}`,
+		"no text":               `{"resource":["https://api.test"]}`,
+		"no document":           `[]`,
+		"more after it":         `{"resource":"https://api.test"}{}`,
+		"servers no list":       `{"resource":"https://api.test","authorization_servers":"https://a.test"}`,
+		"no list of algorithms": `{"resource":"https://api.test","dpop_signing_alg_values_supported":"ES256"}`,
+		"no boolean":            `{"resource":"https://api.test","dpop_bound_access_tokens_required":"true"}`,
+		"too long":              `{"resource":"https://api.test","x":"` + strings.Repeat("x", 1<<20) + `"}`,
+		"elsewhere":             "redirect https://other.test/",
 	} {
 		url := documents(t, map[string]string{metadataPath: document})
 		if r, err := private.Resource(t.Context(), url+metadataPath, "https://api.test"); err == nil {

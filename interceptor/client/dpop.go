@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,9 +32,10 @@ type DPoPConfig struct {
 	// Algorithm is a JWS name. The default is ES256, ES384, ES512, EdDSA or PS256, as the key is.
 	Algorithm string
 
-	// Origin is how the server knows itself, such as https://api.example. It replaces the scheme
-	// and the authority that a client sees. Set it if the client calls a proxy by another name,
-	// or calls in process. By default a call names what it really calls.
+	// Origin is where the server believes it's called: scheme, host, port, and the path in front
+	// of the procedures, as in https://api.example/rpc. Set it if that's not what this client
+	// calls: a proxy by another name, or a server in process. By default a call names what it
+	// really calls.
 	Origin string
 }
 
@@ -66,7 +68,7 @@ func NewDPoP(config DPoPConfig) (*DPoP, error) {
 		return nil, fmt.Errorf("client: DPoPConfig.Key can't be used: %w", err)
 	}
 	if config.Origin != "" && !isOrigin(config.Origin) {
-		return nil, errors.New("client: DPoPConfig.Origin must be a scheme and an authority, like https://api.example")
+		return nil, errors.New("client: DPoPConfig.Origin must be an https or http URL that ends where procedures begin")
 	}
 	return &DPoP{signer: signer, isLocal: jws.IsInMemory(key), origin: config.Origin}, nil
 }
@@ -94,7 +96,7 @@ func isOrigin(text string) bool {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
 		return false
 	}
-	return u.Hostname() != "" && text == u.Scheme+"://"+u.Host
+	return u.Hostname() != "" && text == u.Scheme+"://"+u.Host+u.EscapedPath() && !strings.HasSuffix(text, "/")
 }
 
 // Thumbprint returns the key's SHA-256 thumbprint (RFC 7638). An authorization request with it as

@@ -30,7 +30,7 @@ func bound(context.Context) (*oauth2.Token, error) {
 	return &oauth2.Token{AccessToken: "token", TokenType: "DPoP", Expiry: time.Now().Add(time.Hour)}, nil
 }
 
-func mustDPoP(t *testing.T, config client.DPoPConfig) *client.DPoP {
+func mustDPoP(t testing.TB, config client.DPoPConfig) *client.DPoP {
 	t.Helper()
 	d, err := client.NewDPoP(config)
 	if err != nil {
@@ -105,7 +105,7 @@ func TestKeyOfAnyKindProves(t *testing.T) {
 	}
 }
 
-func newKey(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
+func newKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
@@ -140,7 +140,8 @@ func TestNewDPoPNamesTheFieldThatIsWrong(t *testing.T) {
 		{"no signature", client.DPoPConfig{Algorithm: "none"}, "Key"},
 		{"no scheme", client.DPoPConfig{Origin: "api.example"}, "Origin"},
 		{"another scheme", client.DPoPConfig{Origin: "dns://api.example"}, "Origin"},
-		{"a path", client.DPoPConfig{Origin: "https://api.example/"}, "Origin"},
+		{"a slash at the end", client.DPoPConfig{Origin: "https://api.example/"}, "Origin"},
+		{"a fragment", client.DPoPConfig{Origin: "https://api.example/#f"}, "Origin"},
 		{"a query", client.DPoPConfig{Origin: "https://api.example?"}, "Origin"},
 		{"a user", client.DPoPConfig{Origin: "https://user@api.example"}, "Origin"},
 		{"no host", client.DPoPConfig{Origin: "https://:443"}, "Origin"},
@@ -150,7 +151,7 @@ func TestNewDPoPNamesTheFieldThatIsWrong(t *testing.T) {
 			t.Errorf("%s: %v, want an error about %s", test.name, err, test.field)
 		}
 	}
-	for _, origin := range []string{"https://api.example", "http://[::1]:8080"} {
+	for _, origin := range []string{"https://api.example", "http://[::1]:8080", "https://api.example/rpc", "https://api.example/a%2fb"} {
 		if _, err := client.NewDPoP(client.DPoPConfig{Origin: origin}); err != nil {
 			t.Errorf("%s: %v", origin, err)
 		}

@@ -55,7 +55,7 @@ func (e *endpoint) requests() int {
 	return e.asked
 }
 
-func mustToken(t *testing.T, s *client.Source) string {
+func mustToken(t testing.TB, s *client.Source) string {
 	t.Helper()
 	token, err := s.Token(t.Context())
 	if err != nil {
@@ -64,7 +64,7 @@ func mustToken(t *testing.T, s *client.Source) string {
 	return token.AccessToken
 }
 
-func mustCredential(t *testing.T, s *client.Source) *client.Credential {
+func mustCredential(t testing.TB, s *client.Source) *client.Credential {
 	t.Helper()
 	c, err := s.Credential(t.Context())
 	if err != nil {

@@ -1,10 +1,10 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 )
 
@@ -63,7 +63,9 @@ func (c *Credential) ProofFor(ctx context.Context, procedure string) (string, er
 
 // make returns a new value, which a nil Proof doesn't note.
 func (p *Proof) make(ctx context.Context, c *Credential, method, origin, path string) (string, error) {
-	origin = cmp.Or(c.dpop.origin, origin)
+	if c.dpop.origin != "" {
+		origin, path = c.dpop.origin, procedureOf(path)
+	}
 	nonce := c.dpop.nonces.of(origin)
 	value, err := c.dpop.prove(ctx, proofClaims{Method: method, Target: origin + path, Hash: c.hash, Nonce: nonce})
 	if err != nil {
@@ -75,6 +77,12 @@ func (p *Proof) make(ctx context.Context, c *Credential, method, origin, path st
 		p.isMade, p.origin, p.nonce = true, origin, nonce
 	}
 	return value, nil
+}
+
+// procedureOf returns the last two segments of a path.
+func procedureOf(path string) string {
+	end := max(0, strings.LastIndexByte(path, '/'))
+	return path[max(0, strings.LastIndexByte(path[:end], '/')):]
 }
 
 // Learn takes over the nonce that a response brings for the next proofs. For adapters.

@@ -70,6 +70,28 @@ func TestProofNamesTheRequestThatIsMade(t *testing.T) {
 	}
 }
 
+func TestOriginStandsBeforeTheProcedure(t *testing.T) {
+	dpop := mustDPoP(t, client.DPoPConfig{Origin: "https://public.example/rpc"})
+	tokens := client.NewSource(bound, client.WithDPoP(dpop))
+	for path, want := range map[string]string{
+		"/a.S/M":          "https://public.example/rpc/a.S/M",
+		"/inside/a.S/M":   "https://public.example/rpc/a.S/M",
+		"/in/side/a.S/M%": "https://public.example/rpc/a.S/M%25",
+		"/a.S":            "https://public.example/rpc/a.S",
+		"":                "https://public.example/rpc/",
+	} {
+		var requests []*http.Request
+		res, err := sendThrough(t, tokens, tokens.Transport(keep(&requests)), func(req *http.Request) { req.URL.Path = path })
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if got := claimsOf(t, requests[0].Header["Dpop"][0])["htu"]; got != want {
+			t.Errorf("%s: htu %v, want %v", path, got, want)
+		}
+	}
+}
+
 func TestTransportLeavesOtherRequestsAlone(t *testing.T) {
 	proving := client.NewSource(bound, client.WithDPoP(nil))
 	bearer := client.NewSource((&endpoint{life: time.Hour}).fetch)

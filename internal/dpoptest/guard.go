@@ -24,7 +24,7 @@ type Guard struct {
 	nonces  map[string]string // that each server wants now, by its name
 	next    string            // that the resource will want after its next good call
 	turns   int
-	isNever bool // the resource wants another nonce with each call
+	isNever bool              // the resource wants another nonce with each call
 	keys    map[string]string // thumbprints, by the token that they're bound to
 	revoked map[string]bool
 	seen    map[string]int // how often each jti came
