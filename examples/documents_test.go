@@ -15,7 +15,7 @@ import (
 
 func TestSnippetsInDocumentsAreCompiledCode(t *testing.T) {
 	documents := documents(t)
-	for _, language := range []string{"go", "proto"} {
+	for _, language := range []string{"go", "proto", "js"} {
 		sources := sources(t, language)
 		count := 0
 		for name, text := range documents {

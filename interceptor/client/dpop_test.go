@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -112,6 +113,15 @@ func newKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// RFC 9449, section 4.2.
+func TestProofIsForOneToken(t *testing.T) {
+	sum := sha256.Sum256([]byte("token"))
+	want := base64.RawURLEncoding.EncodeToString(sum[:])
+	if got := claimsOf(t, prove(t, client.NewSource(bound, client.WithDPoP(nil))))["ath"]; got != want {
+		t.Errorf("ath = %v, want %v", got, want)
+	}
 }
 
 func TestSourcesShareTheKeyOfTheProcess(t *testing.T) {

@@ -2,7 +2,6 @@ package client
 
 import (
 	"cmp"
-	"maps"
 	"net/http"
 )
 
@@ -41,34 +40,3 @@ func (t *callTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // CloseIdleConnections is for [http.Client.CloseIdleConnections].
 func (t *callTransport) CloseIdleConnections() { closeIdle(t.base) }
-
-func closeIdle(base http.RoundTripper) {
-	if closer, ok := base.(interface{ CloseIdleConnections() }); ok {
-		closer.CloseIdleConnections()
-	}
-}
-
-// originOf returns the scheme and the authority as the server sees them.
-func originOf(req *http.Request) string {
-	return req.URL.Scheme + "://" + cmp.Or(req.Host, req.URL.Host)
-}
-
-// pathOf returns the path as it's sent.
-func pathOf(req *http.Request) string { return cmp.Or(req.URL.EscapedPath(), "/") }
-
-// withProof returns a copy, since a transport must not change its request.
-func withProof(req *http.Request, value string) *http.Request {
-	proven := *req
-	proven.Header = maps.Clone(req.Header)
-	if proven.Header == nil {
-		proven.Header = make(http.Header)
-	}
-	proven.Header["Dpop"] = []string{value}
-	return &proven
-}
-
-func closeBody(req *http.Request) {
-	if req.Body != nil {
-		_ = req.Body.Close()
-	}
-}
