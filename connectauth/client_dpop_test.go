@@ -27,7 +27,7 @@ type guarded struct {
 func (g guarded) admit(method string, spec connect.Spec, request, header, trailer http.Header) error {
 	answer := g.Admit(dpoptest.Request{
 		Method: method, Target: g.origin + spec.Procedure,
-		Authorization: request.Values("Authorization"), Proofs: request.Values("Dpop"),
+		Authorization: request.Values("Authorization"), Proofs: request.Values("DPoP"),
 	})
 	switch {
 	case answer.Nonce == "":

@@ -68,7 +68,7 @@ func NewDPoP(config DPoPConfig) (*DPoP, error) {
 		return nil, fmt.Errorf("client: DPoPConfig.Key can't be used: %w", err)
 	}
 	if config.Origin != "" && !isOrigin(config.Origin) {
-		return nil, errors.New("client: DPoPConfig.Origin must be an https or http URL that ends where procedures begin")
+		return nil, errors.New("client: DPoPConfig.Origin must be an https or http URL, and end before the procedures")
 	}
 	return &DPoP{signer: signer, isLocal: jws.IsInMemory(key), origin: config.Origin}, nil
 }

@@ -216,7 +216,7 @@ func TestPrintedDPoPShowsNoKey(t *testing.T) {
 	tokens := client.NewSource(bound, client.WithDPoP(d))
 	credential := mustCredential(t, tokens)
 	_, proof := credential.Prove(t.Context())
-	decimal := strings.Trim(fmt.Sprint([]byte(key.Seed())), "[]")
+	decimal := strings.Trim(fmt.Sprint(key.Seed()), "[]")
 	for _, secret := range []string{decimal, strings.ReplaceAll(decimal, " ", ", "), fmt.Sprintf("%x", key.Seed()), string(key.Seed())} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
 			for _, value := range []any{config, &config, []any{config}, d, tokens, credential, proof} {

@@ -42,8 +42,8 @@ func (n *nonces) learn(origin string, values []string) {
 		n.byOrigin = make(map[string]string)
 	}
 	if _, ok := n.byOrigin[origin]; !ok && len(n.byOrigin) >= maxNonceOrigins {
-		for any := range n.byOrigin { // its next call costs an attempt
-			delete(n.byOrigin, any)
+		for forgotten := range n.byOrigin { // its next call costs an attempt
+			delete(n.byOrigin, forgotten)
 			break
 		}
 	}

@@ -99,7 +99,7 @@ func (s *settings) useDPoP() {
 type version = refresh.Version[*Credential]
 
 // fetchCredential returns fetch as package refresh calls it.
-func (s settings) fetchCredential(
+func (s *settings) fetchCredential(
 	fetch Fetch,
 ) func(context.Context, *version, refresh.Reason) (*Credential, refresh.Life, error) {
 	return func(ctx context.Context, _ *version, _ refresh.Reason) (*Credential, refresh.Life, error) {

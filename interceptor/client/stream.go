@@ -174,9 +174,6 @@ func (s *Stream[A]) beginAgain(ctx context.Context, refusal *Refusal) bool {
 	if s.closed {
 		_ = attempt.CloseSend()
 	}
-	if s.isSettled.Load() {
-		s.first = nil
-	}
 	return true
 }
 
@@ -186,8 +183,7 @@ func (s *Stream[A]) canBeginAgain() bool {
 	return s.sent <= 1
 }
 
-// replace puts another attempt in place, unless the user has closed the stream. It settles the
-// stream if no other can follow.
+// replace puts another attempt in place, unless the user has closed the stream or looked at it.
 func (s *Stream[A]) replace(attempt A) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,6 +193,5 @@ func (s *Stream[A]) replace(attempt A) bool {
 	}
 	s.attempt = attempt
 	s.isAgain.Store(true)
-	s.isSettled.Store(s.done.token && (s.done.nonce || s.credential.dpop == nil))
 	return true
 }

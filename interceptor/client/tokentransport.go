@@ -73,7 +73,7 @@ func (t *tokenTransport) send(req *http.Request) (res *http.Response, outdated b
 	if res, err = t.base.RoundTrip(withProof(req, value)); err != nil {
 		return nil, false, err
 	}
-	t.dpop.nonces.learn(origin, res.Header.Values("Dpop-Nonce"))
+	t.dpop.nonces.learn(origin, res.Header.Values("DPoP-Nonce"))
 	return res, t.dpop.nonces.of(origin) != nonce, nil
 }
 

@@ -120,11 +120,11 @@ func TestTransportLeavesOtherRequestsAlone(t *testing.T) {
 func TestRedirectToAnotherHostHasNoProof(t *testing.T) {
 	seen := make(map[string][]string)
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-		seen["other"] = append(req.Header.Values("Authorization"), req.Header.Values("Dpop")...)
+		seen["other"] = append(req.Header.Values("Authorization"), req.Header.Values("DPoP")...)
 	}))
 	defer other.Close()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		seen[req.URL.Path] = req.Header.Values("Dpop")
+		seen[req.URL.Path] = req.Header.Values("DPoP")
 		to := "/again"
 		if req.URL.Path == to {
 			to = strings.Replace(other.URL, "127.0.0.1", "localhost", 1)

@@ -18,7 +18,7 @@ type Dial func(t *testing.T, g *Guard, tokens *client.Source) map[string]func(co
 // TestClient tests what all frameworks' clients have in common. The server knows itself by origin.
 func TestClient(t *testing.T, origin string, dial Dial) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, *scene){
+	for name, test := range map[string]func(*scene){
 		"each call has a fresh proof":                        eachCallHasAFreshProof,
 		"a nonce costs one attempt and no token":             aNonceCostsOneAttempt,
 		"a nonce is learned from a success":                  aNonceIsLearnedFromASuccess,
@@ -30,7 +30,7 @@ func TestClient(t *testing.T, origin string, dial Dial) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for kind := range dial(t, NewGuard(), client.NewRelay("https://other.example")) {
-				t.Run(kind, func(t *testing.T) { test(t, newScene(t, origin, dial, kind)) })
+				t.Run(kind, func(t *testing.T) { test(newScene(t, origin, dial, kind)) })
 			}
 		})
 	}
@@ -40,6 +40,7 @@ func TestClient(t *testing.T, origin string, dial Dial) {
 type scene struct {
 	*Guard
 
+	t      *testing.T
 	tokens *client.Source
 	signer *signer
 	call   func(context.Context) error
@@ -47,7 +48,7 @@ type scene struct {
 
 func newScene(t *testing.T, origin string, dial Dial, kind string) *scene {
 	t.Helper()
-	s := &scene{Guard: NewGuard(), signer: newSigner(t)}
+	s := &scene{Guard: NewGuard(), t: t, signer: newSigner(t)}
 	d, err := client.NewDPoP(client.DPoPConfig{Key: s.signer, Origin: origin})
 	if err != nil {
 		t.Fatal(err)
@@ -76,96 +77,96 @@ func (g *Guard) newSource(t *testing.T, d *client.DPoP) *client.Source {
 	return client.NewSource(config.Token, client.WithDPoP(d))
 }
 
-func (s *scene) mustCall(t *testing.T) {
-	t.Helper()
-	if err := s.call(t.Context()); err != nil {
-		t.Errorf("the call fails: %v", err)
+func (s *scene) mustCall() {
+	s.t.Helper()
+	if err := s.call(s.t.Context()); err != nil {
+		s.t.Errorf("the call fails: %v", err)
 	}
 }
 
-func (s *scene) want(t *testing.T, tokens, calls int) {
-	t.Helper()
+func (s *scene) want(tokens, calls int) {
+	s.t.Helper()
 	gotTokens, gotCalls := s.Count()
 	if gotTokens != tokens || gotCalls != calls {
-		t.Errorf("%d tokens and %d attempts, want %d and %d", gotTokens, gotCalls, tokens, calls)
+		s.t.Errorf("%d tokens and %d attempts, want %d and %d", gotTokens, gotCalls, tokens, calls)
 	}
 }
 
-func eachCallHasAFreshProof(t *testing.T, s *scene) {
+func eachCallHasAFreshProof(s *scene) {
 	for range 3 {
-		s.mustCall(t)
+		s.mustCall()
 	}
-	s.want(t, 1, 3)
+	s.want(1, 3)
 }
 
-func aNonceCostsOneAttempt(t *testing.T, s *scene) {
+func aNonceCostsOneAttempt(s *scene) {
 	s.WantNonce(TokenEndpoint)
 	s.WantNonce(Resource)
-	s.mustCall(t)
-	s.want(t, 1, 2)
-	s.mustCall(t)
-	s.want(t, 1, 3)
+	s.mustCall()
+	s.want(1, 2)
+	s.mustCall()
+	s.want(1, 3)
 	s.WantNonce(Resource)
-	s.mustCall(t)
-	s.want(t, 1, 5)
+	s.mustCall()
+	s.want(1, 5)
 }
 
-func aNonceIsLearnedFromASuccess(t *testing.T, s *scene) {
+func aNonceIsLearnedFromASuccess(s *scene) {
 	s.AnnounceNonce()
-	s.mustCall(t)
-	s.mustCall(t)
+	s.mustCall()
+	s.mustCall()
 	s.AnnounceNonce()
-	s.mustCall(t)
-	s.mustCall(t)
-	s.want(t, 1, 4)
+	s.mustCall()
+	s.mustCall()
+	s.want(1, 4)
 }
 
-func aServerIsNeverSatisfied(t *testing.T, s *scene) {
+func aServerIsNeverSatisfied(s *scene) {
 	s.NeverBeSatisfied()
-	err := s.call(t.Context())
+	err := s.call(s.t.Context())
 	refusal, ok := errors.AsType[*client.Refusal](err)
 	if !ok || refusal.Code != "use_dpop_nonce" {
-		t.Errorf("err = %v, want the refusal", err)
+		s.t.Errorf("err = %v, want the refusal", err)
 	}
-	s.want(t, 1, 2)
+	s.want(1, 2)
 }
 
-func aRenewedTokenHasAFreshProof(t *testing.T, s *scene) {
-	s.mustCall(t)
+func aRenewedTokenHasAFreshProof(s *scene) {
+	s.mustCall()
 	s.Revoke()
-	s.mustCall(t)
-	s.want(t, 2, 3)
+	s.mustCall()
+	s.want(2, 3)
 }
 
-func aCallNeedsBoth(t *testing.T, s *scene) {
-	s.mustCall(t)
+func aCallNeedsBoth(s *scene) {
+	s.mustCall()
 	s.Revoke()
 	s.WantNonce(Resource)
 	s.WantNonce(TokenEndpoint)
-	s.mustCall(t)
-	s.want(t, 2, 4)
-	s.mustCall(t)
-	s.want(t, 2, 5)
+	s.mustCall()
+	s.want(2, 4)
+	s.mustCall()
+	s.want(2, 5)
 }
 
-func aCallWithoutAProofIsNotMade(t *testing.T, s *scene) {
-	if _, err := s.tokens.Token(t.Context()); err != nil {
-		t.Fatal(err)
+func aCallWithoutAProofIsNotMade(s *scene) {
+	if _, err := s.tokens.Token(s.t.Context()); err != nil {
+		s.t.Fatal(err)
 	}
 	s.signer.isBroken.Store(true)
-	err := s.call(t.Context())
+	err := s.call(s.t.Context())
 	failure, ok := errors.AsType[*client.TokenError](err)
 	if !ok || !errors.Is(err, errBroken) || !failure.Temporary() {
-		t.Errorf("err = %v, want a TokenError", err)
+		s.t.Errorf("err = %v, want a TokenError", err)
 	}
-	s.want(t, 1, 0)
+	s.want(1, 0)
 }
 
-func callsAtTheSameTime(t *testing.T, s *scene) {
+func callsAtTheSameTime(s *scene) {
 	var calls sync.WaitGroup
 	for range 20 {
-		calls.Go(func() { s.mustCall(t) })
+		calls.Go(func() { s.mustCall() })
 	}
 	calls.Wait()
-	s.want(t, 1, 20)
+	s.want(1, 20)
 }

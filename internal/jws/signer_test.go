@@ -175,7 +175,7 @@ func TestPrintedSignerShowsNoKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret := fmt.Sprint([]byte(key.Seed()))
+	secret := fmt.Sprint(key.Seed())
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		text := fmt.Sprintf(verb, struct{ S jws.Signer }{*signer})
 		for _, secret := range []string{secret[1 : len(secret)-1], fmt.Sprintf("%x", key.Seed())} {

@@ -54,8 +54,6 @@ var clientDetails = []mutant{
 	{"a granted token outlives its expiry", clients, "grant.isAlive", become(`!refresh.HasCome(g.until, now)`, `true`)},
 	{"a part of a stream is sent again", clients, "Stream.beginAgain", never(`s.sent > 1`)},
 	{"a stream begins again and again", clients, "Source.again", become(`done.token`, `false`)},
-	{"a stream is held after its last attempt", clients, "Stream.replace",
-		become(`s.done.token && (s.done.nonce || s.credential.dpop == nil)`, `false`)},
 	{"a stream begins again though its response was seen", clients, "Stream.replace",
 		become(`s.isOver || s.isSettled.Load()`, `s.isOver`)},
 	{"a stream begins again after its first response", clients, "Stream.Receive",
