@@ -114,7 +114,7 @@ func calls(
 // A GET's URL has a query, which no proof names.
 func TestClientProvesTheMethodItUses(t *testing.T) {
 	g := dpoptest.NewGuard()
-	greet := calls(t, guarded{Guard: g}, g.NewSource(t), true, connect.WithHTTPGet())["unary"]
+	greet := calls(t, guarded{Guard: g}, g.NewSource(t, nil), true, connect.WithHTTPGet())["unary"]
 	if err := greet(t.Context()); err != nil || g.Err() != nil {
 		t.Errorf("the call fails: %v, %v", err, g.Err())
 	}
@@ -126,7 +126,7 @@ func TestClientProvesTheMethodItUses(t *testing.T) {
 func TestClientWithoutATransportThatProvesHearsSo(t *testing.T) {
 	for kind := range kinds {
 		g := dpoptest.NewGuard()
-		err := calls(t, guarded{Guard: g}, g.NewSource(t), false)[kind](t.Context())
+		err := calls(t, guarded{Guard: g}, g.NewSource(t, nil), false)[kind](t.Context())
 		refusal, ok := errors.AsType[*client.Refusal](err)
 		if !ok || refusal.Err == nil || !strings.Contains(refusal.Err.Error(), "Source.Transport") {
 			t.Errorf("%s: err = %v, want a Refusal that names the missing part", kind, err)

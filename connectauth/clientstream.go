@@ -46,9 +46,13 @@ func (a clientAttempt) Close() {
 	_ = a.CloseResponse()
 }
 
-func (a clientAttempt) Learn() {
-	if a.proof != nil {
+func (a clientAttempt) Learn(isEnd bool) {
+	switch {
+	case a.proof == nil:
+	case isEnd:
 		a.proof.Learn(a.ResponseHeader().Values, a.ResponseTrailer().Values)
+	default:
+		a.proof.Learn(a.ResponseHeader().Values)
 	}
 }
 

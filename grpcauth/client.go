@@ -149,7 +149,7 @@ func callStream(tokens *client.Source) grpc.StreamClientInterceptor {
 			ctx, proof := c.Prove(laterAttempt(ctx, c, attempts))
 			attempts++
 			stream, err := streamer(ctx, desc, cc, method, opts...)
-			return clientAttempt{stream, proof}, err
+			return clientAttempt{stream, desc, proof}, err
 		}
 		first, err := begin(ctx, credential)
 		if err != nil {

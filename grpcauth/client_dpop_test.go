@@ -123,7 +123,7 @@ func TestProofNamesTheAuthorityThatIsCalled(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			g := dpoptest.NewGuard()
 			server := guarded{g, test.origin, grpc.SetHeader}.server(test.server...)
-			for kind, call := range calls(dial(t, server, test.dial(g.NewSource(t))...)) {
+			for kind, call := range calls(dial(t, server, test.dial(g.NewSource(t, nil))...)) {
 				if err := call(t.Context()); err != nil || g.Err() != nil {
 					t.Errorf("%s: %v, %v", kind, err, g.Err())
 				}
@@ -143,7 +143,7 @@ func TestAttemptOfGRPCsOwnHasAFreshProof(t *testing.T) {
 			}
 			return handler(ctx, req)
 		}))
-	conn := dial(t, server, grpcauth.PlaintextClientOptions(g.NewSource(t), grpc.WithDefaultServiceConfig(`{
+	conn := dial(t, server, grpcauth.PlaintextClientOptions(g.NewSource(t, nil), grpc.WithDefaultServiceConfig(`{
 		"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.01s",
 			"maxBackoff": "0.01s", "backoffMultiplier": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}]}`))...)
 	if err := calls(conn)["unary"](t.Context()); err != nil || g.Err() != nil {
@@ -162,7 +162,7 @@ func TestLaterAttemptsAreCounted(t *testing.T) {
 		earlier = append(earlier, strings.Join(incoming.Get("grpc-previous-rpc-attempts"), ","))
 		return grpc.SetHeader(ctx, md)
 	}}.server()
-	all := calls(dial(t, server, grpcauth.PlaintextClientOptions(g.NewSource(t))...))
+	all := calls(dial(t, server, grpcauth.PlaintextClientOptions(g.NewSource(t, nil))...))
 	for _, kind := range []string{"unary", "bidi stream"} {
 		if err := all[kind](t.Context()); err != nil {
 			t.Fatal(err)

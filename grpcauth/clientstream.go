@@ -40,6 +40,7 @@ func (s *clientStream) RecvMsg(m any) error {
 type clientAttempt struct {
 	grpc.ClientStream
 
+	desc  *grpc.StreamDesc
 	proof *client.Proof
 }
 
@@ -47,10 +48,15 @@ func (a clientAttempt) Send(m any) error    { return a.SendMsg(m) }
 func (a clientAttempt) Receive(m any) error { return a.RecvMsg(m) }
 func (clientAttempt) Close()                {} // grpc-go has ended it
 
-func (a clientAttempt) Learn() {
-	if a.proof != nil {
-		header, _ := a.Header()
+func (a clientAttempt) Learn(isEnd bool) {
+	if a.proof == nil {
+		return
+	}
+	switch header, _ := a.Header(); {
+	case isEnd || !a.desc.ServerStreams:
 		a.proof.Learn(header.Get, a.Trailer().Get)
+	default: // it's too early for the trailer
+		a.proof.Learn(header.Get)
 	}
 }
 

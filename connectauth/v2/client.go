@@ -40,7 +40,7 @@ func NewClientInterceptor(tokens *client.Source) connect.ClientInterceptor {
 					return clientAttempt{}, err
 				}
 				stream, err := next(ctx, spec)
-				return clientAttempt{stream, info, proof}, err
+				return clientAttempt{stream, spec, info, proof}, err
 			}
 			first, err := open(ctx, credential)
 			if err != nil {

@@ -23,7 +23,7 @@ type guarded struct {
 	*dpoptest.Guard
 
 	origin    string
-	inTrailer bool // where the nonce is
+	inTrailer bool // where the nonce is, if a client can read it there
 }
 
 func (g guarded) intercept(next connect.ServerFunc) connect.ServerFunc {
@@ -37,9 +37,10 @@ func (g guarded) intercept(next connect.ServerFunc) connect.ServerFunc {
 			Method: method, Target: g.origin + spec.Procedure,
 			Authorization: info.RequestHeader().Values("Authorization"), Proofs: info.RequestHeader().Values("DPoP"),
 		})
+		isUnread := answer.Challenge == "" && spec.StreamType == connect.StreamTypeClient
 		switch {
 		case answer.Nonce == "":
-		case g.inTrailer:
+		case g.inTrailer && !isUnread:
 			info.ResponseTrailer().Set("DPoP-Nonce", answer.Nonce)
 		default:
 			info.ResponseHeader().Set("DPoP-Nonce", answer.Nonce)
@@ -82,9 +83,32 @@ func TestClientProvesThatItHoldsItsTokensKey(t *testing.T) {
 			dpoptest.TestClient(t, origin, func(
 				_ *testing.T, g *dpoptest.Guard, tokens *client.Source,
 			) map[string]func(context.Context) error {
-				return callsOver(connectinprocess.New(guarded{g, origin, inTrailer}.server()), tokens)
+				calls := callsOver(connectinprocess.New(guarded{g, origin, inTrailer}.server()), tokens)
+				delete(calls, "client stream")
+				return calls
 			})
 		})
+	}
+}
+
+// A client never reads to the end of such a call, and learns no nonce before it. So each new one
+// costs an attempt.
+func TestClientStreamInProcessProves(t *testing.T) {
+	const origin = "https://api.example"
+	g := dpoptest.NewGuard()
+	d, err := client.NewDPoP(client.DPoPConfig{Origin: origin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := callsOver(connectinprocess.New(guarded{g, origin, false}.server()), g.NewSource(t, d))["client stream"]
+	for range 2 {
+		g.WantNonce(dpoptest.Resource)
+		if err := call(t.Context()); err != nil || g.Err() != nil {
+			t.Errorf("the call fails: %v, %v", err, g.Err())
+		}
+	}
+	if tokens, attempts := g.Count(); tokens != 1 || attempts != 4 {
+		t.Errorf("%d tokens and %d attempts, want 1 and 4", tokens, attempts)
 	}
 }
 
@@ -120,7 +144,7 @@ func callsOver(transport connect.Transport, tokens *client.Source) map[string]fu
 // A GET's URL has a query, which no proof names.
 func TestClientProvesTheMethodItUses(t *testing.T) {
 	g := dpoptest.NewGuard()
-	greet := calls(t, guarded{Guard: g}, g.NewSource(t), true, connecthttp.WithHTTPGet())["unary"]
+	greet := calls(t, guarded{Guard: g}, g.NewSource(t, nil), true, connecthttp.WithHTTPGet())["unary"]
 	if err := greet(t.Context()); err != nil || g.Err() != nil {
 		t.Errorf("the call fails: %v, %v", err, g.Err())
 	}
@@ -132,7 +156,7 @@ func TestClientProvesTheMethodItUses(t *testing.T) {
 func TestClientWithoutATransportThatProvesHearsSo(t *testing.T) {
 	for kind := range kinds {
 		g := dpoptest.NewGuard()
-		err := calls(t, guarded{Guard: g}, g.NewSource(t), false)[kind](t.Context())
+		err := calls(t, guarded{Guard: g}, g.NewSource(t, nil), false)[kind](t.Context())
 		refusal, ok := errors.AsType[*client.Refusal](err)
 		if !ok || refusal.Err == nil || !strings.Contains(refusal.Err.Error(), "Source.Transport") {
 			t.Errorf("%s: err = %v, want a Refusal that names the missing part", kind, err)

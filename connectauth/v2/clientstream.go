@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
 
 	"github.com/oidcrpc/oidcrpc/interceptor/client"
 )
@@ -31,6 +32,7 @@ func (s *clientStream) Receive(m any) error {
 type clientAttempt struct {
 	connect.ClientStream
 
+	spec  connect.Spec
 	info  *connect.CallInfo
 	proof *client.Proof
 }
@@ -44,8 +46,15 @@ func (a clientAttempt) Send(m any) error {
 
 func (a clientAttempt) Close() { _ = a.ClientStream.Close() }
 
-func (a clientAttempt) Learn() {
-	if a.proof != nil {
+func (a clientAttempt) Learn(isEnd bool) {
+	if a.proof == nil {
+		return
+	}
+	_, overHTTP := a.info.TransportInfo.(*connecthttp.ClientInfo)
+	switch {
+	case isEnd || a.spec.StreamType == connect.StreamTypeUnary:
 		a.proof.Learn(a.info.ResponseHeader().Values, a.info.ResponseTrailer().Values)
+	case overHTTP: // in process, a stream's header is written at its end, while we'd read it
+		a.proof.Learn(a.info.ResponseHeader().Values)
 	}
 }

@@ -219,7 +219,7 @@ func TestPrintedDPoPShowsNoKey(t *testing.T) {
 	decimal := strings.Trim(fmt.Sprint(key.Seed()), "[]")
 	for _, secret := range []string{decimal, strings.ReplaceAll(decimal, " ", ", "), fmt.Sprintf("%x", key.Seed()), string(key.Seed())} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
-			for _, value := range []any{config, &config, []any{config}, d, tokens, credential, proof} {
+			for _, value := range []any{config, &config, []any{config}, d, credential, proof} {
 				if strings.Contains(fmt.Sprintf(verb, value), secret) {
 					t.Errorf("%s of a %T prints the key", verb, value)
 				}

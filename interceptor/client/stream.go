@@ -13,8 +13,8 @@ type Attempt interface {
 	Send(m any) error // nil only opens the stream
 	CloseSend() error
 	Receive(m any) error
-	Learn() // passes on what a response brings for the next proofs
-	Close() // abandons the attempt, if the framework needs to be told
+	Learn(isEnd bool) // passes on what a response brings for the next proofs, after its end or before
+	Close()           // abandons the attempt, if the framework needs to be told
 }
 
 // A Stream is a client's stream that begins again if the server refuses its token, or wants a nonce
@@ -134,7 +134,7 @@ func (s *Stream[A]) Receive(ctx context.Context, m any) (*Refusal, error) {
 func (s *Stream[A]) noteSuccess(attempt A, err error) {
 	isFirst := !s.isSettled.Load()
 	if isFirst || err != nil {
-		attempt.Learn()
+		attempt.Learn(err != nil)
 	}
 	switch {
 	case s.isAgain.Load() && s.isAgain.CompareAndSwap(true, false):

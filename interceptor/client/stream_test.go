@@ -24,13 +24,13 @@ type fakeAttempt struct {
 	closed    *bool
 	abandoned *bool
 	received  *int
-	learned   *int
+	learned   *[]bool // whether it was the end
 }
 
 func newFakeAttempt(receive ...error) fakeAttempt {
 	return fakeAttempt{
 		receive: receive, mu: new(sync.Mutex), sent: new([]any), closed: new(bool), abandoned: new(bool),
-		received: new(int), learned: new(int),
+		received: new(int), learned: new([]bool),
 	}
 }
 
@@ -57,7 +57,7 @@ func (a fakeAttempt) Receive(any) error {
 	return a.receive[*a.received-1]
 }
 
-func (a fakeAttempt) Learn() { *a.learned++ }
+func (a fakeAttempt) Learn(isEnd bool) { *a.learned = append(*a.learned, isEnd) }
 
 func (a fakeAttempt) Close() { *a.abandoned = true }
 
@@ -232,11 +232,11 @@ func TestStreamWhoseResponseIsLookedAtStays(t *testing.T) {
 func TestStreamLearnsFromItsFirstMessageAndItsEnd(t *testing.T) {
 	th := newTheater(t, 0, nil, nil, nil)
 	for want := range []int{1, 2, 3} {
-		if _, err := th.Receive(t.Context(), nil); err != nil || *th.first.learned != 1 {
-			t.Errorf("message %d: it has learned %d times, %v", want, *th.first.learned, err)
+		if _, err := th.Receive(t.Context(), nil); err != nil || !slices.Equal(*th.first.learned, []bool{false}) {
+			t.Errorf("message %d: it has learned %v, %v", want, *th.first.learned, err)
 		}
 	}
-	if _, err := th.Receive(t.Context(), nil); !errors.Is(err, io.EOF) || *th.first.learned != 2 {
-		t.Errorf("the end: it has learned %d times, %v", *th.first.learned, err)
+	if _, err := th.Receive(t.Context(), nil); !errors.Is(err, io.EOF) || !slices.Equal(*th.first.learned, []bool{false, true}) {
+		t.Errorf("the end: it has learned %v, %v", *th.first.learned, err)
 	}
 }

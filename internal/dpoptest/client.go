@@ -53,7 +53,7 @@ func newScene(t *testing.T, origin string, dial Dial, kind string) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.tokens = s.newSource(t, d)
+	s.tokens = s.NewSource(t, d)
 	s.call = dial(t, s.Guard, s.tokens)[kind]
 	t.Cleanup(func() {
 		if err := s.Err(); err != nil {
@@ -63,13 +63,8 @@ func newScene(t *testing.T, origin string, dial Dial, kind string) *scene {
 	return s
 }
 
-// NewSource returns a Source with the guard's tokens, and the key of this process.
-func (g *Guard) NewSource(t *testing.T) *client.Source {
-	t.Helper()
-	return g.newSource(t, nil)
-}
-
-func (g *Guard) newSource(t *testing.T, d *client.DPoP) *client.Source {
+// NewSource returns a Source with the guard's tokens.
+func (g *Guard) NewSource(t *testing.T, d *client.DPoP) *client.Source {
 	t.Helper()
 	endpoint := httptest.NewServer(g)
 	t.Cleanup(endpoint.Close)

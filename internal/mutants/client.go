@@ -102,9 +102,9 @@ var clientDetails = []mutant{
 	{"a device that hangs holds a call", clients, "DPoP.prove", always(`d.isLocal`)},
 	{"gRPC names https over plaintext", grpcClients, "originOf", become(`"http:"`, `"https:"`)},
 	{"gRPC's proof names the service twice", grpcClients, "originOf", become(`strings.TrimSuffix(origin, service)`, `origin + service[len(service):]`)},
-	{"gRPC learns no nonce from a stream", grpcClients, "clientAttempt.Learn", never(`a.proof != nil`)},
-	{"Connect learns no nonce from a stream", v1Clients, "clientAttempt.Learn", never(`a.proof != nil`)},
-	{"Connect v2 learns no nonce from a stream", v2Clients, "clientAttempt.Learn", never(`a.proof != nil`)},
+	{"gRPC learns no nonce from a stream", grpcClients, "clientAttempt.Learn", always(`a.proof == nil`)},
+	{"Connect learns no nonce from a stream", v1Clients, "clientAttempt.Learn", always(`a.proof == nil`)},
+	{"Connect v2 learns no nonce from a stream", v2Clients, "clientAttempt.Learn", always(`a.proof == nil`)},
 	{"Connect learns no nonce from a success", v1Clients, "clientInterceptor.WrapUnary", skip(`p.Learn(res.Header().Values, res.Trailer().Values)`)},
 	{"Connect v2 shows the challenge of an accepted call", v2Clients, "NewClientInterceptor", skip(`forget(info.ResponseHeader())`)},
 }
