@@ -59,6 +59,8 @@ var opaqueDetails = []mutant{
 	{"an answer to a redirected question counts", posts, "newClient", never(`via[0].Method != http.MethodGet`)},
 	{"an answer may have any size", posts, "Endpoint.post",
 		become(`io.LimitReader(res.Body, maxAnswerBytes+1)`, `res.Body`)},
+	{"an assertion's salt is as long as its key allows", opaque, "shortSalt.Sign",
+		become(`rsa.PSSSaltLengthEqualsHash`, `rsa.PSSSaltLengthAuto`)},
 	{"an assertion is good for every issuer", opaque, "PrivateKeyJWT.prepare",
 		become(`assert(signer, c.ClientID, issuer)`, `assert(signer, c.ClientID, "")`)},
 	{"a client's ID and secret aren't encoded", opaque, "SecretBasic.prepare",

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func (c PrivateKeyJWT) prepare(issuer string) (authentication, error) {
 	if !jws.IsAlgorithm(alg) {
 		return nil, fmt.Errorf("Config.Client: %q is not the name of an asymmetric JWS algorithm", alg)
 	}
-	key := jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: cryptosigner.Opaque(c.Key)}
+	key := jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: cryptosigner.Opaque(shortSalt{c.Key})}
 	options := (&jose.SignerOptions{}).WithType("JWT")
 	if c.KeyID != "" {
 		options.WithHeader("kid", c.KeyID)
@@ -71,6 +72,17 @@ func (c PrivateKeyJWT) prepare(issuer string) (authentication, error) {
 		p.Form.Set("client_assertion", assertion)
 		return nil
 	}, nil
+}
+
+// shortSalt has a PSS signature's salt be as long as the hash (RFC 7518, section 3.5). go-jose leaves
+// the length to the key, and strict servers refuse the result.
+type shortSalt struct{ crypto.Signer }
+
+func (s shortSalt) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if _, ok := opts.(*rsa.PSSOptions); ok {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: opts.HashFunc()}
+	}
+	return s.Signer.Sign(random, digest, opts)
 }
 
 func (c PrivateKeyJWT) clientID() string { return c.ClientID }

@@ -7,8 +7,10 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -95,6 +97,14 @@ func assertion(t *testing.T, r *http.Request, key any, alg string) (claims asser
 	if err != nil {
 		t.Error(err)
 		return claims
+	}
+	if alg == "PS256" { // go-jose accepts a salt of any length
+		text, signature := r.PostForm.Get("client_assertion"), signed.Signatures[0].Signature
+		sum := sha256.Sum256([]byte(text[:strings.LastIndexByte(text, '.')]))
+		options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+		if err := rsa.VerifyPSS(key.(*rsa.PublicKey), crypto.SHA256, sum[:], signature, options); err != nil {
+			t.Errorf("the salt isn't as long as the hash: %v", err)
+		}
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		t.Error(err)
