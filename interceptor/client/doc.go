@@ -16,5 +16,6 @@
 //		log.Printf("the call needs the scopes %q", refusal.Scopes)
 //	}
 //
-// With [WithAuthorize] a user can grant such scopes, or log in again, while the call waits.
+// With [WithAuthorize] a user can grant such scopes, or log in again, while the call waits. With
+// [WithDPoP] a stolen token is worth nothing to its thief.
 package client

@@ -18,12 +18,12 @@ import (
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
 )
 
-// A DPoPConfig says how a client proves that it holds the key of its tokens. The zero value uses
-// a key that this process makes.
+// A DPoPConfig says how a client proves possession of its tokens' key. The zero value uses a key
+// made by this process.
 type DPoPConfig struct {
-	// Key signs the proofs. Nil means a P-256 key that lives as long as this process, and that all
-	// its Sources share. Set it if a refresh token must outlive the process, since the endpoint
-	// may bind one to the key.
+	// Key signs the proofs. Nil means a P-256 key for the life of this process, shared by all its
+	// Sources. Set it if a refresh token must outlive the process, since the endpoint may bind one
+	// to the key.
 	//
 	// It may be an [*ecdsa.PrivateKey], an [ed25519.PrivateKey], an [*rsa.PrivateKey] with 2048 to
 	// 4096 bits, or a signer elsewhere, such as a device. It must be safe for concurrent use.
@@ -44,8 +44,8 @@ func (c DPoPConfig) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "{Key:%T Algorithm:%q Origin:%q}", c.Key, c.Algorithm, c.Origin)
 }
 
-// A DPoP makes proofs, and remembers the nonces that servers want in them (RFC 9449). Any number
-// of Sources can share one. It is safe for concurrent use. Printed, it shows no key.
+// A DPoP makes proofs, and remembers servers' nonces for them (RFC 9449). Any number of Sources can
+// share one. It is safe for concurrent use. Printed, it shows no key.
 type DPoP struct {
 	signer  *jws.Signer
 	isLocal bool // it signs at once
@@ -53,7 +53,7 @@ type DPoP struct {
 	nonces  nonces
 }
 
-// NewDPoP returns a DPoP. The error names the field that is wrong.
+// NewDPoP returns a DPoP, or an error with the name of the invalid field.
 func NewDPoP(config DPoPConfig) (*DPoP, error) {
 	key := config.Key
 	if key == nil {
@@ -100,7 +100,7 @@ func isOrigin(text string) bool {
 }
 
 // Thumbprint returns the key's SHA-256 thumbprint (RFC 7638). An authorization request with it as
-// dpop_jkt gets a code that only this key can redeem (RFC 9449, section 10).
+// dpop_jkt gets a code for this key alone (RFC 9449, section 10).
 func (d *DPoP) Thumbprint() string { return d.signer.Thumbprint() }
 
 // proofClaims are what a proof says (RFC 9449, section 4.2).

@@ -7,7 +7,7 @@ import (
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
 
-// codeUseNonce is what servers say who want a nonce, or another (RFC 9449, sections 8 and 9).
+// codeUseNonce asks for a nonce, or for another (RFC 9449, sections 8 and 9).
 const codeUseNonce verifier.Code = "use_dpop_nonce"
 
 const (
@@ -15,7 +15,7 @@ const (
 	maxNonceOrigins = 128  // a redirect can lead anywhere
 )
 
-// nonces are the latest ones that servers have sent, by origin. The zero value has none.
+// nonces are the servers' latest ones, by origin. The zero value has none.
 type nonces struct {
 	mu       sync.Mutex
 	byOrigin map[string]string
@@ -27,7 +27,7 @@ func (n *nonces) of(origin string) string {
 	return n.byOrigin[origin]
 }
 
-// learn takes over what a response says in its DPoP-Nonce fields, unless that's in any way unclear.
+// learn takes over what a response says in its DPoP-Nonce fields, unless it's in any way unclear.
 func (n *nonces) learn(origin string, values []string) {
 	if len(values) == 0 || !isNonce(values[0]) {
 		return

@@ -52,17 +52,16 @@ func WithAuthorize(authorize Authorize) Option {
 	return option(func(s *settings) { s.grants = newGrants(authorize) })
 }
 
-// WithDPoP binds the Source's tokens to a key, and has each call prove that it holds the key
-// (RFC 9449). A stolen token is then worth nothing. Nil means a DPoP with a key that this process
-// makes and no other settings.
+// WithDPoP binds the Source's tokens to a key, and has each call prove possession (RFC 9449). A
+// stolen token is then worth nothing. Nil means a DPoP with the zero [DPoPConfig].
 //
 // Requests for tokens have a proof, too, if the Fetch takes its HTTP client from its context. The
 // endpoint's tokens must be of the type DPoP: one of the type Bearer is refused, since it would be
 // good for a thief. Without this option one of the type DPoP is refused.
 //
-// Each call has its own proof, and so has each further attempt. A server that wants a nonce in it
-// is answered once, with the same token. With gRPC a proof names the authority of the channel, and
-// http as the scheme if the connection has no transport security. With Connect the HTTP client
+// Each call has its own proof, and so has each further attempt. If a server wants a nonce in it,
+// the call is sent once more with the same token. With gRPC a proof names the channel's authority,
+// and http as the scheme if the connection has no transport security. With Connect the HTTP client
 // needs [Source.Transport].
 func WithDPoP(d *DPoP) Option {
 	return option(func(s *settings) {

@@ -8,16 +8,15 @@ import (
 	"sync"
 )
 
-// A Proof shows that the sender of one attempt holds its token's key (RFC 9449). It has the values
-// that the attempt sends, one after the other if the framework sends it again. A nil Proof belongs
-// to a token that needs none. For adapters.
+// A Proof shows possession of a token's key for one attempt (RFC 9449). It has a new value each
+// time the framework sends the attempt. Nil is for a token without a key. For adapters.
 type Proof struct {
 	credential *Credential
 
 	mu     sync.Mutex
 	isMade bool
-	origin string // that the latest one names
-	nonce  string // that it has
+	origin string // of the latest value
+	nonce  string // in it
 }
 
 type proofKey struct{}
@@ -40,8 +39,8 @@ func proofOf(ctx context.Context) *Proof {
 // NeedsProof reports whether the credential is worth nothing without one. For adapters.
 func (c *Credential) NeedsProof() bool { return c.dpop != nil }
 
-// MetadataFor returns gRPC metadata with a credential that needs a proof, for an attempt with the
-// context from [Credential.Prove]. The procedure is called at origin, such as https://api.example.
+// MetadataFor returns gRPC metadata with the credential and a proof, for an attempt with the context
+// from [Credential.Prove]. The procedure is called at origin, such as https://api.example.
 // The error is a [*TokenError]. For adapters.
 func (c *Credential) MetadataFor(ctx context.Context, origin, procedure string) (map[string]string, error) {
 	value, err := proofOf(ctx).make(ctx, c, http.MethodPost, origin, procedure)
@@ -51,8 +50,8 @@ func (c *Credential) MetadataFor(ctx context.Context, origin, procedure string) 
 	return map[string]string{"authorization": c.header[0], "dpop": value}, nil
 }
 
-// ProofFor returns a proof for an attempt that Connect makes, with the context from
-// [Credential.Prove]. It's empty unless the DPoPConfig has an Origin, since an interceptor can't see
+// ProofFor returns a proof for one of Connect's attempts, with the context from [Credential.Prove].
+// It's empty unless the DPoPConfig has an Origin, since an interceptor can't see
 // which URL is called: then [Source.Transport] adds one. The error is a [*TokenError]. For adapters.
 func (c *Credential) ProofFor(ctx context.Context, procedure string) (string, error) {
 	if c.dpop.origin == "" {
@@ -85,7 +84,7 @@ func procedureOf(path string) string {
 	return path[max(0, strings.LastIndexByte(path[:end], '/')):]
 }
 
-// Learn takes over the nonce that a response brings for the next proofs. For adapters.
+// Learn takes over a response's nonce for the next proofs. For adapters.
 func (p *Proof) Learn(fields ...func(name string) []string) {
 	if p == nil {
 		return
@@ -103,7 +102,7 @@ func (p *Proof) Learn(fields ...func(name string) []string) {
 	}
 }
 
-// isOutdated reports whether the server has sent a nonce that the latest value lacks.
+// isOutdated reports whether the latest value lacks the server's nonce.
 func (p *Proof) isOutdated() bool {
 	if p == nil {
 		return false
@@ -113,7 +112,7 @@ func (p *Proof) isOutdated() bool {
 	return p.isMade && p.credential.dpop.nonces.of(p.origin) != p.nonce
 }
 
-// isMissing reports whether an attempt was made without the proof that it needs.
+// isMissing reports whether an attempt was made without its proof.
 func (p *Proof) isMissing() bool {
 	if p == nil {
 		return false
