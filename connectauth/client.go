@@ -72,18 +72,13 @@ func (i *clientInterceptor) WrapStreamingClient(next connect.StreamingClientFunc
 		if err != nil {
 			return &failedConn{StreamingClientConn: next(ctx, spec), err: newTokenError(err)}
 		}
-		open := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
-			ctx, proof := c.Prove(ctx)
-			attempt := clientAttempt{next(ctx, spec), proof}
-			return attempt, setCredential(ctx, attempt.RequestHeader(), c, spec)
-		}
-		first, err := open(ctx, credential)
+		first, err := open(ctx, next, spec, credential)
 		if err != nil {
 			return &failedConn{StreamingClientConn: first, err: err}
 		}
 		conn := &clientConn{ctx: ctx}
 		begin := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
-			again, err := open(ctx, c)
+			again, err := open(ctx, next, spec, c)
 			for name, values := range conn.RequestHeader() {
 				switch name {
 				case "Connect-Timeout-Ms", "Grpc-Timeout": // there's less time now
@@ -97,6 +92,15 @@ func (i *clientInterceptor) WrapStreamingClient(next connect.StreamingClientFunc
 		conn.stream = client.NewStream(i.tokens, credential, first, begin, clientAttempt.refusal)
 		return conn
 	}
+}
+
+// open begins an attempt with a credential.
+func open(
+	ctx context.Context, next connect.StreamingClientFunc, spec connect.Spec, c *client.Credential,
+) (clientAttempt, error) {
+	ctx, proof := c.Prove(ctx)
+	attempt := clientAttempt{next(ctx, spec), proof}
+	return attempt, setCredential(ctx, attempt.RequestHeader(), c, spec)
 }
 
 // setCredential puts a credential into a request's header.

@@ -34,22 +34,14 @@ func NewClientInterceptor(tokens *client.Source) connect.ClientInterceptor {
 			if err != nil {
 				return nil, newTokenError(err)
 			}
-			open := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
-				ctx, proof := c.Prove(ctx)
-				if err := setCredential(ctx, info.RequestHeader(), c, spec); err != nil {
-					return clientAttempt{}, err
-				}
-				stream, err := next(ctx, spec)
-				return clientAttempt{stream, spec, info, proof}, err
-			}
-			first, err := open(ctx, credential)
+			first, err := open(ctx, next, spec, info, credential)
 			if err != nil {
 				return nil, err
 			}
 			begin := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
 				forget(info.ResponseHeader())
 				forget(info.ResponseTrailer())
-				return open(ctx, c)
+				return open(ctx, next, spec, info, c)
 			}
 			refusal := func(a clientAttempt, err error) *client.Refusal { return readRefusal(err, spec, info, a.proof) }
 			return &clientStream{
@@ -58,6 +50,18 @@ func NewClientInterceptor(tokens *client.Source) connect.ClientInterceptor {
 			}, nil
 		}
 	}
+}
+
+// open begins an attempt with a credential.
+func open(
+	ctx context.Context, next connect.ClientFunc, spec connect.Spec, info *connect.CallInfo, c *client.Credential,
+) (clientAttempt, error) {
+	ctx, proof := c.Prove(ctx)
+	if err := setCredential(ctx, info.RequestHeader(), c, spec); err != nil {
+		return clientAttempt{}, err
+	}
+	stream, err := next(ctx, spec)
+	return clientAttempt{stream, spec, info, proof}, err
 }
 
 // setCredential puts a credential into a request's header.
