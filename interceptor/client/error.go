@@ -39,7 +39,7 @@ func (e *TokenError) Message() string {
 }
 
 func (e *TokenError) isOfRelay() bool {
-	return errors.Is(e.Err, errNoCaller) || errors.Is(e.Err, errOtherAudience)
+	return errors.Is(e.Err, errNoCaller) || errors.Is(e.Err, errOtherAudience) || errors.Is(e.Err, errBound)
 }
 
 func (e *TokenError) isOfProof() bool {
@@ -81,6 +81,7 @@ var (
 	errNoCaller = errors.New("the context has no caller's token: " +
 		"the server needs interceptor.WithTokenInContext, and the call its handler's context")
 	errOtherAudience = errors.New("the caller's token is for other audiences")
+	errBound         = errors.New("the caller's token is bound to its key or its certificate: exchange it instead")
 )
 
 // A signingError is why there's no proof.

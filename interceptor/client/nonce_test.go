@@ -190,3 +190,17 @@ func TestCallsAreSentAgainForNoncesWithinTheBudget(t *testing.T) {
 		t.Error("the refusal doesn't say why the call wasn't sent again")
 	}
 }
+
+// Another token would be refused, too.
+func TestCallWithoutItsProofCostsNoToken(t *testing.T) {
+	tokens := client.NewSource(bound, client.WithDPoP(mustDPoP(t, client.DPoPConfig{})))
+	credential := mustCredential(t, tokens)
+	_, proof := credential.Prove(t.Context())
+	refusal := client.ReadRefusal(client.Response{
+		Code: interceptor.CodeUnauthenticated, Proof: proof, Header: header("www-authenticate", `DPoP error="invalid_token"`),
+	})
+	missing := refusal.Err
+	if tokens.Retry(t.Context(), credential, refusal) != nil || missing == nil || refusal.Err != missing {
+		t.Errorf("the refusal's Err was %v, and is %v", missing, refusal.Err)
+	}
+}

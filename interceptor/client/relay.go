@@ -21,6 +21,8 @@ func relayed(ctx context.Context, audience string) (*Credential, error) {
 		return nil, &TokenError{Err: errNoCaller}
 	case !slices.Contains(claims.Audience(), audience):
 		return nil, &TokenError{Err: errOtherAudience}
+	case claims.IsBound():
+		return nil, &TokenError{Err: errBound}
 	}
 	credential, err := newCredential(&oauth2.Token{AccessToken: token, Expiry: claims.Expiry()}, nil)
 	if err != nil {

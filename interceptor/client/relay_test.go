@@ -30,8 +30,11 @@ func TestRelaySendsNoOtherToken(t *testing.T) {
 		"another audience":  inHandler(t, "https://shop.test"),
 		"a longer audience": inHandler(t, "https://orders.test/"),
 		"no token":          interceptor.ContextWithClaims(t.Context(), verifiertest.Claims(map[string]any{"aud": "https://orders.test"})),
-		"no claims":         interceptor.ContextWithToken(t.Context(), "callers"),
-		"no call":           t.Context(),
+		"a token with a key": interceptor.ContextWithClaims(inHandler(t, "https://orders.test"), verifiertest.Claims(map[string]any{
+			"aud": "https://orders.test", "cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"},
+		})),
+		"no claims": interceptor.ContextWithToken(t.Context(), "callers"),
+		"no call":   t.Context(),
 	} {
 		_, err := client.NewRelay("https://orders.test").Credential(ctx)
 		tokenErr, ok := tokenErrorOf(err)

@@ -76,8 +76,8 @@ func NewSource(fetch Fetch, options ...Option) *Source {
 //
 // The server must have [interceptor.WithTokenInContext], and the handler must make the call with
 // its own context. A call that has no such token fails with a [TokenError] that isn't temporary. A
-// refused call isn't sent again, since the token is not ours to renew. NewRelay panics if audience
-// is empty.
+// refused call isn't sent again, since the token is not ours to renew. A token that's bound to its
+// caller can't be relayed. NewRelay panics if audience is empty.
 func NewRelay(audience string) *Source {
 	if audience == "" {
 		panic("client: the audience is empty") //nolint:forbidigo // as for a nil Fetch

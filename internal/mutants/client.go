@@ -36,6 +36,7 @@ var clientDetails = []mutant{
 	{"the token endpoint's words are told to callers", clients, "TokenError.Message",
 		become(`"no access token is available at the moment"`, `e.Err.Error()`)},
 	{"a token is relayed to any audience", clients, "relayed", never(`!slices.Contains(claims.Audience(), audience)`)},
+	{"a bound token is relayed", clients, "relayed", never(`claims.IsBound()`)},
 	{"every handler sees its caller's token", home{"interceptor", []string{"interceptor"}}, "Authenticator.Authenticate",
 		become(`a.keepTokens`, `true`)},
 	{"another resource's metadata are used", clients, "Discovery.Resource", become(`name != resource`, `false`)},

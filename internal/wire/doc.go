@@ -16,6 +16,7 @@
 //	and if the handler reuses its messages?         pool_test.go
 //	who may use a token that is bound?              mutualtls_test.go, dpop_test.go
 //	where does a nonce arrive?                      dpop_test.go
+//	does our client prove it to our server?         dpop_client_test.go
 //	which tokens does each policy let in?           verdict_test.go
 //	what if the handler refuses its caller?         late_test.go
 //	what if an HTTP/1.1 request doesn't end?        http1_test.go
