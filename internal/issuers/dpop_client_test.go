@@ -17,7 +17,11 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"github.com/oidcrpc/oidcrpc/grpcauth"
+	"github.com/oidcrpc/oidcrpc/interceptor"
 	"github.com/oidcrpc/oidcrpc/interceptor/client"
+	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/dpop"
 )
 
 func TestOIDCProviderBindsTokensToAClientsKey(t *testing.T) {
@@ -34,23 +38,28 @@ func TestOIDCProviderBindsTokensToAClientsKey(t *testing.T) {
 		t.Run("nonce "+nonce, func(t *testing.T) {
 			t.Setenv("DPOP_NONCE", nonce)
 			_, issuer := signingOIDCProvider(t)
+			v := newVerifier(t, verifier.Config{Issuer: issuer, Audiences: []string{audience}, FAPI2: true})
+			auth, err := interceptor.New(v, interceptor.WithDPoP(dpop.Config{Origins: []string{externalOrigin}}))
+			if err != nil {
+				t.Fatal(err)
+			}
 			for name, fetch := range map[string]client.Fetch{
 				"with a secret":     robot(issuer+"/token", "resource").Token,
 				"with an assertion": asserting(key, issuer),
 			} {
 				t.Run(name, func(t *testing.T) {
-					dpop, err := client.NewDPoP(client.DPoPConfig{})
+					d, err := client.NewDPoP(client.DPoPConfig{Origin: externalOrigin})
 					if err != nil {
 						t.Fatal(err)
 					}
 					first := new(countingTransport)
-					wantBoundToken(t, dpop, client.NewSource(fetch, client.WithDPoP(dpop),
+					wantBoundToken(t, auth, d, client.NewSource(fetch, client.WithDPoP(d),
 						client.WithHTTPClient(&http.Client{Transport: first})))
 					if got := first.requests.Load(); got != requests {
 						t.Errorf("%d requests, want %d", got, requests)
 					}
 					second := new(countingTransport)
-					wantBoundToken(t, dpop, client.NewSource(fetch, client.WithDPoP(dpop),
+					wantBoundToken(t, auth, d, client.NewSource(fetch, client.WithDPoP(d),
 						client.WithHTTPClient(&http.Client{Transport: second})))
 					if got := second.requests.Load(); got != 1 {
 						t.Errorf("%d requests with a known nonce, want one", got)
@@ -61,7 +70,7 @@ func TestOIDCProviderBindsTokensToAClientsKey(t *testing.T) {
 	}
 }
 
-func wantBoundToken(t *testing.T, dpop *client.DPoP, tokens *client.Source) {
+func wantBoundToken(t *testing.T, auth *interceptor.Authenticator, d *client.DPoP, tokens *client.Source) {
 	t.Helper()
 	token := tokenOf(t, tokens)
 	parsed, err := jwt.ParseSigned(token.AccessToken, []jose.SignatureAlgorithm{jose.ES256})
@@ -76,8 +85,12 @@ func wantBoundToken(t *testing.T, dpop *client.DPoP, tokens *client.Source) {
 	if err := parsed.UnsafeClaimsWithoutVerification(&claims); err != nil {
 		t.Fatal(err)
 	}
-	if got := claims.Confirmation.Thumbprint; token.Type() != "DPoP" || got != dpop.Thumbprint() {
-		t.Errorf("the token of type %q has the key %q, want %q", token.Type(), got, dpop.Thumbprint())
+	if got := claims.Confirmation.Thumbprint; token.Type() != "DPoP" || got != d.Thumbprint() {
+		t.Errorf("the token of type %q has the key %q, want %q", token.Type(), got, d.Thumbprint())
+	}
+	greeter := greetClient(t, auth, grpcauth.PlaintextClientOptions(tokens)...)
+	for range 2 {
+		wantOwnGreeting(t, greeter)
 	}
 }
 
