@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -200,7 +201,7 @@ func TestCallWithoutItsProofCostsNoToken(t *testing.T) {
 		Code: interceptor.CodeUnauthenticated, Proof: proof, Header: header("www-authenticate", `DPoP error="invalid_token"`),
 	})
 	missing := refusal.Err
-	if tokens.Retry(t.Context(), credential, refusal) != nil || missing == nil || refusal.Err != missing {
+	if tokens.Retry(t.Context(), credential, refusal) != nil || missing == nil || !errors.Is(refusal.Err, missing) {
 		t.Errorf("the refusal's Err was %v, and is %v", missing, refusal.Err)
 	}
 }
