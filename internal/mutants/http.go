@@ -40,6 +40,6 @@ var httpDetails = []mutant{
 			`w.WriteHeader(statusOf(refusal.Code)); _, _ = w.Write(body); _ = earlyhttp.Refuse`)},
 	{"JSON goes to those who take none", https, "acceptsJSON", become(`len(accept) == 0`, `true`)},
 	{"a weight of zero is as good as any", https, "acceptsJSON", never(`isNumber == nil && weight == 0`)},
-	{"a handler sees a rewritten URL", https, "request.Connection", never(`err == nil`)},
+	{"a handler sees a rewritten URL", https, "sentURL", never(`err == nil`)},
 	{"a panic leaves the stream open", https, "middleware.serve", become(`defer guarded.release()`, `_ = guarded.release`)},
 }
