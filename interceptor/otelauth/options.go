@@ -32,8 +32,10 @@ type Config struct {
 
 const scope = "github.com/oidcrpc/oidcrpc/interceptor/otelauth"
 
-// Options returns the options for [interceptor.New]. Use them for one Authenticator. Other
-// observers may stand beside them. An error comes from the MeterProvider.
+// Options returns the options for [interceptor.New]. Call it once, and use them for every
+// Authenticator with the same verifier, such as those for several MCP servers: what they
+// decide adds up. Other observers may stand beside them. An error comes from the
+// MeterProvider.
 func Options(c Config) ([]interceptor.Option, error) {
 	if c.MeterProvider == nil {
 		c.MeterProvider = otel.GetMeterProvider()

@@ -189,6 +189,43 @@ func TestRevocationsAreCounted(t *testing.T) {
 	}
 }
 
+func TestAuthenticatorsWithTheSameOptionsAddUp(t *testing.T) {
+	issuer, reader := verifiertest.NewIssuer(), metric.NewManualReader()
+	v, err := verifier.New(issuer.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := otelauth.Options(otelauth.Config{
+		Verifier: v, MeterProvider: metric.NewMeterProvider(metric.WithReader(reader)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		auth, err := interceptor.New(v, options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, refusal := auth.AuthenticateStream(t.Context(), interceptor.Call{
+			Procedure: "/a.S/M", Authorization: []string{"Bearer " + issuer.Token(nil)},
+		}, nil)
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		defer stream.End(nil)
+	}
+	tel := &telemetry{reader: reader}
+	lines := tel.metrics(t)
+	for _, want := range []string{
+		"oidcrpc.streams.open{} 2",
+		"oidcrpc.decisions{oidcrpc.code=ok,oidcrpc.rule=,oidcrpc.stage=start} 2",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no line says %q:\n%s", want, strings.Join(lines, "\n"))
+		}
+	}
+}
+
 func TestNoLabelComesFromTheCaller(t *testing.T) {
 	tel := newTelemetry(t, interceptor.Policy{"/*": {}})
 	before := len(tel.metrics(t))
