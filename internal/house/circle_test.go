@@ -14,7 +14,7 @@ import (
 
 var packages = []string{
 	"verifier", "verifier/verifiertest", "verifier/introspection", "verifier/kubernetes", "verifier/dpop", "verifier/revocation",
-	"verifier/revocation/redisbus",
+	"verifier/revocation/redisbus", "verifier/revocation/feed", "verifier/dpop/redisreplays", "internal/clientcert",
 	"interceptor", "interceptor/client", "interceptor/schema", "grpcauth", "connectauth", "connectauth/v2",
 	"internal/earlyhttp",
 	"internal/refresh", "internal/jwks", "internal/jws", "internal/strictjson", "internal/field",
