@@ -14,8 +14,9 @@ import (
 
 var packages = []string{
 	"verifier", "verifier/verifiertest", "verifier/introspection", "verifier/kubernetes", "verifier/dpop", "verifier/revocation",
-	"verifier/revocation/redisbus", "verifier/revocation/feed", "verifier/dpop/redisreplays", "internal/clientcert",
-	"interceptor", "interceptor/client", "interceptor/schema", "grpcauth", "connectauth", "connectauth/v2",
+	"verifier/revocation/redisbus", "verifier/revocation/feed", "verifier/dpop/redisreplays",
+	"interceptor", "interceptor/client", "interceptor/schema", "interceptor/httpauth", "interceptor/otelauth",
+	"interceptor/policyfile", "grpcauth", "grpcauth/gatewayauth", "connectauth", "connectauth/v2",
 	"internal/earlyhttp",
 	"internal/refresh", "internal/jwks", "internal/jws", "internal/strictjson", "internal/field",
 	"internal/tokencache", "internal/clientcert",
