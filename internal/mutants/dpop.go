@@ -6,44 +6,27 @@ var dpopProofs = home{"verifier/dpop", []string{"verifier/dpop"}}
 var proofRules = []mutant{
 	// RFC 9449, section 4.3, in its order.
 	{"two proofs are one", dpopProofs, "parse", never(`len(proofs) > 1`)},
-	{"a proof may have any length", dpopProofs, "parse", never(`len(proofs[0]) > maxProofBytes`)},
 	{"a proof may have any type", dpopProofs, "Checker.checkContent", never(`p.typ != proofType`)},
 	{"a proof may use any algorithm", dpopProofs, "Checker.checkContent", never(`!c.allows(p.alg)`)},
-	{"crit is understood in proofs", dpopProofs, "content.readHeader", never(`jws.ChangesReading(name)`)},
 	{"a proof's signature is not checked", dpopProofs, "Proof.CheckKey",
 		never(`!k.key.Verify(p.content.alg, p.content.signed, p.content.signature)`)},
 	{"a proof may be for another method", dpopProofs, "Checker.checkContent", never(`p.htm != r.Method`)},
 	{"a proof may be for another URI", dpopProofs, "Checker.checkContent", never(`!c.origins.match(p.htu, r.Path)`)},
 	{"a proof may be for another token", dpopProofs, "Checker.checkContent", never(`p.ath != hashOf(r.Token)`)},
 	{"a proof may be old", dpopProofs, "Proof.checkTime", never(`!now.Before(p.until)`)},
-	{"a proof may be from the future", dpopProofs, "Proof.setTime",
-		in(`if ahead := p.content.issuedAt.Sub(now); ahead > config.Leeway`, never(`ahead > config.Leeway`))},
 	{"a proof may be by another key", dpopProofs, "Proof.CheckKey",
 		never(`subtle.ConstantTimeCompare([]byte(k.thumbprint), []byte(thumbprint)) != 1`)},
 
 	// The URI.
 	{"an encoded slash is a slash", dpopProofs, "unescape", always(`isUnreserved(c)`)},
-	{"a URI's port doesn't matter", dpopProofs, "normalizeAuthority", never(`port != ""`)},
-	{"a URI may have a user", dpopProofs, "isHostChar", become(`"!$&'()*+,;="`, `"!$&'()*+,;=@"`)},
 
 	// Nonces.
-	{"a required nonce may be absent", dpopProofs, "Proof.setTime", never(`config.RequireNonce`)},
 	{"anything is a nonce", dpopProofs, "nonceKeys.read", always(`hmac.Equal(nonceCode(key, content), code)`)},
-	{"a nonce's time is not covered", dpopProofs, "nonceCode", become(`mac.Write(content)`, `mac.Write(content[nonceTimeBytes:])`)},
-	{"a nonce may be from the future", dpopProofs, "Proof.setTime",
-		in(`if ahead := p.nonce.madeAt.Sub(now); ahead > config.Leeway`, never(`ahead > config.Leeway`))},
 
 	// Replays.
 	{"a proof may be used again", dpopProofs, "memory.add", in(`if s != nil`, never(`ok`))},
-	{"a proof may be used again elsewhere", dpopProofs, "Proof.addShared", never(`!added`)},
-	{"a store's failure is no matter", dpopProofs, "Proof.addShared",
-		become(`p.checker.config.Replays.Add(ctx, jws.Encoding.EncodeToString(id[:]), p.until.Add(setBack))`, `true, error(nil)`)},
 	{"a full memory remembers more", dpopProofs, "memory.add", never(`m.held >= m.maxProofs`)},
-	{"one key may fill the memory", dpopProofs, "memory.add", never(`m.shares[share] >= m.maxShare`)},
 	{"a proof from before the start is taken for new", dpopProofs, "Proof.checkTime", never(`!made.After(e.doubtUntil)`)},
-	{"a clock that is set back begins no era", dpopProofs, "clock.now", never(`c.latest.Sub(now) > setBack`)},
-	{"a jti is anyone's", dpopProofs, "newProofID", become(`thumbprint + "." + jti`, `jti`)},
-	{"slices are forgotten too soon", dpopProofs, "memory.forget", become(`now.Add(-setBack)`, `now.Add(2 * m.slice)`)},
 }
 
 // What a call's scheme says about its proof.
@@ -62,6 +45,23 @@ var provenRules = []mutant{
 }
 
 var proofDetails = []mutant{
+	{"a proof may have any length", dpopProofs, "parse", never(`len(proofs[0]) > maxProofBytes`)},
+	{"crit is understood in proofs", dpopProofs, "content.readHeader", never(`jws.ChangesReading(name)`)},
+	{"a proof may be from the future", dpopProofs, "Proof.setTime",
+		in(`if ahead := p.content.issuedAt.Sub(now); ahead > config.Leeway`, never(`ahead > config.Leeway`))},
+	{"a URI's port doesn't matter", dpopProofs, "normalizeAuthority", never(`port != ""`)},
+	{"a URI may have a user", dpopProofs, "isHostChar", become(`"!$&'()*+,;="`, `"!$&'()*+,;=@"`)},
+	{"a required nonce may be absent", dpopProofs, "Proof.setTime", never(`config.RequireNonce`)},
+	{"a nonce's time is not covered", dpopProofs, "nonceCode", become(`mac.Write(content)`, `mac.Write(content[nonceTimeBytes:])`)},
+	{"a nonce may be from the future", dpopProofs, "Proof.setTime",
+		in(`if ahead := p.nonce.madeAt.Sub(now); ahead > config.Leeway`, never(`ahead > config.Leeway`))},
+	{"a proof may be used again elsewhere", dpopProofs, "Proof.addShared", never(`!added`)},
+	{"a store's failure is no matter", dpopProofs, "Proof.addShared",
+		become(`p.checker.config.Replays.Add(ctx, jws.Encoding.EncodeToString(id[:]), p.until.Add(setBack))`, `true, error(nil)`)},
+	{"one key may fill the memory", dpopProofs, "memory.add", never(`m.shares[share] >= m.maxShare`)},
+	{"a clock that is set back begins no era", dpopProofs, "clock.now", never(`c.latest.Sub(now) > setBack`)},
+	{"a jti is anyone's", dpopProofs, "newProofID", become(`thumbprint + "." + jti`, `jti`)},
+	{"slices are forgotten too soon", dpopProofs, "memory.forget", become(`now.Add(-setBack)`, `now.Add(2 * m.slice)`)},
 	{"a proof's signature may be empty", dpopProofs, "parse", never(`len(compact.Signature) == 0`)},
 	{"a proof may say where its key is", dpopProofs, "content.readHeader", never(`forbidden != ""`)},
 	{"a proof's header may be lax", dpopProofs, "content.readHeader", never(`!wellFormed`)},
