@@ -710,15 +710,15 @@ func TestCallThatBecomesAStreamEndsWithItsToken(t *testing.T) {
 // It asks again by the credential of the call.
 func TestCallThatBecomesAStreamIsCheckedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		revoked := false
+		var withdrawn atomic.Bool
 		auth := mustNew(t, verifyFunc(func(token string) (*verifier.Claims, error) {
-			if revoked || token != "token" {
+			if withdrawn.Load() || token != "token" {
 				return nil, &verifier.AuthError{Code: verifier.CodeKeyNotFound}
 			}
 			return claimsOf(nil), nil
 		}))
 		stream, _ := admit(t.Context(), t, auth, withToken("/a.S/M")).Stream()
-		revoked = true
+		withdrawn.Store(true)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if refusal := stream.End(nil); refusal == nil {
