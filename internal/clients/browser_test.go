@@ -20,6 +20,7 @@ import (
 	connectauthv2 "github.com/oidcrpc/oidcrpc/connectauth/v2"
 	"github.com/oidcrpc/oidcrpc/examples/greet"
 	"github.com/oidcrpc/oidcrpc/interceptor"
+	"github.com/oidcrpc/oidcrpc/verifier/dpop"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
@@ -30,6 +31,7 @@ type call struct {
 	Stream   bool   `json:"stream"`
 	Get      bool   `json:"get"`
 	Token    string `json:"token"`
+	Prove    bool   `json:"prove"` // the page has a token bound to its own key
 
 	name string
 	want result
@@ -77,6 +79,25 @@ func TestPageSeesEveryOutcome(t *testing.T) {
 			}
 		}
 	}
+	// A page that holds a key proves in each call that it does, and learns the nonce that the server asks for.
+	for server, wrap := range map[string]func(*interceptor.Authenticator) http.Handler{
+		"v1": greet.NewConnectV1Handler,
+		"v1 with middleware": func(auth *interceptor.Authenticator) http.Handler {
+			return connectauth.NewMiddleware(auth).Wrap(greet.NewConnectV1Handler(auth))
+		},
+		"v2": greet.NewConnectHandler,
+	} {
+		url := serveAt(t, func(url string) http.Handler {
+			bound := newAuth(t, issuer, interceptor.WithDPoP(dpop.Config{Origins: []string{url}, RequireNonce: true}))
+			return allow(bound, wrap(bound))
+		})
+		for _, kind := range []call{{Protocol: "connect"}, {Protocol: "connect", Get: true}, {Protocol: "connect", Stream: true},
+			{Protocol: "grpc-web"}, {Protocol: "grpc-web", Stream: true}} {
+			kind.URL, kind.Prove = url, true
+			kind.name = fmt.Sprintf("%s, %s, stream %t, GET %t, a bound token", server, kind.Protocol, kind.Stream, kind.Get)
+			calls = append(calls, kind)
+		}
+	}
 	// Without our list no call with a token even leaves the browser.
 	plain := serve(t, cors.New(cors.Options{
 		AllowedOrigins: []string{"*"}, AllowedMethods: connectcors.AllowedMethods(), AllowedHeaders: connectcors.AllowedHeaders(),
@@ -84,7 +105,7 @@ func TestPageSeesEveryOutcome(t *testing.T) {
 	calls = append(calls, call{URL: plain, Protocol: "connect", Token: outcomes[0].token, name: "without our headers",
 		want: result{Code: "Unknown", Message: "Failed to fetch"}})
 
-	for i, got := range browse(t, calls) {
+	for i, got := range browse(t, issuer, calls) {
 		want := calls[i].want
 		switch {
 		case want.Code == "":
@@ -111,7 +132,7 @@ func allow(auth *interceptor.Authenticator, handler http.Handler) http.Handler {
 }
 
 // browse opens a page that makes the calls, and returns what it saw.
-func browse(t *testing.T, calls []call) (results []result) {
+func browse(t *testing.T, issuer *verifiertest.Issuer, calls []call) (results []result) {
 	t.Helper()
 	input, err := json.Marshal(map[string]any{"calls": calls, "descriptors": descriptors(t)})
 	if err != nil {
@@ -128,6 +149,10 @@ func browse(t *testing.T, calls []call) (results []result) {
 	mux.HandleFunc("/page.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		_, _ = w.Write(script)
+	})
+	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		cnf := map[string]any{"jkt": r.FormValue("jkt")}
+		_, _ = w.Write([]byte(issuer.Token(map[string]any{"scope": "greet", "cnf": cnf})))
 	})
 	seen := make(chan []byte, 1)
 	mux.HandleFunc("POST /results", func(_ http.ResponseWriter, r *http.Request) {

@@ -38,14 +38,15 @@ const (
 )
 
 // newAuth returns an Authenticator whose callers need the scope greet.
-func newAuth(t *testing.T, issuer *verifiertest.Issuer) *interceptor.Authenticator {
+func newAuth(t *testing.T, issuer *verifiertest.Issuer, options ...interceptor.Option) *interceptor.Authenticator {
 	t.Helper()
 	v, err := verifier.New(issuer.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	rule := interceptor.Rule{Require: verifier.Requirement{Scopes: []string{"greet"}}}
-	auth, err := interceptor.New(v, interceptor.WithPolicy(interceptor.Policy{greetProcedure: rule, watchProcedure: rule}))
+	policy := interceptor.WithPolicy(interceptor.Policy{greetProcedure: rule, watchProcedure: rule})
+	auth, err := interceptor.New(v, append(options, policy)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,14 @@ func newAuth(t *testing.T, issuer *verifiertest.Issuer) *interceptor.Authenticat
 // serve speaks HTTP/1.1 and HTTP/2 without TLS.
 func serve(t *testing.T, handler http.Handler) (url string) {
 	t.Helper()
-	server := httptest.NewUnstartedServer(handler)
+	return serveAt(t, func(string) http.Handler { return handler })
+}
+
+// serveAt serves a handler that knows its URL.
+func serveAt(t *testing.T, handler func(url string) http.Handler) (url string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	server.Config.Handler = handler("http://" + server.Listener.Addr().String())
 	server.Config.Protocols = new(http.Protocols)
 	server.Config.Protocols.SetHTTP1(true)
 	server.Config.Protocols.SetUnencryptedHTTP2(true)
@@ -83,6 +91,13 @@ func nodeFolder(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	if err := os.CopyFS(filepath.Join(dir, "greet/v1"), os.DirFS("../../examples/greet/v1")); err != nil {
+		t.Fatal(err)
+	}
+	proving, err := os.ReadFile("../issuers/testdata/connect-web/proving.js") // which the documents quote
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "proving.js"), proving, 0o600)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	run(t, dir, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts")

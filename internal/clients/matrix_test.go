@@ -110,7 +110,7 @@ func TestPageShowsWhatClientsShow(t *testing.T) {
 			calls = append(calls, call{URL: r.url, Protocol: protocol, Token: r.token})
 		}
 		var outputs []string
-		for _, got := range browse(t, calls) {
+		for _, got := range browse(t, issuer, calls) {
 			outputs = append(outputs, fmt.Sprintf("%+v", got))
 		}
 		name := "connect-web 2.3.0 in Chromium " + versionOf(t, "chromium", "--version")

@@ -3,13 +3,21 @@ import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { createClient, ConnectError, Code } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
+import * as DPoP from "dpop";
+import { proving } from "./proving.js";
 
 const { descriptors, calls } = JSON.parse(document.getElementById("input").textContent);
 const bytes = Uint8Array.from(atob(descriptors), (c) => c.charCodeAt(0));
 const service = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes)).getService("greet.v1.GreetService");
 
+const keys = await DPoP.generateKeyPair("ES256");
+const getToken = async () => (await fetch("/token?jkt=" + (await DPoP.calculateThumbprint(keys.publicKey)))).text();
+
 async function make(call) {
   const options = { baseUrl: call.url, useHttpGet: call.get };
+  if (call.prove) {
+    options.fetch = proving(keys, getToken);
+  }
   const transport = call.protocol === "grpc-web" ? createGrpcWebTransport(options) : createConnectTransport(options);
   const client = createClient(service, transport);
   const headers = call.token ? { authorization: "Bearer " + call.token } : {};
