@@ -9,9 +9,9 @@
 //
 // A caller's pod gets such a token from a projected volume:
 //
-//   - serviceAccountToken:
-//     path: orders-token
-//     audience: orders
+//	projected:
+//	  sources:
+//	  - serviceAccountToken: {path: token, audience: orders, expirationSeconds: 3600}
 //
 // The keys come from the API server and from nowhere else. A token outlives its account and its
 // pod: it's good until it expires.
