@@ -107,6 +107,6 @@ func newKey(algorithm string) (crypto.Signer, error) {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return key, err
 	default:
-		return nil, fmt.Errorf("-alg %q is unknown", algorithm)
+		return nil, fmt.Errorf("-alg %q is unknown, want RS256, PS256, ES256, EdDSA or the like", algorithm)
 	}
 }
