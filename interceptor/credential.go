@@ -123,6 +123,9 @@ func (f *credentialField) findScheme(value string) (credential, error) {
 	place := f.named(scheme)
 	if place == nil {
 		if f.isOtherScheme(value) {
+			if strings.EqualFold(scheme, dpopPlace.name) {
+				return credential{}, errNoDPoP
+			}
 			return credential{}, errOtherScheme
 		}
 		return credential{}, fmt.Errorf(`%s does not start with "%s ", or holds several credentials: `+
@@ -224,6 +227,7 @@ func isCookieValue(token string) bool {
 var (
 	errNoValue     = errors.New("there is no credential in any place for one")
 	errOtherScheme = errors.New("the credential has another scheme than those accepted, or is empty")
+	errNoDPoP      = fmt.Errorf("%w: WithDPoP accepts the scheme DPoP", errOtherScheme)
 	errNoRequest   = errors.New("interceptor: the adapter sets no Call.Request, which WithCredential needs")
 )
 

@@ -160,12 +160,17 @@ func TestTokenThatIsAlsoBoundToACertificateNeedsBoth(t *testing.T) {
 func TestWithoutWithDPoPItsSchemeIsAnother(t *testing.T) {
 	t.Parallel()
 	h := newHolder(t)
-	auth := mustNew(t, verifierThatRequires(t, h.issuer, verifier.Requirement{}))
+	var cause error
+	auth := mustNew(t, verifierThatRequires(t, h.issuer, verifier.Requirement{}),
+		interceptor.WithObserver(func(_ context.Context, d interceptor.Decision) { cause = d.Err }))
 	token := h.token(nil)
-	for scheme, want := range map[string]string{"DPoP": "MISSING_TOKEN", "Bearer": "INVALID_TOKEN"} {
+	for scheme, want := range map[string]string{"DPoP": "MISSING_TOKEN", "dpop": "MISSING_TOKEN", "Bearer": "INVALID_TOKEN"} {
 		_, refusal := auth.Authenticate(t.Context(), h.call(t, scheme, token))
 		if reasonOf(t, refusal) != want || strings.Contains(refusal.Challenge, "DPoP") {
 			t.Errorf("%s: %v", scheme, refusal)
+		}
+		if !strings.Contains(cause.Error(), "WithDPoP") {
+			t.Errorf("%s: the observer hears %v, want the option's name", scheme, cause)
 		}
 	}
 }
