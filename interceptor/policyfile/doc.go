@@ -10,8 +10,9 @@
 //	/grpc.health.v1.Health/Check:   {access: public}
 //	/*:                             {access: denied}
 //
-// The access is required, optional, public or denied, and required if it's left out. A rule
-// that asks only for a valid token says {access: required}.
+// The names are access, scopes, any_scopes, permissions, issuers, subjects, actors, acr_values,
+// max_age and bound. The access is required, optional, public or denied, and required if it's left
+// out. A rule that asks only for a valid token says {access: required}.
 //
 // Reading is strict: an unknown name, a key that stands twice or a rule that contradicts itself
 // is an error, and it names the line. [Watch] reads the file again when it changes, and keeps

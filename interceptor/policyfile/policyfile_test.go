@@ -76,9 +76,11 @@ func TestParseReadsJSON(t *testing.T) {
 func TestParseNamesTheLineOfAMistake(t *testing.T) {
 	const good = "/a.S/M: {scopes: [s]}\n"
 	tests := []struct{ name, file, want string }{
-		{"unknown name", good + "/a.S/N: {scope: [s]}", "line 2: field scope not found"},
+		{"unknown name", good + "/a.S/N: {scope: [s]}", "policyfile: line 2: field scope is unknown"},
 		{"a key that stands twice", good + "/a.S/M: {access: public}", `line 2: mapping key "/a.S/M" already defined at line 1`},
 		{"a name that stands twice", good + "/a.S/N: {access: denied, access: public}", "already defined at line 2"},
+		{"text for a list", good + "/a.S/N: {scopes: s}", "policyfile: line 2: cannot unmarshal !!str `s` into a list"},
+		{"two mistakes", good + "/a.S/N: {scope: [s],\n x: [s]}", "field scope is unknown; line 3: field x is unknown"},
 		{"bad key", good + "a.S/N: {access: public}", `line 2: "a.S/N": interceptor: Policy["a.S/N"]: the key must be`},
 		{"contradiction", good + "/a.S/N: {access: public, scopes: [s]}", `line 2: "/a.S/N": interceptor: Policy["/a.S/N"]: AccessPublic excludes`},
 		{"bad scope", good + "/a.S/N:\n  scopes: [\"a b\"]", `line 2: "/a.S/N"`},

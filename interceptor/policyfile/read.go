@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -79,7 +80,7 @@ func parse(data []byte) (interceptor.Policy, error) {
 	decoder.KnownFields(true)
 	var written map[string]*rule
 	if err := decoder.Decode(&written); err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
 	policy := make(interceptor.Policy, len(written))
 	for key, rule := range written {
@@ -93,6 +94,18 @@ func parse(data []byte) (interceptor.Policy, error) {
 		policy[key] = compiled
 	}
 	return policy, nil
+}
+
+// explain returns a decoder's error on one line, in words about the file and not about our types.
+func explain(err error) error {
+	wrong, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
+		return err
+	}
+	return errors.New(strings.NewReplacer(
+		"not found in type policyfile.rule", "is unknown",
+		"into []string", "into a list",
+	).Replace(strings.Join(wrong.Errors, "; ")))
 }
 
 // linesOf returns the line of each policy key. It refuses what is no policy, and values that
