@@ -1,6 +1,8 @@
 package verifiertest
 
 import (
+	"crypto"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // WithTokenEndpoint gives the issuer a token endpoint, at its URL plus "/token" (RFC 6749, section
@@ -29,7 +33,9 @@ import (
 //   - claims is a JSON object with any other claims. It overrides all the others, and a null removes
 //     a claim.
 //
-// A request that accepts application/jwt gets the token alone, without JSON around it.
+// A request with a DPoP proof gets a token that is bound to the proof's key (RFC 9449, section 5).
+// The proof itself isn't checked. A request that accepts application/jwt gets the token alone,
+// without JSON around it.
 func WithTokenEndpoint(claims map[string]any, options ...TokenOption) IssuerOption {
 	return issuerOption(func(i *Issuer) {
 		defaults := maps.Clone(claims)
@@ -93,6 +99,13 @@ func claimsAsked(req *http.Request) (claims map[string]any, problem *response) {
 			claims["aud"] = audience
 		}
 	}
+	if proof := req.Header.Get("DPoP"); proof != "" {
+		thumbprint, err := thumbprintOf(proof)
+		if err != nil {
+			return nil, refuse("invalid_dpop_proof", "the proof's key can't be read: "+err.Error())
+		}
+		claims["cnf"] = map[string]any{"jkt": thumbprint}
+	}
 	if text := form.Get("expires_in"); text != "" {
 		seconds, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
@@ -110,6 +123,23 @@ func claimsAsked(req *http.Request) (claims map[string]any, problem *response) {
 		maps.Copy(claims, others)
 	}
 	return claims, nil
+}
+
+// thumbprintOf returns the thumbprint of the key that a proof claims to be signed with.
+func thumbprintOf(proof string) (string, error) {
+	header, _, _ := strings.Cut(proof, ".")
+	text, err := base64.RawURLEncoding.DecodeString(header)
+	if err != nil {
+		return "", err
+	}
+	var named struct {
+		Key jose.JSONWebKey `json:"jwk"`
+	}
+	if err := json.Unmarshal(text, &named); err != nil {
+		return "", err
+	}
+	sum, err := named.Key.Thumbprint(crypto.SHA256)
+	return base64.RawURLEncoding.EncodeToString(sum), err
 }
 
 // clientID returns the client that a request names (RFC 6749, section 2.3.1), or "".
@@ -137,7 +167,7 @@ func grantResponse(req *http.Request, token string, claims map[string]any) *resp
 		res = newResponse(http.StatusOK, []byte(token))
 		res.header.Set("Content-Type", "application/jwt")
 	} else {
-		granted := map[string]any{"access_token": token, "token_type": "Bearer"}
+		granted := map[string]any{"access_token": token, "token_type": tokenType(claims)}
 		if exp, err := strconv.ParseFloat(fmt.Sprint(claims["exp"]), 64); err == nil {
 			granted["expires_in"] = int64(exp) - time.Now().Unix()
 		}
@@ -148,4 +178,12 @@ func grantResponse(req *http.Request, token string, claims map[string]any) *resp
 	}
 	res.header.Set("Cache-Control", "no-store")
 	return res
+}
+
+// tokenType is DPoP for a token that is bound to a key (RFC 9449, section 5).
+func tokenType(claims map[string]any) string {
+	if cnf, ok := claims["cnf"].(map[string]any); ok && cnf["jkt"] != nil {
+		return "DPoP"
+	}
+	return "Bearer"
 }

@@ -1,6 +1,7 @@
 package verifiertest_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,6 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/oidcrpc/oidcrpc/interceptor/client"
 	"github.com/oidcrpc/oidcrpc/verifier"
 	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
@@ -111,6 +115,41 @@ func TestTokenEndpointSaysWhatItGranted(t *testing.T) {
 			t.Errorf("a token without exp expires: %s", body)
 		}
 	})
+}
+
+func TestTokenEndpointBindsTokensToTheKeyOfAProof(t *testing.T) {
+	t.Parallel()
+	issuer := verifiertest.NewIssuer(verifiertest.WithTokenEndpoint(nil))
+	key, err := client.NewDPoP(client.DPoPConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := clientcredentials.Config{ClientID: "shop", TokenURL: issuer.URL() + "/token"}
+	token, err := client.NewSource(config.Token,
+		client.WithDPoP(key), client.WithHTTPClient(&http.Client{Transport: issuer})).Token(t.Context())
+	if err != nil {
+		t.Fatal(err) // also if its type isn't DPoP
+	}
+	v, err := verifier.New(issuer.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := v.VerifyBound(t.Context(), token.AccessToken, func(verifier.Confirmation) error { return nil })
+	if err != nil || claims.Confirmation() != (verifier.Confirmation{KeyThumbprint: key.Thumbprint()}) {
+		t.Errorf("claims = %v, err = %v, want a token for the proof's key", claims, err)
+	}
+}
+
+func TestTokenEndpointRefusesAProofWithoutAKey(t *testing.T) {
+	t.Parallel()
+	issuer := verifiertest.NewIssuer(verifiertest.WithTokenEndpoint(nil))
+	for _, header := range []string{"?", "[]", "{}", `{"jwk":{"kty":"EC"}}`} {
+		proof := base64.RawURLEncoding.EncodeToString([]byte(header)) + ".e30.AA"
+		res, body := ask(t, issuer, "grant_type=client_credentials", func(req *http.Request) { req.Header.Set("DPoP", proof) })
+		if res.StatusCode != http.StatusBadRequest || !strings.Contains(body, `"invalid_dpop_proof"`) {
+			t.Errorf("%s gets %s %s", header, res.Status, body)
+		}
+	}
 }
 
 func TestTokenComesAloneWhenAskedFor(t *testing.T) {
