@@ -39,7 +39,7 @@ func Claims(claims map[string]any, options ...ClaimsOption) *verifier.Claims {
 	for _, option := range options {
 		option.apply(&config)
 	}
-	all, err := verifier.NewBoundClaims(mustJSON(payloadOf(defaultURL, claims)), config, proven)
+	all, err := verifier.NewBoundClaims(mustJSON(payloadOf(defaultURL, 1, claims)), config, proven)
 	if err != nil {
 		panic("verifiertest: " + err.Error())
 	}

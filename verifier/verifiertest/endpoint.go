@@ -44,7 +44,7 @@ func WithTokenEndpoint(claims map[string]any, options ...TokenOption) IssuerOpti
 			if problem != nil {
 				return problem
 			}
-			all := overlay(payloadOf(i.url, defaults), asked)
+			all := overlay(payloadOf(i.url, i.tokens.Add(1), defaults), asked)
 			token := i.Token(nil, append(slices.Clip(options), WithRawPayload(string(mustJSON(all))))...)
 			return grantResponse(req, token, all)
 		}

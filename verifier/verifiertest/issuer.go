@@ -37,6 +37,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -64,6 +65,8 @@ type Issuer struct {
 	algs  []string
 	given map[string]signingKey             // by algorithm, to start with
 	grant func(req *http.Request) *response // nil without a token endpoint
+
+	tokens atomic.Int64 // signed so far
 
 	mu       sync.Mutex
 	rotation int

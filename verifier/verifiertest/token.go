@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -60,7 +61,7 @@ type draft struct {
 
 // Token returns a signed access token in the shape RFC 9068 defines. By default its subject is
 // "user", its client is "client", it grants no scopes or permissions, and it expires 5 minutes
-// from now.
+// from now. Its jti is "token-1" for the issuer's first token, then "token-2", and so on.
 //
 // The claims argument overrides these defaults. A nil value removes a claim. A [time.Time] is
 // written as seconds since 1970, and a [time.Duration] counts from now, so {"exp": -time.Minute}
@@ -80,7 +81,7 @@ func (i *Issuer) Token(claims map[string]any, options ...TokenOption) string {
 	}
 	payload := d.rawPayload
 	if payload == nil {
-		payload = mustJSON(payloadOf(i.url, claims))
+		payload = mustJSON(payloadOf(i.url, i.tokens.Add(1), claims))
 	}
 	signer := d.signer
 	if signer == nil {
@@ -95,7 +96,7 @@ func (i *Issuer) Token(claims map[string]any, options ...TokenOption) string {
 }
 
 // payloadOf returns a good token's claims, changed as claims say.
-func payloadOf(issuer string, claims map[string]any) map[string]any {
+func payloadOf(issuer string, number int64, claims map[string]any) map[string]any {
 	now := time.Now()
 	return overlay(map[string]any{
 		"iss":       issuer,
@@ -104,7 +105,7 @@ func payloadOf(issuer string, claims map[string]any) map[string]any {
 		"client_id": "client",
 		"iat":       now.Unix(),
 		"exp":       now.Add(5 * time.Minute).Unix(),
-		"jti":       "token-1",
+		"jti":       fmt.Sprintf("token-%d", number),
 	}, claims)
 }
 

@@ -78,6 +78,20 @@ func TestTokenIsThatOfRFC9068(t *testing.T) {
 	}
 }
 
+func TestTokensHaveIDsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	issuer := verifiertest.NewIssuer(verifiertest.WithTokenEndpoint(nil))
+	for _, want := range []string{"token-1", "token-2"} {
+		_, payload, _ := parts(t, issuer.Token(nil))
+		if got := object(t, payload)["jti"]; got != want {
+			t.Errorf("jti = %v, want %s", got, want)
+		}
+	}
+	if got := granted(t, issuer, "grant_type=client_credentials")["jti"]; got != "token-3" {
+		t.Errorf("jti = %v, want token-3, from the token endpoint", got)
+	}
+}
+
 func TestClaimsAreSetReplacedAndRemoved(t *testing.T) {
 	t.Parallel()
 	given := map[string]any{"sub": "alice", "new": []int{1}, "jti": nil, "aud": verifiertest.Null}
