@@ -72,7 +72,8 @@ type Signals struct {
 	MaxAge time.Duration
 
 	// Timeout bounds what is done about one event: fetching keys, Map, Decide and
-	// [revocation.Bus.Publish]. The default is 5 seconds and the maximum a minute.
+	// [revocation.Bus.Publish]. A [Push] also gives a request so long to arrive. The default is 5
+	// seconds and the maximum a minute.
 	Timeout time.Duration
 
 	// OnEvent, if set, is called after each event, sometimes concurrently. It should return soon
