@@ -192,13 +192,15 @@ func TestChallengesOfferTheSchemesThatWouldDo(t *testing.T) {
 		scheme  string
 		want    string
 	}{
-		"nothing sent":                           {nil, verifier.Requirement{}, "", bearer + ", " + offer},
-		"nothing sent, by policy":                {[]interceptor.Option{bound}, verifier.Requirement{}, "", offer},
-		"nothing sent, by policy, with mTLS":     {[]interceptor.Option{bound, mutual}, verifier.Requirement{}, "", bearer + ", " + offer},
-		"a bearer token, by policy":              {[]interceptor.Option{bound}, verifier.Requirement{}, "Bearer", "DPoP " + unbound + ", " + dpopAlgs},
-		"a bearer token, by policy, with mTLS":   {[]interceptor.Option{bound, mutual}, verifier.Requirement{}, "Bearer", "Bearer " + unbound + ", " + offer},
-		"a bearer token, by baseline":            {nil, verifier.Requirement{Bound: true}, "Bearer", "DPoP " + unbound + ", " + dpopAlgs},
-		"a bearer token that grants too little":  {nil, verifier.Requirement{Scopes: []string{"a"}}, "Bearer", `Bearer realm="api", error="insufficient_scope", scope="a", ` + offer},
+		"nothing sent":                          {nil, verifier.Requirement{}, "", bearer + ", " + offer},
+		"nothing sent, by policy":               {[]interceptor.Option{bound}, verifier.Requirement{}, "", offer},
+		"nothing sent, by policy, with mTLS":    {[]interceptor.Option{bound, mutual}, verifier.Requirement{}, "", bearer + ", " + offer},
+		"a bearer token, by policy":             {[]interceptor.Option{bound}, verifier.Requirement{}, "Bearer", "DPoP " + unbound + ", " + dpopAlgs},
+		"a bearer token, by policy, with mTLS":  {[]interceptor.Option{bound, mutual}, verifier.Requirement{}, "Bearer", "Bearer " + unbound + ", " + offer},
+		"a bearer token, by baseline":           {nil, verifier.Requirement{Bound: true}, "Bearer", "DPoP " + unbound + ", " + dpopAlgs},
+		"a bearer token that grants too little": {nil, verifier.Requirement{Scopes: []string{"a"}}, "Bearer", `Bearer realm="api", error="insufficient_scope", scope="a", ` + offer},
+		"a bearer token, as DPoP": {nil, verifier.Requirement{}, "DPoP", `DPoP realm="api", error="invalid_token", ` +
+			`error_description="the token is not bound to a key", ` + dpopAlgs + ", " + bearer},
 		"an API key, with another scheme to use": {[]interceptor.Option{interceptor.WithCredential(interceptor.Scheme("ApiKey"), acceptNone{})}, verifier.Requirement{}, "ApiKey", bearer + ", " + offer + `, ApiKey realm="api"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -123,7 +123,7 @@ func (a *Authenticator) newChallenge(err *verifier.AuthError, d *Decision) *Refu
 }
 
 // challenge returns the challenges of all schemes that would do: Bearer's, DPoP's, and then
-// the others'.
+// the others'. DPoP's comes first if the caller used that scheme.
 //
 // What was wrong stands only in the challenge for the scheme that the caller used, and in
 // Bearer's if that isn't clear (RFC 9449, section 7.2). The others say that they would do.
@@ -152,6 +152,9 @@ func (a *Authenticator) challenge(err *verifier.AuthError, d *Decision) string {
 	}
 	if len(challenges) == 0 {
 		return strings.TrimPrefix(a.challenges, ", ")
+	}
+	if isDPoP {
+		slices.Reverse(challenges) // some clients read only the first
 	}
 	if a.resource != nil { // RFC 9728, section 5.1
 		metadata := verifier.Param{Name: "resource_metadata", Value: a.resource.url}

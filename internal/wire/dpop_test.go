@@ -129,7 +129,7 @@ func TestEveryPathAsksForTheProofOfABoundToken(t *testing.T) {
 	)
 	asBearer := errorOf("Bearer", "invalid_token", unproven) + ", " + plainDPoP
 	asDPoP := func(code, description string) string {
-		return plainBearer + ", " + errorOf("DPoP", code, description) + ", " + dpopAlgs
+		return errorOf("DPoP", code, description) + ", " + dpopAlgs + ", " + plainBearer
 	}
 	w := newProving(t, dpop.Config{})
 	for _, path := range paths() {
@@ -201,7 +201,7 @@ func TestEveryPathAsksForTheProofOfABoundToken(t *testing.T) {
 func TestEveryPathDeliversNonces(t *testing.T) {
 	key := make([]byte, 32)
 	w := newProving(t, dpop.Config{RequireNonce: true, NonceKeys: [][]byte{key}})
-	want := plainBearer + ", " + errorOf("DPoP", "use_dpop_nonce", "the DPoP proof needs the nonce in DPoP-Nonce") + ", " + dpopAlgs
+	want := errorOf("DPoP", "use_dpop_nonce", "the DPoP proof needs the nonce in DPoP-Nonce") + ", " + dpopAlgs + ", " + plainBearer
 	for _, path := range paths() {
 		t.Run(path.name, func(t *testing.T) {
 			if path.middleware && !path.http1 {
