@@ -60,7 +60,7 @@ func (c *perRPCCredentials) GetRequestMetadata(ctx context.Context, uri ...strin
 			return nil, status.Error(codes.Unauthenticated, "the connection is not secure enough for a token")
 		}
 	}
-	credential, ok := ctx.Value(credentialKey{}).(*client.Credential)
+	credential, ok := ctx.Value(credentialKey{c.tokens}).(*client.Credential)
 	if !ok {
 		var err error
 		if credential, err = c.tokens.Credential(ctx); err != nil {
@@ -92,8 +92,9 @@ func originOf(info credentials.RequestInfo, uri []string) string {
 	return origin
 }
 
-// credentialKey is the key of what a later attempt sends.
-type credentialKey struct{}
+// credentialKey is the key of what a later attempt sends. An interceptor may use the attempt's context
+// to call another server, which gets another Source's token.
+type credentialKey struct{ tokens *client.Source }
 
 func (c *perRPCCredentials) RequireTransportSecurity() bool { return c.secure }
 
@@ -115,7 +116,7 @@ func callUnary(tokens *client.Source) grpc.UnaryClientInterceptor {
 		opts = append(response.options[:0], opts...)
 		opts = append(opts, grpc.Header(&response.header), grpc.Trailer(&response.trailer))
 		attempt := func(c *client.Credential) error {
-			ctx, proof := c.Prove(laterAttempt(ctx, c, response.attempts))
+			ctx, proof := c.Prove(laterAttempt(ctx, tokens, c, response.attempts))
 			response.attempts++
 			response.proof = proof
 			err := invoker(ctx, method, req, res, cc, opts...)
@@ -146,7 +147,7 @@ func callStream(tokens *client.Source) grpc.StreamClientInterceptor {
 		}
 		attempts := 0
 		begin := func(ctx context.Context, c *client.Credential) (clientAttempt, error) {
-			ctx, proof := c.Prove(laterAttempt(ctx, c, attempts))
+			ctx, proof := c.Prove(laterAttempt(ctx, tokens, c, attempts))
 			attempts++
 			stream, err := streamer(ctx, desc, cc, method, opts...)
 			return clientAttempt{stream, desc, proof}, err
@@ -164,7 +165,9 @@ func callStream(tokens *client.Source) grpc.StreamClientInterceptor {
 
 // laterAttempt returns the context of a call that is sent again with a credential. It counts the
 // attempts before this one, as grpc-go does when it tries again. The first one's context stays.
-func laterAttempt(ctx context.Context, c *client.Credential, attempts int) context.Context {
+func laterAttempt(
+	ctx context.Context, tokens *client.Source, c *client.Credential, attempts int,
+) context.Context {
 	if attempts == 0 {
 		return ctx
 	}
@@ -178,5 +181,5 @@ func laterAttempt(ctx context.Context, c *client.Credential, attempts int) conte
 	}
 	md = md.Copy()
 	md.Set(name, strconv.Itoa(earlier+attempts))
-	return metadata.NewOutgoingContext(context.WithValue(ctx, credentialKey{}, c), md)
+	return metadata.NewOutgoingContext(context.WithValue(ctx, credentialKey{tokens}, c), md)
 }

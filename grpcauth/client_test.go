@@ -353,9 +353,34 @@ func TestLaterAttemptSendsItsOwnToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	md, err := credentials.GetRequestMetadata(grpcauth.LaterAttempt(t.Context(), credential, 1))
+	md, err := credentials.GetRequestMetadata(grpcauth.LaterAttempt(t.Context(), tokens, credential, 1))
 	if err != nil || md["authorization"] != "Bearer b" {
 		t.Errorf("it sends %v, %v", md, err)
+	}
+}
+
+// An interceptor may call another server in the context of the attempt it's in.
+func TestLaterAttemptBringsItsTokenToItsOwnServerAlone(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	other := newScene(t, issuer, []string{issuer.Token(map[string]any{"sub": "other"})})
+	own := &endpoint{tokens: []string{expired(issuer), issuer.Token(nil)}}
+	server := grpc.NewServer(grpcauth.ServerOptions(newAuth(t, issuer))...)
+	greetv1.RegisterGreetServiceServer(server, &everyKind{})
+	conn := dial(t, server, grpcauth.PlaintextClientOptions(own.source(), grpc.WithChainUnaryInterceptor(
+		func(
+			ctx context.Context, method string, req, res any, cc *grpc.ClientConn,
+			invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
+		) error {
+			if _, err := other.client.Greet(ctx, &greetv1.GreetRequest{}); err != nil {
+				t.Error(err)
+			}
+			return invoker(ctx, method, req, res, cc, opts...)
+		}))...)
+	if _, err := greetv1.NewGreetServiceClient(conn).Greet(t.Context(), &greetv1.GreetRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := other.latest.Load().Get("authorization"); !slices.Equal(got, []string{"Bearer " + other.tokens[0]}) {
+		t.Errorf("the other server got %v", got)
 	}
 }
 
