@@ -34,8 +34,8 @@ type DPoPConfig struct {
 
 	// Origin is where the server believes it's called: scheme, host, port, and the path in front
 	// of the procedures, as in https://api.example/rpc. Set it if that's not what this client
-	// calls: a proxy by another name, or a server in process. By default a call names what it
-	// really calls.
+	// calls: a proxy by another name, or a server in process. A redirected call then has no proof.
+	// By default a call names what it really calls.
 	Origin string
 }
 

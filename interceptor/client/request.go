@@ -25,6 +25,14 @@ func withProof(req *http.Request, value string) *http.Request {
 	return &proven
 }
 
+// withoutProof returns a copy, too.
+func withoutProof(req *http.Request) *http.Request {
+	bare := *req
+	bare.Header = maps.Clone(req.Header)
+	delete(bare.Header, "Dpop")
+	return &bare
+}
+
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close()

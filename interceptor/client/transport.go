@@ -23,7 +23,13 @@ type callTransport struct{ base http.RoundTripper }
 
 func (t *callTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	p := proofOf(req.Context())
-	if p == nil || req.Header.Get("Authorization") != p.credential.header[0] { // such as after a redirect
+	switch {
+	case p == nil:
+		return t.base.RoundTrip(req)
+	case req.Response != nil && p.credential.dpop.origin != "":
+		// After a redirect it goes elsewhere, and elsewhere could use a proof for the Origin.
+		return t.base.RoundTrip(withoutProof(req))
+	case req.Header.Get("Authorization") != p.credential.header[0]: // such as after a redirect
 		return t.base.RoundTrip(req)
 	}
 	value, err := p.make(req.Context(), p.credential, req.Method, originOf(req), pathOf(req))

@@ -152,6 +152,40 @@ func TestRedirectToAnotherHostHasNoProof(t *testing.T) {
 	}
 }
 
+// With an Origin a proof names the server that the user means, and there it would be good.
+func TestRedirectedCallHasNoProofForTheOrigin(t *testing.T) {
+	for _, name := range []string{"the transport's", "the interceptor's"} {
+		var proofs, atOther []string
+		other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			atOther = req.Header.Values("DPoP")
+		}))
+		defer other.Close()
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			proofs = req.Header.Values("DPoP")
+			http.Redirect(w, req, other.URL+req.URL.Path, http.StatusTemporaryRedirect) // another port
+		}))
+		defer server.Close()
+		const origin = "https://api.example"
+		tokens := client.NewSource(bound, client.WithDPoP(mustDPoP(t, client.DPoPConfig{Origin: origin})))
+		transport := &http.Transport{}
+		defer transport.CloseIdleConnections()
+		res, err := sendThrough(t, tokens, tokens.Transport(transport), func(req *http.Request) {
+			req.URL.Scheme, req.URL.Host = "http", strings.TrimPrefix(server.URL, "http://")
+			req.Host = ""
+			if name == "the interceptor's" {
+				req.Header.Set("DPoP", "earlier")
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if len(proofs) != 1 || claimsOf(t, proofs[0])["htu"] != origin+"/a.S/M" || len(atOther) != 0 {
+			t.Errorf("%s: the other server got %q, after %q", name, atOther, proofs)
+		}
+	}
+}
+
 type closing struct {
 	io.Reader
 

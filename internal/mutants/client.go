@@ -26,6 +26,8 @@ var clientRules = []mutant{
 	{"a printed DPoPConfig shows its key", clients, "DPoPConfig.Format", become(`"{Key:%T Algorithm:%q Origin:%q}"`, `"{Key:%v Algorithm:%q Origin:%q}"`)},
 	{"another host gets a proof", clients, "callTransport.RoundTrip",
 		become(`req.Header.Get("Authorization") != p.credential.header[0]`, `false`)},
+	{"a redirect gets a proof for the Origin", clients, "callTransport.RoundTrip",
+		become(`req.Response != nil && p.credential.dpop.origin != ""`, `false`)},
 	{"a call goes on asking for nonces", clients, "Source.again", become(`done.nonce || !r.allowsRetry()`, `!r.allowsRetry()`)},
 }
 
