@@ -40,8 +40,9 @@ func TestProofIsForTheRequestsOwnMethodAndURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := http.StripPrefix("/api", httpauth.Middleware(auth, rule)(http.HandlerFunc(
-		func(http.ResponseWriter, *http.Request) {})))
+	admitted := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	guarded := httpauth.Middleware(auth, rule)(admitted)
+	handler := http.StripPrefix("/api", guarded)
 	token := issuer.Token(map[string]any{"cnf": map[string]any{"jkt": signer.Thumbprint()}})
 	sum := sha256.Sum256([]byte(token))
 	nonce := ""
@@ -88,5 +89,15 @@ func TestProofIsForTheRequestsOwnMethodAndURL(t *testing.T) {
 		if res := send(test.method, target, test.htm, test.htu); res.StatusCode != test.want {
 			t.Errorf("%s: status = %d, want %d: %s", test.name, res.StatusCode, test.want, res.Header.Get("WWW-Authenticate"))
 		}
+	}
+	// A proxy's form (RFC 9112, section 3.2.2), whose path is "/" (RFC 9110, section 4.2.3).
+	const root = "http://api.example"
+	handler = guarded
+	if res := send(http.MethodGet, root, http.MethodGet, "https://api.example/"); res.StatusCode != http.StatusOK {
+		t.Errorf("a URL without a path, as a slash: status = %d", res.StatusCode)
+	}
+	res := send(http.MethodGet, root, http.MethodGet, "https://api.example"+rule)
+	if res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a URL without a path, as the rule: status = %d", res.StatusCode)
 	}
 }

@@ -1,6 +1,7 @@
 package httpauth
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -82,7 +83,7 @@ func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 	admission, refusal := m.auth.Authenticate(r.Context(), interceptor.Call{
 		Procedure:     m.rule,
 		Method:        r.Method,
-		Path:          sentURL(r).EscapedPath(),
+		Path:          cmp.Or(sentURL(r).EscapedPath(), "/"),
 		Peer:          r.RemoteAddr,
 		Authorization: r.Header.Values("Authorization"),
 		Request:       (*request)(r),

@@ -41,5 +41,7 @@ var httpDetails = []mutant{
 	{"JSON goes to those who take none", https, "acceptsJSON", become(`len(accept) == 0`, `true`)},
 	{"a weight of zero is as good as any", https, "acceptsJSON", never(`isNumber == nil && weight == 0`)},
 	{"a handler sees a rewritten URL", https, "sentURL", never(`err == nil`)},
+	{"a URL without a path is its rule's", https, "middleware.serve",
+		become(`cmp.Or(sentURL(r).EscapedPath(), "/")`, `sentURL(r).EscapedPath()`)},
 	{"a panic leaves the stream open", https, "middleware.serve", become(`defer guarded.release()`, `_ = guarded.release`)},
 }
