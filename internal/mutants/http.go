@@ -42,6 +42,6 @@ var httpDetails = []mutant{
 	{"a weight of zero is as good as any", https, "acceptsJSON", never(`isNumber == nil && weight == 0`)},
 	{"a handler sees a rewritten URL", https, "sentURL", never(`err == nil`)},
 	{"a URL without a path is its rule's", https, "middleware.serve",
-		become(`cmp.Or(sentURL(r).EscapedPath(), "/")`, `sentURL(r).EscapedPath()`)},
+		become(`cmp.Or(sentURL(r).EscapedPath(), "/")`, `cmp.Or(sentURL(r).EscapedPath(), m.rule)`)},
 	{"a panic leaves the stream open", https, "middleware.serve", become(`defer guarded.release()`, `_ = guarded.release`)},
 }
