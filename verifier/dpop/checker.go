@@ -260,9 +260,10 @@ func (p *Proof) CheckKey(thumbprint string) error {
 // retryReplays is when a caller should try again whose proof couldn't be remembered elsewhere.
 const retryReplays = time.Second
 
-// addShared remembers the proof in Config.Replays.
+// addShared remembers the proof in Config.Replays, also for replicas whose clocks are behind.
 func (p *Proof) addShared(ctx context.Context, id proofID) error {
-	added, err := p.checker.config.Replays.Add(ctx, jws.Encoding.EncodeToString(id[:]), p.until.Add(setBack))
+	until := p.until.Add(setBack + p.checker.config.Leeway)
+	added, err := p.checker.config.Replays.Add(ctx, jws.Encoding.EncodeToString(id[:]), until)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()

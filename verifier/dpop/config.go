@@ -78,8 +78,8 @@ type Config struct {
 	// Replays.
 	MaxProofs int
 
-	// Replays remembers accepted proofs for all replicas. By default each process remembers its
-	// own.
+	// Replays remembers accepted proofs for all replicas, whose clocks may differ by Leeway. By
+	// default each process remembers its own.
 	Replays Replays
 }
 

@@ -326,6 +326,31 @@ func TestReplicasShareAStore(t *testing.T) {
 	})
 }
 
+// A store counts time by the clock of the replica that adds a proof.
+func TestReplicaWhoseClockIsBehindFindsWhatAnotherAccepted(t *testing.T) {
+	t.Parallel()
+	key := newClient(t, "ES256")
+	for _, ahead := range []time.Duration{0, 30 * time.Second, 50 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStore()
+			shared := func(c *dpop.Config) { c.Replays, c.Leeway = s, 50*time.Second }
+			fast, slow := newChecker(t, shared), newChecker(t, shared)
+			fast.SetBack(-ahead)
+			proof := key.proof(claims())
+			mustPass(t, check(t, fast, request(proof), key.thumbprint))
+			for id, until := range s.until {
+				s.until[id] = until.Add(-ahead)
+			}
+			for range 120 {
+				time.Sleep(time.Second)
+				if check(t, slow, request(proof), key.thumbprint) == nil {
+					t.Fatalf("%v behind, it accepts a used proof", ahead)
+				}
+			}
+		})
+	}
+}
+
 func TestStoresFailureIsAnOutage(t *testing.T) {
 	t.Parallel()
 	key := newClient(t, "ES256")

@@ -21,8 +21,8 @@
 //     failure forgets a second.
 //   - Replication is asynchronous, so a failover can forget the last ones.
 //
-// While Redis is down, calls with proofs are Unavailable. A key takes about 200 bytes, for a
-// minute and a half by default.
+// While Redis is down, calls with proofs are Unavailable. A key takes about 200 bytes, for two
+// minutes by default.
 //
 // A user of Redis needs these rights and no more:
 //
