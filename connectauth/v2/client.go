@@ -2,6 +2,7 @@ package connectauth
 
 import (
 	"context"
+	"slices"
 
 	"connectrpc.com/connect/v2"
 
@@ -57,11 +58,17 @@ func open(
 	ctx context.Context, next connect.ClientFunc, spec connect.Spec, info *connect.CallInfo, c *client.Credential,
 ) (clientAttempt, error) {
 	ctx, proof := c.Prove(ctx)
-	if err := setCredential(ctx, info.RequestHeader(), c, spec); err != nil {
+	header := info.RequestHeader()
+	loan := &loan{header: header, own: slices.Clone(header.Values("Authorization"))}
+	if err := setCredential(ctx, header, c, spec); err != nil {
+		loan.end()
 		return clientAttempt{}, err
 	}
 	stream, err := next(ctx, spec)
-	return clientAttempt{stream, spec, info, proof}, err
+	if err != nil {
+		loan.end()
+	}
+	return clientAttempt{stream, spec, info, proof, loan}, err
 }
 
 // setCredential puts a credential into a request's header.

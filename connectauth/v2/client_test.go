@@ -372,3 +372,40 @@ func TestGatewaysAnswerThatConnectDropsIsStillARefusal(t *testing.T) {
 		wantRefusal(t, call(t.Context(), s.client), connect.CodeUnauthenticated, "")
 	}
 }
+
+// A handle that's used again reports the latest call, and may be for another server.
+func TestHandleThatIsUsedAgainBringsNoTokenElsewhere(t *testing.T) {
+	issuer := verifiertest.NewIssuer()
+	auth := newAuth(t, issuer)
+	tokens := []string{issuer.Token(nil)}
+	scenes := map[string]func(*testing.T) *scene{
+		"over HTTP":  func(t *testing.T) *scene { return newScene(t, auth, tokens) },
+		"in process": func(t *testing.T) *scene { return newSceneInProcess(t, auth, tokens) },
+	}
+	for place, scene := range scenes {
+		for kind, call := range kinds {
+			for _, own := range []string{"", "Basic YTpi"} {
+				t.Run(place+", "+kind+", "+own, func(t *testing.T) {
+					s := scene(t)
+					var seen atomic.Pointer[string]
+					other := newClient(serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						got := r.Header.Get("Authorization")
+						seen.Store(&got)
+						w.WriteHeader(http.StatusNotFound)
+					})))
+					ctx, info := connect.NewClientContext(t.Context())
+					if own != "" {
+						info.RequestHeader().Set("Authorization", own)
+					}
+					if err := call(ctx, s.client); err != nil {
+						t.Fatal(err)
+					}
+					_ = call(ctx, other) // there's nothing
+					if got := seen.Load(); got == nil || *got != own {
+						t.Errorf("the other server got %q, want %q", *got, own)
+					}
+				})
+			}
+		}
+	}
+}

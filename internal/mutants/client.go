@@ -109,5 +109,6 @@ var clientDetails = []mutant{
 	{"Connect learns no nonce from a stream", v1Clients, "clientAttempt.Learn", always(`a.proof == nil`)},
 	{"Connect v2 learns no nonce from a stream", v2Clients, "clientAttempt.Learn", always(`a.proof == nil`)},
 	{"Connect learns no nonce from a success", v1Clients, "clientInterceptor.WrapUnary", skip(`p.Learn(res.Header().Values, res.Trailer().Values)`)},
+	{"Connect v2 leaves a token in the user's header", v2Clients, "loan.end", skip(`l.header.Delete("Authorization")`)},
 	{"Connect v2 shows the challenge of an accepted call", v2Clients, "NewClientInterceptor", skip(`forget(info.ResponseHeader())`)},
 }
