@@ -19,9 +19,11 @@ import (
 // calls hold a [client.Refusal], and the errors of calls without a token a [client.TokenError].
 // Find them, and the [connect.Error], with [errors.AsType].
 //
-// The token replaces any Authorization header in the request. The interceptor can't see whether
-// the connection is secure, so give the client an https URL. On a handler it does nothing. It
-// panics if tokens is nil.
+// The token replaces any Authorization header in the request, and stays there: make a new request
+// for each call, since one that another client sends again takes the token there.
+//
+// The interceptor can't see whether the connection is secure, so give the client an https URL. On a
+// handler it does nothing. It panics if tokens is nil.
 func NewClientInterceptor(tokens *client.Source) connect.Interceptor {
 	if tokens == nil {
 		panic("connectauth: the Source is nil") //nolint:forbidigo // as for a nil Authenticator
