@@ -29,8 +29,16 @@ var feedRules = []mutant{
 
 	// What it costs.
 	{"a body may have any size", feeds, "door.enter", become(`http.MaxBytesReader(w, r.Body, d.maxBody)`, `r.Body`)},
-	{"any number of requests is served at a time", feeds, "newDoor",
+	{"any number of events is taken at a time", feeds, "newDoor",
 		become(`make(chan struct{}, maxConcurrent)`, `make(chan struct{}, 1<<10+0*maxConcurrent)`)},
+	{"a forged event takes a place", feeds, "intake.decide", become(`in.verifier.VerifyEvent(ctx, token)`,
+		`func() (*verifier.EventClaims, error) {
+			if !in.enter() {
+				return nil, errBusy
+			}
+			defer in.leave()
+			return in.verifier.VerifyEvent(ctx, token)
+		}()`)},
 }
 
 var feedDetails = []mutant{

@@ -16,7 +16,7 @@
 // which the feed may speak, and is neither old nor from the future. What it revokes follows from
 // when it happened, not from when it came, so a repeated event changes nothing.
 //
-// Anyone can send a request to a handler. Its body is bounded, and so is how many requests are
-// served at a time. Forged events cause no more fetches than forged tokens do, and leave nothing
-// in memory.
+// Anyone can send a request to a handler. Its body is bounded, and so is how many verified events
+// are taken at a time. Forged events cause no more fetches than forged tokens do, keep no other
+// event out, and leave nothing in memory.
 package feed

@@ -20,11 +20,10 @@ const (
 	defaultRetryAfter    = 5 * time.Second
 )
 
-// A door bounds how many requests get in at a time, and how long they are.
+// A door bounds how long requests are, and how many events they get in at a time.
 type door struct {
 	maxBody int64
 	timeout time.Duration
-	slots   chan struct{}
 }
 
 func newDoor(config string, maxConcurrent int, in *intake) (*door, error) {
@@ -34,17 +33,15 @@ func newDoor(config string, maxConcurrent int, in *intake) (*door, error) {
 	if maxConcurrent < 0 || maxConcurrent > maxMaxConcurrent {
 		return nil, fmt.Errorf("%s.MaxConcurrent must be at most %d, and not negative", config, maxMaxConcurrent)
 	}
+	in.places = make(chan struct{}, maxConcurrent)
 	return &door{
 		maxBody: int64(in.verifier.MaxTokenBytes()) + formOverhead,
 		timeout: in.timeout,
-		slots:   make(chan struct{}, maxConcurrent),
 	}, nil
 }
 
 // enter returns a POST's body, if it has this media type. It returns false if it has answered the
-// request instead. Otherwise call leave.
-//
-// The body is read first, so a slow sender holds no slot.
+// request instead.
 func (d *door) enter(
 	w http.ResponseWriter, r *http.Request, mediaType string, refuseWith func(http.ResponseWriter, *refusal),
 ) (body string, ok bool) {
@@ -65,16 +62,8 @@ func (d *door) enter(
 		refuseWith(w, refuse(codeRequest, "the request body is too long, or did not come in time"))
 		return "", false
 	}
-	select {
-	case d.slots <- struct{}{}:
-		return string(text), true
-	default:
-		unavailable(w, nil)
-		return "", false
-	}
+	return string(text), true
 }
-
-func (d *door) leave() { <-d.slots }
 
 // unavailable tells the sender to try again.
 func unavailable(w http.ResponseWriter, err error) {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,42 +46,93 @@ func TestAFloodOfForgedEventsChangesNothing(t *testing.T) {
 	})
 }
 
-func TestABoundedNumberOfRequestsIsServedAtATime(t *testing.T) {
+func TestABoundedNumberOfEventsIsTakenAtATime(t *testing.T) {
 	t.Parallel()
-	issuer := verifiertest.NewIssuer()
-	bus, reports := &testBus{held: make(chan struct{}), busy: make(chan struct{}, 3)}, &journal{}
-	list := newList(t, revocation.Config{Bus: bus, Stale: revocation.Admit})
-	l := newLogout(t, list, feed.LogoutConfig{
-		Verifier: offline(issuer), MaxConcurrent: 2, Timeout: time.Minute, OnEvent: reports.add,
+	synctest.Test(t, func(t *testing.T) {
+		issuer := verifiertest.NewIssuer()
+		bus, reports := &testBus{held: make(chan struct{}), busy: make(chan struct{}, 3)}, &journal{}
+		list := newList(t, revocation.Config{Bus: bus, Stale: revocation.Admit})
+		l := newLogout(t, list, feed.LogoutConfig{
+			Verifier: offline(issuer), MaxConcurrent: 2, Timeout: time.Minute, OnEvent: reports.add,
+		})
+		statuses := make(chan int, 2)
+		for _, id := range []string{"one", "two"} {
+			token := issuer.Token(with(logoutClaims, map[string]any{"jti": id}), typed)
+			go func() { statuses <- logOut(l, token).Code }()
+			<-bus.busy
+		}
+		w := logOut(l, issuer.Token(with(logoutClaims, map[string]any{"jti": "three", "sub": "carol"}), typed))
+		if r := reports.last(); r.Outcome != feed.Failed || r.ID != "three" || len(bus.busy) > 0 {
+			t.Errorf("one too many: report %+v, want a failure, and nothing on the bus", r)
+		}
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+			t.Errorf("one too many: status %d, want 503 with Retry-After", w.Code)
+		}
+		close(bus.held)
+		for range 2 {
+			if status := <-statuses; status != http.StatusOK {
+				t.Errorf("status %d, want 200", status)
+			}
+		}
+		bus.mu.Lock()
+		bus.held = nil
+		bus.mu.Unlock()
+		for i := range 5 {
+			token := issuer.Token(with(logoutClaims, map[string]any{"jti": fmt.Sprint(i)}), typed)
+			if w := logOut(l, token); w.Code != http.StatusOK {
+				t.Errorf("afterwards: status %d, want 200", w.Code)
+			}
+		}
 	})
-	statuses := make(chan int, 2)
-	for _, id := range []string{"one", "two"} {
-		token := issuer.Token(with(logoutClaims, map[string]any{"jti": id}), typed)
-		go func() { statuses <- logOut(l, token).Code }()
-		<-bus.busy
-	}
-	w := logOut(l, issuer.Token(with(logoutClaims, map[string]any{"jti": "three", "iss": otherIssuer}), typed))
-	if r := reports.last(); r != (feed.Report{}) {
-		t.Errorf("one too many: report %+v, want it not even looked at", r)
-	}
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-		t.Errorf("one too many: status %d, want 503 with Retry-After", w.Code)
-	}
-	close(bus.held)
-	for range 2 {
-		if status := <-statuses; status != http.StatusOK {
-			t.Errorf("status %d, want 200", status)
+}
+
+// While the issuer's keys hang, forged events wait for them. They keep no good one out.
+func TestForgedEventsHoldNoPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		issuer, stranger, list := verifiertest.NewIssuer(), verifiertest.NewIssuer(), newList(t, revocation.Config{})
+		keys := &hangingKeys{next: issuer}
+		config := issuer.Config()
+		config.HTTPClient = &http.Client{Transport: keys}
+		l := newLogout(t, list, feed.LogoutConfig{Verifier: config, MaxConcurrent: 2})
+		if w := logOut(l, issuer.Token(logoutClaims, typed)); w.Code != http.StatusOK {
+			t.Fatalf("with keys: status %d, want 200", w.Code)
 		}
-	}
-	bus.mu.Lock()
-	bus.held = nil
-	bus.mu.Unlock()
-	for i := range 5 {
-		token := issuer.Token(with(logoutClaims, map[string]any{"jti": fmt.Sprint(i)}), typed)
-		if w := logOut(l, token); w.Code != http.StatusOK {
-			t.Errorf("afterwards: status %d, want 200", w.Code)
+		keys.hang.Store(true)
+		const forged = 5
+		statuses := make(chan int, forged)
+		for i := range forged {
+			kid := verifiertest.WithHeader("kid", fmt.Sprint(i))
+			go func() { statuses <- logOut(l, stranger.Token(logoutClaims, typed, kid)).Code }()
 		}
+		synctest.Wait()
+		if len(statuses) > 0 {
+			t.Errorf("%d forged events don't wait for keys", len(statuses))
+		}
+		token := issuer.Token(with(logoutClaims, map[string]any{"jti": "logout-2", "sid": "s2"}), typed)
+		if w := logOut(l, token); w.Code != http.StatusOK || !ended(t, list, issuer)["alice in s2"] {
+			t.Errorf("beside forged events: status %d, want 200 and the session's end", w.Code)
+		}
+		for range forged {
+			if status := <-statuses; status != http.StatusServiceUnavailable {
+				t.Errorf("forged: status %d, want 503", status)
+			}
+		}
+	})
+}
+
+// hangingKeys are an issuer's, and may stop coming.
+type hangingKeys struct {
+	next http.RoundTripper
+	hang atomic.Bool
+}
+
+func (k *hangingKeys) RoundTrip(req *http.Request) (*http.Response, error) {
+	if k.hang.Load() {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
 	}
+	return k.next.RoundTrip(req)
 }
 
 // A slow body keeps nobody else out.

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type intake struct {
 	timeout  time.Duration
 	seen     *lru.Cache[[sha256.Size]byte, struct{}]
 	onEvent  func(Report)
+	places   chan struct{} // full if no more events may be taken just now; nil: any number may
 
 	// read says what a verified event means. Its error is a *refusal if the event is at fault.
 	read func(context.Context, *verifier.EventClaims) (meaning, error)
@@ -64,6 +66,10 @@ func (in *intake) decide(ctx context.Context, token string) (r Report) {
 		r.Outcome = Repeated
 		return r
 	}
+	if !in.enter() {
+		return r.with(errBusy)
+	}
+	defer in.leave()
 	m, err := in.read(ctx, event)
 	r.Type = m.kind
 	if err != nil {
@@ -80,6 +86,28 @@ func (in *intake) decide(ctx context.Context, token string) (r Report) {
 		r.Outcome = Ignored
 	}
 	return r
+}
+
+var errBusy = errors.New("MaxConcurrent other events are being taken")
+
+// enter takes one of the places, if there's one left. Only a verified event may: a stranger who
+// holds a place, such as while keys are fetched, would keep an issuer's event out.
+func (in *intake) enter() bool {
+	if in.places == nil {
+		return true
+	}
+	select {
+	case in.places <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (in *intake) leave() {
+	if in.places != nil {
+		<-in.places
+	}
 }
 
 // check makes the checks for every kind of event. Both claims are required (RFC 8417, section

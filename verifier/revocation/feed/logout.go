@@ -40,7 +40,7 @@ type LogoutConfig struct {
 	// second and the maximum 366 days. If the token has an exp, it counts too.
 	MaxAge time.Duration
 
-	// MaxConcurrent is how many requests are served at a time. Others are answered 503. The
+	// MaxConcurrent is how many verified events are taken at a time. Others are answered 503. The
 	// default is 16 and the maximum 10,000.
 	MaxConcurrent int
 
@@ -108,7 +108,6 @@ func (l *Logout) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	defer l.door.leave()
 	token, err := logoutToken(body)
 	if err != nil {
 		l.refuse(w, err)

@@ -21,7 +21,7 @@ type PushConfig struct {
 	// counts in any case.
 	Authorization []string
 
-	// MaxConcurrent is how many requests are served at a time. Others are answered 503. The
+	// MaxConcurrent is how many verified events are taken at a time. Others are answered 503. The
 	// default is 16 and the maximum 10,000.
 	MaxConcurrent int
 }
@@ -81,7 +81,6 @@ func (p *Push) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	defer p.door.leave()
 	report := p.intake.take(r.Context(), body)
 	switch report.Outcome {
 	case Refused:
