@@ -67,15 +67,18 @@ func TestClientThatTakesNoJSONGetsNoBody(t *testing.T) {
 		{[]string{"*/*;q=0.000"}, false},
 		{[]string{"application/json;q=;,"}, false},
 		{[]string{""}, false},
+		{[]string{strings.Repeat(",", 1000) + "*/*"}, true},
+		{[]string{strings.Repeat(",", 1<<10), "*/*"}, false},
+		{[]string{strings.Repeat(",", 1<<19) + "*/*"}, false},
 	} {
 		req := newRequest(t, http.MethodGet, "", "")
 		req.Header["Accept"] = test.accept
 		res, body, _ := do(t, client, req)
 		if got := strings.HasPrefix(body, "{"); got != test.want || !got && body != "" || res.StatusCode != http.StatusUnauthorized {
-			t.Errorf("%q: %s %q", test.accept, res.Status, body)
+			t.Errorf("%.100q: %s %q", test.accept, res.Status, body)
 		}
 		if kind := res.Header.Get("Content-Type"); (kind != "") != test.want {
-			t.Errorf("%q: Content-Type = %q", test.accept, kind)
+			t.Errorf("%.100q: Content-Type = %q", test.accept, kind)
 		}
 	}
 }

@@ -39,6 +39,7 @@ var httpDetails = []mutant{
 		become(`earlyhttp.Refuse(w, r, func() { w.WriteHeader(statusOf(refusal.Code)); _, _ = w.Write(body) })`,
 			`w.WriteHeader(statusOf(refusal.Code)); _, _ = w.Write(body); _ = earlyhttp.Refuse`)},
 	{"JSON goes to those who take none", https, "acceptsJSON", become(`len(accept) == 0`, `true`)},
+	{"any number of media types is read", https, "acceptsJSON", never(`left < 0`)},
 	{"a weight of zero is as good as any", https, "acceptsJSON", never(`isNumber == nil && weight == 0`)},
 	{"a handler sees a rewritten URL", https, "sentURL", never(`err == nil`)},
 	{"a URL without a path is its rule's", https, "middleware.serve",
