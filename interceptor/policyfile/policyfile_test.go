@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,6 +189,39 @@ func TestWatchKeepsTheLastGoodPolicy(t *testing.T) {
 		look("refused by apply", "applied public", "not today")
 		cancel()
 		<-done
+	})
+}
+
+// A file that is just being written seems to have fewer rules.
+func TestWatchWaitsForAFileToBeWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	const half, whole = "/a.S/M: {access: required}\n", "/a.S/M: {access: required}\n/*: {access: denied}\n"
+	write(t, path, whole)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		var rules []int
+		go func() {
+			defer close(done)
+			policyfile.Watch(ctx, path, func(p interceptor.Policy) error {
+				rules = append(rules, len(p))
+				return nil
+			}, slog.New(slog.DiscardHandler))
+		}()
+		time.Sleep(time.Second) // so that Watch doesn't look while the test writes
+		for _, content := range []string{half, whole, half, "", half, whole, half + "# done", half + "# well done"} {
+			write(t, path, content)
+			time.Sleep(5 * time.Second)
+		}
+		remove(t, path)
+		time.Sleep(5 * time.Second)
+		write(t, path, half+"# well done")
+		time.Sleep(5 * time.Second)
+		cancel()
+		<-done
+		if !slices.Equal(rules, []int{2}) {
+			t.Errorf("policies with %v rules were applied, want only the first one, with 2", rules)
+		}
 	})
 }
 
