@@ -33,6 +33,7 @@
 //
 // A WebSocket is a stream from its upgrade on, for as long as the handler runs. When its
 // token ends, the handler has a second to say so to its peer. Then its connection is closed.
+// It's also closed when the handler returns, so serve it in the handler's own goroutine.
 // Browsers send no Authorization with an upgrade, but do send cookies, to any origin: check
 // Origin if you take those.
 package httpauth

@@ -24,6 +24,7 @@ type response struct {
 	stopped   *interceptor.Refusal    // why it couldn't become one
 	begun     bool                    // a status was written
 	hijacked  bool
+	conn      net.Conn             // hijacked, and must end with the stream
 	refusal   *interceptor.Refusal // the handler's
 	told      bool                 // the refusal was written
 }
@@ -86,6 +87,10 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	w.hijacked = true
 	stream := w.stream
+	if stream.Context() == w.admission.Context() {
+		return conn, buffered, nil // it has no end
+	}
+	w.conn = conn
 	context.AfterFunc(stream.Context(), func() {
 		if stream.Check() != nil {
 			time.AfterFunc(closeGrace, func() { _ = conn.Close() })
@@ -139,10 +144,14 @@ func (w *response) ended() error {
 	return context.Cause(w.stream.Context())
 }
 
-// release lets go of the stream, also of a handler that panics.
+// release lets go of the stream, also of a handler that panics. A connection can't go on
+// without it: nothing would close that when the token ends.
 func (w *response) release() {
 	if w.stream != nil {
 		w.stream.End(nil)
+	}
+	if w.conn != nil {
+		_ = w.conn.Close()
 	}
 }
 

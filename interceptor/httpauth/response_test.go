@@ -306,6 +306,41 @@ func TestUpgradedConnectionIsClosedAfterItsTokensEnd(t *testing.T) {
 	}
 }
 
+// A handler that returns leaves nothing behind to end its connection with the token.
+func TestUpgradedConnectionIsClosedAfterItsHandler(t *testing.T) {
+	for _, test := range []struct {
+		token  string
+		isOver bool
+	}{{"short", true}, {"", false}} {
+		t.Run(fmt.Sprintf("token %q", test.token), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				left := make(chan net.Conn, 1)
+				client := serve(t, 1, httpauth.Middleware(newAuth(t, nil), "/orders.http/Offers")(
+					http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+						conn, _, err := w.(http.Hijacker).Hijack()
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+						left <- conn
+					})))
+				conn, res := upgrade(t, client, test.token)
+				if res.StatusCode != http.StatusSwitchingProtocols {
+					t.Fatal(res.Status)
+				}
+				defer conn.Close()
+				server := <-left
+				defer server.Close()
+				synctest.Wait()
+				if _, err := io.WriteString(server, "late\n"); (err != nil) != test.isOver {
+					t.Errorf("after its handler the connection takes more: %v", err)
+				}
+			})
+		})
+	}
+}
+
 func TestRefusedUpgradeIsAnOrdinaryRefusal(t *testing.T) {
 	client := serve(t, 1, httpauth.Middleware(newAuth(t, nil), rule)(http.HandlerFunc(hello)))
 	if _, res := upgrade(t, client, "old"); res.StatusCode != http.StatusUnauthorized {

@@ -18,6 +18,7 @@ var httpRules = []mutant{
 	{"a refusal after the token's end is a success", https, "response.finish", never(`!w.begun`)},
 	{"an upgraded connection outlives its token", https, "response.Hijack",
 		skip(`time.AfterFunc(closeGrace, func() { _ = conn.Close() })`)},
+	{"an upgraded connection outlives its handler", https, "response.release", never(`w.conn != nil`)},
 	{"caches share what an HTTP caller got", https, "response.begin", skip(`setPrivate(w.Header())`)},
 	{"caches don't look at an HTTP caller's token", https, "response.begin", skip(`w.Header().Add("Vary", key)`)},
 }
