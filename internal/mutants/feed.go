@@ -69,6 +69,7 @@ var feedDetails = []mutant{
 	{"a request may have two logout tokens", feeds, "logoutToken", become(`len(form["logout_token"]) != 1`, `len(form["logout_token"]) == 0`)},
 	{"a handler takes any method", feeds, "door.enter", never(`r.Method != http.MethodPost`)},
 	{"a handler takes any content type", feeds, "door.enter", never(`err != nil || sent != mediaType`)},
+	{"a content type may have any length", feeds, "door.enter", never(`len(contentType) > maxTypeBytes`)},
 	{"a slow body is waited for", feeds, "door.enter", skip(`_ = control.SetReadDeadline(time.Now().Add(d.timeout))`)},
 	{"a subject may lack what its format requires", feeds, "readIdentifier", never(`!isValid || !id.isComplete()`)},
 	{"aliases may be nested", feeds, "resolver.resolveAlias", never(`err == nil && (id.format == "aliases" || id.format == "complex")`)},

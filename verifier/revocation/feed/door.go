@@ -17,6 +17,7 @@ const (
 	defaultMaxConcurrent = 16
 	maxMaxConcurrent     = 10_000
 	formOverhead         = 4 << 10 // what a body may have besides its token
+	maxTypeBytes         = 256     // for a content type: a megabyte of parameters takes long to parse
 	defaultRetryAfter    = 5 * time.Second
 )
 
@@ -50,7 +51,11 @@ func (d *door) enter(
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return "", false
 	}
-	if sent, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || sent != mediaType {
+	contentType := r.Header.Get("Content-Type")
+	if len(contentType) > maxTypeBytes {
+		contentType = ""
+	}
+	if sent, _, err := mime.ParseMediaType(contentType); err != nil || sent != mediaType {
 		refuseWith(w, refuse(codeRequest, "the content type must be "+mediaType))
 		return "", false
 	}

@@ -152,6 +152,7 @@ func TestLogoutRefusesOtherRequests(t *testing.T) {
 		"GET":              {http.MethodGet, "/?" + form, formType, "", http.StatusMethodNotAllowed},
 		"PUT":              {http.MethodPut, "/", formType, form, http.StatusMethodNotAllowed},
 		"another type":     {http.MethodPost, "/", "text/plain", form, http.StatusBadRequest},
+		"a type too long":  {http.MethodPost, "/", formType + "; a=" + strings.Repeat("a", 256), form, http.StatusBadRequest},
 		"no type":          {http.MethodPost, "/", "", form, http.StatusBadRequest},
 		"an empty form":    {http.MethodPost, "/", formType, "", http.StatusBadRequest},
 		"in the query":     {http.MethodPost, "/?" + form, formType, "", http.StatusBadRequest},
