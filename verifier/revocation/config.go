@@ -20,7 +20,9 @@ type Config struct {
 	// revocation is kept. The default is 24 hours, the minimum a minute, and the maximum 366 days.
 	//
 	// A token that lives longer is refused, since its revocation would be forgotten before it
-	// expires. For a token without iat, the time left until exp counts. Claims without exp
+	// expires. For a token without iat, the time left until exp counts. If it was issued to live
+	// longer than Keep, it's refused at first and gets in near its end, though it was revoked
+	// before: set Keep to the longest life that the issuer gives. Claims without exp
 	// ([verifier.ClaimsConfig].AllowNoExpiry) are exempt: withdraw such a credential where it's
 	// kept, too.
 	Keep time.Duration
