@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,6 +144,31 @@ func TestARevokedStreamEnds(t *testing.T) {
 				t.Errorf("%d streams are watched after the end", got)
 			}
 		})
+	}
+}
+
+// An upgraded connection is closed by what looks for the refusal when the context ends.
+func TestAStreamsRefusalIsThereWhenItsContextEnds(t *testing.T) {
+	list := newList(t, revocation.Config{})
+	auth := mustNew(t, acceptAll{}, interceptor.WithRevocations(list))
+	stream := open(t, auth, make(transport))
+	const lookers = 10_000 // to start them takes longer than to run the first
+	var found atomic.Int64
+	var all sync.WaitGroup
+	all.Add(lookers)
+	for range lookers {
+		context.AfterFunc(stream.Context(), func() {
+			defer all.Done()
+			if stream.Check() != nil {
+				found.Add(1)
+			}
+		})
+	}
+	revokeAll(t, list)
+	all.Wait()
+	stream.End(nil)
+	if got := found.Load(); got != lookers {
+		t.Errorf("%d of %d found a refusal", got, lookers)
 	}
 }
 

@@ -243,8 +243,8 @@ func (s *Stream) receiveOne(m any) (r received) {
 
 // outcome is what Receive returns once the stream has ended.
 func (s *Stream) outcome() (*Refusal, error) {
-	if s.refusal != nil {
-		return s.refusal, nil
+	if refusal := s.early(); refusal != nil {
+		return refusal, nil
 	}
 	return nil, s.ctx.Err()
 }
@@ -261,7 +261,7 @@ func (s *Stream) Check() *Refusal {
 	}
 	select {
 	case <-s.ended:
-		return s.refusal
+		return s.early()
 	default:
 		return nil
 	}
@@ -271,10 +271,18 @@ func (s *Stream) endEarly(err *verifier.AuthError) {
 	s.end.Do(func() {
 		s.refusal = s.admission.ctx.auth.newChallenge(err, &s.admission.ctx.decision)
 		s.refusal.cause = err
-		cause := *err // its receiver might change it
+		close(s.ended) // first: who sees the context's end must find the refusal, too
+		cause := *err  // its receiver might change it
 		s.cancel(&cause)
-		close(s.ended)
 	})
+}
+
+// early returns the refusal of a stream that has ended early, or nil. The context has ended then.
+func (s *Stream) early() *Refusal {
+	if s.refusal != nil {
+		<-s.ctx.Done()
+	}
+	return s.refusal
 }
 
 // End ends the stream, after its handler has returned. It takes the refusal in the

@@ -150,6 +150,8 @@ var callDetails = []mutant{
 	{"permissions make a refusal too long", calls, "list", never(`len(text) > maxBytes`)},
 	{"a permission reads as two", calls, "list", become(`r <= ' ' || r > '~'`, `r < ' ' || r > '~'`)},
 	{"the observer misses an expiry", calls, "Stream.End", skip(`s.admission.report(StageStream, s.refusal)`)},
+	{"a stream's context ends before its refusal is there", calls, "Stream.endEarly",
+		become(`close(s.ended)`, `defer close(s.ended)`)},
 	{"the context does not say why it ended", calls, "Stream.endEarly", become(`s.cancel(&cause)`, `s.cancel(func() error { _ = cause; return nil }())`)},
 	{"a message that comes too late is received", calls, "Stream.Receive",
 		in(`if refusal := s.Check(); refusal != nil`, never(`refusal != nil`))},
