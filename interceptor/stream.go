@@ -187,6 +187,11 @@ func (s *Stream) Nonce() string { return s.admission.Nonce() }
 // Context returns the context to handle the stream with.
 func (s *Stream) Context() context.Context { return s.ctx }
 
+// Ended returns a channel that is closed when the stream ends: early, as [Stream.Check] then
+// says, or with [Stream.End]. The context may end before, for another reason. It's nil for a
+// stream that nothing ends early.
+func (s *Stream) Ended() <-chan struct{} { return s.ended }
+
 // Receive reads the next message into m. If the stream has ended early, or does so
 // meanwhile, it returns the refusal at once, for the handler to see. Otherwise it
 // returns what the transport did. Like the transport's own method, it must not be

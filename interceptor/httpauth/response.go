@@ -86,17 +86,20 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.hijacked = true
-	stream := w.stream
-	if stream.Context() == w.admission.Context() {
-		return conn, buffered, nil // it has no end
+	if stream := w.stream; stream.Ended() != nil {
+		w.conn = conn
+		go closeAfter(stream, conn)
 	}
-	w.conn = conn
-	context.AfterFunc(stream.Context(), func() {
-		if stream.Check() != nil {
-			time.AfterFunc(closeGrace, func() { _ = conn.Close() })
-		}
-	})
 	return conn, buffered, nil
+}
+
+// closeAfter closes a connection when its stream's token has ended. Its context alone wouldn't do,
+// since other middleware may have ended that before.
+func closeAfter(stream *interceptor.Stream, conn net.Conn) {
+	<-stream.Ended()
+	if stream.Check() != nil {
+		time.AfterFunc(closeGrace, func() { _ = conn.Close() })
+	}
 }
 
 // begin keeps what an admitted caller gets out of shared caches, unless the handler chose

@@ -341,6 +341,39 @@ func TestUpgradedConnectionIsClosedAfterItsHandler(t *testing.T) {
 	}
 }
 
+// Other middleware may end the context of a request early. A handler that reads needn't notice.
+func TestUpgradedConnectionIsClosedThoughItsContextHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		guarded := httpauth.Middleware(newAuth(t, nil), rule)(
+			http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				conn, buffered, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+				_, _ = buffered.ReadByte()
+			}))
+		client := serve(t, 1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+			defer cancel()
+			guarded.ServeHTTP(w, r.WithContext(ctx))
+		}))
+		start := time.Now()
+		conn, res := upgrade(t, client, "short")
+		if res.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatal(res.Status)
+		}
+		defer conn.Close()
+		defer time.AfterFunc(2*lifetime, func() { _ = conn.Close() }).Stop() // in case it's left open
+		_, _ = io.Copy(io.Discard, conn)
+		if after := time.Since(start); after > lifetime+time.Second || after < lifetime-time.Second {
+			t.Errorf("the connection ended after %v", after)
+		}
+	})
+}
+
 func TestRefusedUpgradeIsAnOrdinaryRefusal(t *testing.T) {
 	client := serve(t, 1, httpauth.Middleware(newAuth(t, nil), rule)(http.HandlerFunc(hello)))
 	if _, res := upgrade(t, client, "old"); res.StatusCode != http.StatusUnauthorized {
