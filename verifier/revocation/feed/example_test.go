@@ -78,6 +78,7 @@ func ExampleNewPush() {
 		return
 	}
 
+	caller := verifiertest.Claims(map[string]any{"iss": transmitter.URL(), "sub": "alice"}) // with a token from before
 	event := transmitter.Token(map[string]any{
 		"sub": nil, "exp": nil, "jti": "event-1",
 		"sub_id": map[string]any{"format": "email", "email": "alice@example.com"},
@@ -90,7 +91,6 @@ func ExampleNewPush() {
 	push.ServeHTTP(w, r)
 
 	fmt.Println(w.Code)
-	caller := verifiertest.Claims(map[string]any{"iss": transmitter.URL(), "sub": "alice"})
 	fmt.Println(verifier.CodeOf(list.Check(caller)))
 	// Output:
 	// 202
@@ -98,8 +98,9 @@ func ExampleNewPush() {
 }
 
 func ExampleNewPoll() {
-	// A transmitter with one event.
+	// A transmitter with one event, which comes after the caller's token.
 	issuer := verifiertest.NewIssuer()
+	caller := verifiertest.Claims(map[string]any{"iss": issuer.URL(), "sub": "alice"})
 	event := issuer.Token(map[string]any{
 		"sub": nil, "exp": nil, "jti": "event-1",
 		"sub_id": map[string]any{"format": "iss_sub", "iss": issuer.URL(), "sub": "alice"},
@@ -140,7 +141,6 @@ func ExampleNewPoll() {
 	go func() { ended <- poll.Run(ctx) }()
 
 	fmt.Println(<-acknowledged)
-	caller := verifiertest.Claims(map[string]any{"iss": issuer.URL(), "sub": "alice"})
 	fmt.Println(verifier.CodeOf(list.Check(caller)))
 	cancel()
 	fmt.Println(<-ended)
