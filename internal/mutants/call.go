@@ -21,13 +21,10 @@ var callRules = []mutant{
 	{"a credential behind a scheme may have any length", calls, "credentialField.findScheme",
 		never(`len(value) > len(scheme)+len(" ")+place.maxBytes`)},
 	{"a credential may hold any character", calls, "credentialField.findScheme", never(`!field.IsToken68(token)`)},
-	{"cookies may have any length", calls, "credentialField.findCookie", never(`left < 0`)},
-	{"a space may follow a cookie's name", calls, "credentialField.findCookie", never(`name != trimmed`)},
 	{"an optional procedure ignores what was sent", calls, "Authenticator.caller",
 		become(`found, err = a.places.find(ctx, call.Authorization, call.Request)`,
 			`found, err = a.places.find(ctx, call.Authorization, call.Request); if rule.Access == AccessOptional { err = nil }`)},
 	{"a place can have two verifiers", calls, "places.add", never(`other.kind != place.kind || other.isNamed(place.name)`)},
-	{"other schemes make a challenge of any length", calls, "New", never(`len(a.challenges) > maxOtherChallengeBytes`)},
 	{"no claims and no error mean yes", calls, "Authenticator.verify", never(`claims.IsZero()`)},
 	{"claims that have expired admit", calls, "Authenticator.verify", never(`!start.Before(claims.ValidUntil())`)},
 	{"a zero Authenticator admits", calls, "Authenticator.caller", become(
@@ -44,7 +41,6 @@ var callRules = []mutant{
 	{"an outer call's claims are left in the context", calls, "callContext.Value",
 		become(`return c.decision.Claims`, `if c.decision.Claims == nil { return c.Context.Value(key) }; return c.decision.Claims`)},
 	{"the observer misses a call", calls, "Authenticator.Authenticate", skip(`a.report(ctx, &admission.ctx.decision)`)},
-	{"the observer misses a late refusal", calls, "Admission.End", skip(`a.report(StageHandler, refusal)`)},
 	{"another call's refusal counts", calls, "Admission.End", never(`refusal.call != &a.ctx`)},
 
 	// Streams.
@@ -52,10 +48,6 @@ var callRules = []mutant{
 	{"a stream outlives its key", calls, "Stream.look", never(`s.recheck > 0`)},
 	{"an outage ends a stream", calls, "Stream.verifyAgain",
 		become(`errors.AsType[*verifier.AuthError](err)`, `new(verifier.AuthError), !errors.Is(err, nil)`)},
-	{"a challenge may have any length", calls, "shorten", always(`len(text) <= maxBytes`)},
-	{"a realm may have any length", calls, "WithRealm", never(`len(realm) > maxRealmBytes`)},
-	{"a second observer replaces the first", calls, "WithObserver", become(`append(a.observers, observe)`,
-		`append(a.observers[:0], observe)`)},
 	{"streams outlive their token", calls, "Stream.nextLook", become(`min(wait, time.Until(s.expiry))`, `wait`)},
 	{"the clock is not asked before a send", calls, "Stream.Check", never(`!time.Now().Before(s.expiry)`)},
 	{"the handler's own message is received into", calls, "Stream.Receive", become(`newMessage(m)`, `m`)},
@@ -68,6 +60,14 @@ var callRules = []mutant{
 }
 
 var callDetails = []mutant{
+	{"cookies may have any length", calls, "credentialField.findCookie", never(`left < 0`)},
+	{"a space may follow a cookie's name", calls, "credentialField.findCookie", never(`name != trimmed`)},
+	{"other schemes make a challenge of any length", calls, "New", never(`len(a.challenges) > maxOtherChallengeBytes`)},
+	{"the observer misses a late refusal", calls, "Admission.End", skip(`a.report(StageHandler, refusal)`)},
+	{"a challenge may have any length", calls, "shorten", always(`len(text) <= maxBytes`)},
+	{"a realm may have any length", calls, "WithRealm", never(`len(realm) > maxRealmBytes`)},
+	{"a second observer replaces the first", calls, "WithObserver", become(`append(a.observers, observe)`,
+		`append(a.observers[:0], observe)`)},
 	{"the first of several values of a key is taken", calls, "credentialField.find",
 		become(`return credential{place: &f.places[0]}, f.severalValues(values)`, `return f.places[0].credential(values[0])`)},
 	{"a credential in each of two places will do", calls, "places.find", never(`one.place != nil && found.place != nil`)},

@@ -11,9 +11,6 @@ var (
 var opaqueRules = []mutant{
 	// The answer.
 	{"an inactive token is accepted", opaque, "rules.judge", never(`!a.active`)},
-	{"active may be anything", opaque, "readAnswer", never(`active != "true" && active != "false"`)},
-	{"an answer may hold a name twice", opaque, "readAnswer", never(`!wellFormed`)},
-	{"an answer may be of any media type", opaque, "server.ask", never(`answer.Type != s.mediaType()`)},
 	{"an answer may be another issuer's", opaque, "newRules", become(`c.Issuer`, `""`)},
 	{"an answer may be for another service", opaque, "rules.check",
 		never(`!slices.ContainsFunc(audience, func(name string) bool { return slices.Contains(r.config.Audiences, name) })`)},
@@ -23,25 +20,18 @@ var opaqueRules = []mutant{
 	{"bound opaque tokens are bearer tokens", opaque, "bearerOnly", always(`c.IsZero()`)},
 	{"a bound opaque token needs no proof", opaque, "admit",
 		in(`if err := prove(claims.Confirmation()); err != nil`, never(`err != nil`))},
-	{"a DPoP token needs no key", opaque, "answer.checkBinding", never(`c.KeyThumbprint == ""`)},
 	{"a signed answer may have any algorithm", opaque, "seal.open", never(`!s.allows(r.alg)`)},
 	{"a signed answer needs no signature", opaque, "seal.open", never(`!key.Verify(r.alg, r.signed, r.signature)`)},
-	{"a signed answer may be another issuer's", opaque, "seal.read", never(`issuer != s.issuer`)},
-	{"a signed answer may hold a name twice", opaque, "seal.read", never(`!wellFormed`)},
 
 	// What is remembered.
 	{"answers are used for ever", opaque, "acceptance.isOver", never(`refresh.HasCome(a.until, now)`)},
-	{"streams outlive a revocation", opaque, "streamLook", become(`ttl/10`, `ttl`)},
 	{"answers are used past exp", opaque, "memory.accept", never(`!expiry.IsZero()`)},
 	{"a revoked token stays remembered", opaque, "memory.refuse", never(`e != nil`)},
-	{"refused tokens push accepted ones out", opaque, "newMemory",
-		become(`tokencache.New[refusal](maxRefusals, c.MaxTokenBytes)`, `tokencache.New[refusal](0, c.MaxTokenBytes)`)},
 
 	// What is asked.
 	{"strangers' tokens are asked about without bound", opaque, "New",
 		become(`refresh.NewBudget(max(minUnknownBurst, perSecond), time.Second/time.Duration(perSecond))`,
 			`refresh.NewBudget(1<<30+0*perSecond, time.Second)`)},
-	{"known tokens spend the strangers' budget", groups, "Group.budget", become(`g.config.Known`, `g.config.Strange`)},
 	{"a stranger's token makes the server look down", groups, "Result.IsOutage",
 		become(`r.Err != nil && r.Key == ""`, `r.Err != nil && (r.Key == "" || !r.IsKnown)`)},
 	{"an accepted token makes the server look down", groups, "Result.IsOutage",
@@ -49,10 +39,20 @@ var opaqueRules = []mutant{
 
 	// Two kinds.
 	{"a JWT falls through to introspection", opaque, "Either.VerifyBound", never(`e.jwts.Judges(token)`)},
-	{"a malformed JWT falls through to introspection", chosen, "names", become(`alphabets.Replace(segment)`, `segment`)},
 }
 
 var opaqueDetails = []mutant{
+	{"active may be anything", opaque, "readAnswer", never(`active != "true" && active != "false"`)},
+	{"an answer may hold a name twice", opaque, "readAnswer", never(`!wellFormed`)},
+	{"an answer may be of any media type", opaque, "server.ask", never(`answer.Type != s.mediaType()`)},
+	{"a DPoP token needs no key", opaque, "answer.checkBinding", never(`c.KeyThumbprint == ""`)},
+	{"a signed answer may be another issuer's", opaque, "seal.read", never(`issuer != s.issuer`)},
+	{"a signed answer may hold a name twice", opaque, "seal.read", never(`!wellFormed`)},
+	{"streams outlive a revocation", opaque, "streamLook", become(`ttl/10`, `ttl`)},
+	{"refused tokens push accepted ones out", opaque, "newMemory",
+		become(`tokencache.New[refusal](maxRefusals, c.MaxTokenBytes)`, `tokencache.New[refusal](0, c.MaxTokenBytes)`)},
+	{"known tokens spend the strangers' budget", groups, "Group.budget", become(`g.config.Known`, `g.config.Strange`)},
+	{"a malformed JWT falls through to introspection", chosen, "names", become(`alphabets.Replace(segment)`, `segment`)},
 	{"an answer may be for no service", opaque, "rules.checkNoAudience", become(`r.config.AllowNoAudience`, `true`)},
 	{"an answer needs no exp", opaque, "rules.check", never(`claims.Expiry().IsZero() && !r.config.AllowNoExpiry`)},
 	{"ID tokens are introspected", opaque, "answer.checkKind", never(`a.isID`)},

@@ -11,7 +11,6 @@ var keyRules = []mutant{
 	// What is believed.
 	{"metadata may name another issuer", sets, "parseMetadata", never(`name != issuer`)},
 	{"plain http is allowed", sets, "CheckURL", always(`allowHTTP || isLoopback(u.Hostname())`)},
-	{"an issuer elsewhere may name a port on this host", sets, "parseMetadata", never(`isPlain`)},
 	{"redirects may lead anywhere", sets, "newClient",
 		never(`req.URL.Host != from.Host || req.URL.Scheme != from.Scheme`)},
 	{"a pod's token goes to any host", pods, "transport.prepare", never(`to != t.server`)},
@@ -21,7 +20,6 @@ var keyRules = []mutant{
 	{"an empty key set replaces a good one", sets, "ParseSet",
 		in(`if err := set.checkUsable(); err != nil`, never(`err != nil`))},
 	{"a key is used whose private half stands in a package", sets, "Set.usable", never(`where != "" && !s.isLocal`)},
-	{"every issuer counts as one on this host", sets, "isLocal", become(`isLoopback(u.Hostname())`, `u != nil`)},
 	{"the first ambiguous key is taken", sets, "Set.Key", never(`!found.Equal(candidate)`)},
 
 	// When keys are used.
@@ -30,10 +28,7 @@ var keyRules = []mutant{
 	{"stale keys are used without news of an outage", engine, "Source.isUsable",
 		become(`s.outage.isCurrent(v.refreshAt, v.ttl, now)`, `true`)},
 	{"keys don't grow old while the machine is suspended", engine, "HasCome", never(`!now.Round(0).Before(t.Round(0))`)},
-	{"max-age lengthens the time to live", sets, "timeToLive",
-		become(`min(configured, max(maxAge, minTTL))`, `max(maxAge, minTTL)`)},
 	{"a held key is never withdrawn", tokens, "keys.holds", become(`set.Holds(name, key)`, `true`)},
-	{"a changed key is the same object", sets, "Set.merge", become(`sameKeys(s.candidates(name), next.candidates(name))`, `true`)},
 
 	// What is fetched.
 	{"forged tokens fetch", tokens, "Verifier.worthFetching", become(`v.readClaims(t)`, `v.claims.read(t.payload)`)},
@@ -42,13 +37,9 @@ var keyRules = []mutant{
 	{"a failed fetch spends the budget", engine, "Source.finish", skip(`f.budget.giveBack()`)},
 	{"unknown kids are judged by what is there", tokens, "keys.lookFor",
 		become(`v.Value.Has(name) || k.absent.knows(name, v.Asked, issuedAt)`, `true || k.absent.knows(name, v.Asked, issuedAt)`)},
-	{"absent kids are remembered for ever", tokens, "absentKeys.knows",
-		always(`!refresh.HasCome(asked.Add(unknownKidRefill), now)`)},
 	{"every call fetches by itself", engine, "Source.join", in(`case s.flight != nil`, become(`return s.flight, nil`, ``))},
 	{"an outage is asked about on every call", engine, "outage.blocks", become(`!o.retryAt.hasCome(now)`, `false`)},
 	{"a panic in a fetch ends the server", engine, "CallWithDeadline", become(`recover()`, `any(nil)`)},
-	{"logs quote what the issuer sent", sets, "fetchError.reason", become(`"no valid response"`, `cause.Error()`)},
-	{"a directory or a pipe is read", sets, "file.read", never(`!info.Mode().IsRegular()`)},
 
 	// Several issuers.
 	{"any issuer's keys will do", tokens, "Multi.VerifyBound",
@@ -59,12 +50,21 @@ var keyRules = []mutant{
 	{"strangers evict tenants", tokens, "Dynamic.tenant",
 		become(`d.strangers.Add(issuer, t)`, `d.tenants.Add(issuer, t)`)},
 	{"a configuration may have another issuer", tokens, "Dynamic.lookUp", never(`config.Issuer != t.issuer`)},
-	{"a forgotten tenant is remembered", tokens, "tenant.current", always(`!t.isGone.Load()`)},
 	{"removed tenants live on", tokens, "Dynamic.lookUp",
 		become(`return resolution{}, refresh.Life{TTL: unknownTTL, FreshFor: unknownTTL}, nil`, `return resolution{}, life, err`)},
 }
 
 var keyDetails = []mutant{
+	{"an issuer elsewhere may name a port on this host", sets, "parseMetadata", never(`isPlain`)},
+	{"every issuer counts as one on this host", sets, "isLocal", become(`isLoopback(u.Hostname())`, `u != nil`)},
+	{"max-age lengthens the time to live", sets, "timeToLive",
+		become(`min(configured, max(maxAge, minTTL))`, `max(maxAge, minTTL)`)},
+	{"a changed key is the same object", sets, "Set.merge", become(`sameKeys(s.candidates(name), next.candidates(name))`, `true`)},
+	{"absent kids are remembered for ever", tokens, "absentKeys.knows",
+		always(`!refresh.HasCome(asked.Add(unknownKidRefill), now)`)},
+	{"logs quote what the issuer sent", sets, "fetchError.reason", become(`"no valid response"`, `cause.Error()`)},
+	{"a directory or a pipe is read", sets, "file.read", never(`!info.Mode().IsRegular()`)},
+	{"a forgotten tenant is remembered", tokens, "tenant.current", always(`!t.isGone.Load()`)},
 	{"a service in a cluster has no name", pods, "Cluster.Config", never(`len(audiences) == 0 || slices.Contains(audiences, "")`)},
 	{"an authority that's gone is trusted", pods, "transport.trusting", always(`bytes.Equal(text, t.authority)`)},
 	{"a pod's client follows redirects", pods, "Cluster.Client", become(`http.ErrUseLastResponse`, `nil`)},

@@ -25,11 +25,9 @@ var tokenRules = []mutant{
 	// The header.
 	{"crit is understood", home{"internal/jws", []string{"verifier"}}, "ChangesReading", become(`"crit"`, `"-crit"`)},
 	{"a forbidden parameter is ignored", tokens, "token.parseHeader", never(`t.forbidden != ""`)},
-	{"a hint is ignored unasked", tokens, "Verifier.checkHeader", never(`!slices.Contains(v.config.IgnoreHeaders, name)`)},
 	{"every algorithm is allowed", tokens, "Verifier.checkHeader", never(`!v.allows(t)`)},
 	{"the kid may be empty", tokens, "Verifier.checkHeader", never(`t.hasKid && t.kid == ""`)},
 	{"tokens with other types are accepted", tokens, "Verifier.checkHeader", never(`!t.isAccessToken()`)},
-	{"RFC 9068 does not ask for its type", tokens, "Verifier.checkHeader", never(`v.config.RFC9068 && !t.hasType("at+jwt")`)},
 
 	// The key.
 	{"a key's own algorithm is ignored", keyed, "Key.Fits", always(`k.alg == "" || k.alg == Canonical(alg)`)},
@@ -58,9 +56,7 @@ var tokenRules = []mutant{
 	{"a binding needs no proof", tokens, "Verifier.admit", in(`if err := prove(claims.Confirmation()); err != nil`, never(`err != nil`))},
 	{"a token may be bound to what nothing proves", tokens, "Verifier.checkClaims", never(`c.isBound && c.confirmation.IsZero()`)},
 	{"a thumbprint may be any text", tokens, "readConfirmation", never(`!wellFormed`)},
-	{"a thumbprint is decoded leniently", tokens, "readThumbprint", never(`len(thumbprint) != jws.Encoding.EncodedLen(sha256.Size)`)},
 	{"a token may live for ever", tokens, "Verifier.checkClaims", never(`v.config.MaxLifetime > 0`)},
-	{"any type will do beside Config.Types", tokens, "Verifier.checkHeader", never(`v.config.Types != nil`)},
 	{"ID tokens are access tokens", tokens, "Verifier.checkClaims", never(`c.isIDToken && !v.config.AcceptIDTokens`)},
 	{"claims may have any type", tokens, "claimRules.read", never(`misshapen != ""`)},
 
@@ -73,8 +69,6 @@ var tokenRules = []mutant{
 	{"a rule's check leaves the baseline out", tokens, "Requirement.Check", become(`baseline.check(claims)`, `(*AuthError)(nil)`)},
 	{"any issuer satisfies a rule", tokens, "Requirement.check", never(`!slices.Contains(r.Issuers, c.issuer)`)},
 	{"any subject satisfies a rule", tokens, "Requirement.check", never(`len(r.Subjects) > 0`)},
-	{"an entry stands for a part of a segment", tokens, "matches", become(`strings.HasSuffix(entry, "/*")`, `strings.HasSuffix(entry, "*")`)},
-	{"a subject may lead up again", tokens, "matches", become(`ok && isPath(below)`, `ok && below != ""`)},
 	{"one scope of several is enough", tokens, "Requirement.check",
 		become(`!claims.HasScope(scope)`, `!claims.HasScope(scope) && scope == r.Scopes[0]`)},
 	{"no alternative of several scopes is needed", tokens, "Requirement.check",
@@ -90,20 +84,26 @@ var tokenRules = []mutant{
 	{"remembered tokens are not bounded in bytes", caches, "shard.add", never(`s.bytes > s.maxBytes`)},
 	{"remembered tokens are not asked for the baseline", tokens, "Verifier.VerifyBound",
 		become(`return v.admit(claims, prove)`, `if ok { return claims, nil }; return v.admit(claims, prove)`)},
+	{"vouched claims may be bound", tokens, "NewClaims", become(`bearerOnly`, `func(Confirmation) error { return nil }`)},
+
+	// The answer.
+}
+
+var tokenDetails = []mutant{
+	{"a hint is ignored unasked", tokens, "Verifier.checkHeader", never(`!slices.Contains(v.config.IgnoreHeaders, name)`)},
+	{"RFC 9068 does not ask for its type", tokens, "Verifier.checkHeader", never(`v.config.RFC9068 && !t.hasType("at+jwt")`)},
+	{"a thumbprint is decoded leniently", tokens, "readThumbprint", never(`len(thumbprint) != jws.Encoding.EncodedLen(sha256.Size)`)},
+	{"any type will do beside Config.Types", tokens, "Verifier.checkHeader", never(`v.config.Types != nil`)},
+	{"an entry stands for a part of a segment", tokens, "matches", become(`strings.HasSuffix(entry, "/*")`, `strings.HasSuffix(entry, "*")`)},
+	{"a subject may lead up again", tokens, "matches", become(`ok && isPath(below)`, `ok && below != ""`)},
 	{"a tenant's remembered tokens need no proof", tokens, "Dynamic.VerifyBound",
 		become(`v.admit(claims, prove)`, `claims, nil`)},
 	{"an issuer's remembered tokens need no proof", tokens, "Multi.VerifyBound",
 		become(`v.admit(claims, prove)`, `claims, nil`)},
-	{"vouched claims may be bound", tokens, "NewClaims", become(`bearerOnly`, `func(Confirmation) error { return nil }`)},
 	{"vouched claims need no proof", tokens, "NewBoundClaims",
 		in(`if err := prove(claims.Confirmation()); err != nil`, never(`err != nil`))},
-
-	// The answer.
 	{"control characters reach the challenge", tokens, "Challenge.String", never(`r < 0x20 || r > 0x7E`)},
 	{"a caller without a token is told an error", tokens, "AuthError.Challenge", become(`CodeMissingToken`, `Code("")`)},
-}
-
-var tokenDetails = []mutant{
 	{"a lifetime counts from an iat in the future", tokens, "Verifier.isShortLived",
 		always(`claims.Expiry().Add(-v.claims.leeway).Sub(now) <= v.config.MaxLifetime`)},
 	{"a lifetime needs no iat", tokens, "Verifier.checkPresent", in(`if v.config.MaxLifetime > 0 && c.issuedAt.IsZero()`, never(`c.issuedAt.IsZero()`))},
