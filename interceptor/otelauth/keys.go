@@ -2,7 +2,6 @@ package otelauth
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
@@ -30,22 +29,18 @@ func registerStreams(meter metric.Meter, open *atomic.Int64) error {
 
 // registerKeys reports each issuer's keys, whenever the metrics are read.
 func registerKeys(meter metric.Meter, status func() []verifier.Status) error {
-	usable, err := meter.Int64ObservableGauge("oidcrpc.keys.usable",
-		metric.WithDescription("1 while tokens can be judged without waiting for the issuer."))
-	age, err2 := meter.Float64ObservableGauge("oidcrpc.keys.age", metric.WithUnit("s"),
-		metric.WithDescription("The time since a fetch has confirmed the keys."))
-	remaining, err3 := meter.Float64ObservableGauge("oidcrpc.keys.remaining", metric.WithUnit("s"),
-		metric.WithDescription("The time until calls fail, if no fetch succeeds."))
-	failures, err6 := meter.Int64ObservableGauge("oidcrpc.keys.failures", metric.WithUnit("{fetch}"),
-		metric.WithDescription("Fetches that have failed since the last good one."))
-	fetches, err4 := meter.Int64ObservableCounter("oidcrpc.keys.fetches", metric.WithUnit("{fetch}"),
-		metric.WithDescription("Fetches of keys."))
-	verified, err5 := meter.Int64ObservableCounter("oidcrpc.tokens.verified", metric.WithUnit("{token}"),
-		metric.WithDescription("Tokens whose signature was verified. The others were remembered."))
-	if err := errors.Join(err, err2, err3, err4, err5, err6); err != nil {
-		return err
+	made := instruments{meter: meter}
+	usable := made.whole("oidcrpc.keys.usable", "", "1 while tokens can be judged without waiting for the issuer.")
+	age := made.gauge("oidcrpc.keys.age", "s", "The time since a fetch has confirmed the keys.")
+	remaining := made.gauge("oidcrpc.keys.remaining", "s", "The time until calls fail, if no fetch succeeds.")
+	failures := made.whole("oidcrpc.keys.failures", "{fetch}", "Fetches that have failed since the last good one.")
+	fetches := made.counter("oidcrpc.keys.fetches", "{fetch}", "Fetches of keys.")
+	verified := made.counter("oidcrpc.tokens.verified", "{token}",
+		"Tokens whose signature was verified. The others were remembered.")
+	if made.err != nil {
+		return made.err
 	}
-	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		now := time.Now()
 		for _, s := range status() {
 			issuer := issuerKey.String(s.Issuer)

@@ -2,7 +2,6 @@ package otelauth
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -12,18 +11,16 @@ import (
 
 // registerRevocations reports the state of a list, whenever the metrics are read.
 func registerRevocations(meter metric.Meter, list *revocation.List) error {
-	held, err := meter.Int64ObservableGauge("oidcrpc.revocations.held", metric.WithUnit("{revocation}"),
-		metric.WithDescription("Revocations on the list."))
-	dropped, err2 := meter.Int64ObservableCounter("oidcrpc.revocations.dropped", metric.WithUnit("{revocation}"),
-		metric.WithDescription("Revocations that the full list has not kept."))
-	age, err3 := meter.Float64ObservableGauge("oidcrpc.revocations.age", metric.WithUnit("s"),
-		metric.WithDescription("The time since everything on the bus had been received."))
-	stale, err4 := meter.Int64ObservableGauge("oidcrpc.revocations.stale",
-		metric.WithDescription("1 while a revocation may have been missed for longer than MaxStaleness."))
-	if err := errors.Join(err, err2, err3, err4); err != nil {
-		return err
+	made := instruments{meter: meter}
+	held := made.whole("oidcrpc.revocations.held", "{revocation}", "Revocations on the list.")
+	dropped := made.counter("oidcrpc.revocations.dropped", "{revocation}", "Revocations that the full list has not kept.")
+	age := made.gauge("oidcrpc.revocations.age", "s", "The time since everything on the bus had been received.")
+	stale := made.whole("oidcrpc.revocations.stale", "",
+		"1 while a revocation may have been missed for longer than MaxStaleness.")
+	if made.err != nil {
+		return made.err
 	}
-	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		s := list.Status()
 		o.ObserveInt64(held, int64(s.Entries))
 		o.ObserveInt64(dropped, int64(s.Dropped))
