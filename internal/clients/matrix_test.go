@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the table into docs/clients.md")
 const (
 	page    = "../../docs/clients.md"
 	grpcurl = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4"
-	python  = "/usr/bin/python3"
+	python  = "python3"
 )
 
 // A client makes one call and shows its user what came of it.
