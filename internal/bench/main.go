@@ -34,6 +34,29 @@ func main() {
 	}
 }
 
+// subjects are what is measured, in the order of the report. Each measures only what want asks
+// for by name.
+var subjects = []func(issuer *verifiertest.Issuer, want func(name string) bool, rounds int) (Measured, error){
+	races(verifyRaces),
+	races(scalingRace),
+	races(revocationRaces),
+	races(echoRaces),
+	races(refuseRaces),
+	races(refuseH2CRaces),
+	races(proofRaces),
+	rememberedBytes,
+}
+
+// races makes a subject of one that measures nothing but races.
+func races(
+	run func(*verifiertest.Issuer, func(string) bool, int) ([]Race, error),
+) func(*verifiertest.Issuer, func(string) bool, int) (Measured, error) {
+	return func(issuer *verifiertest.Issuer, want func(string) bool, rounds int) (Measured, error) {
+		races, err := run(issuer, want, rounds)
+		return Measured{Races: races}, err
+	}
+}
+
 func run(rounds int, only, output string) error {
 	pattern, err := regexp.Compile(only)
 	if err != nil {
@@ -41,47 +64,13 @@ func run(rounds int, only, output string) error {
 	}
 	issuer := verifiertest.NewIssuer(verifiertest.WithAlgorithms(algorithms...))
 	report := newReport(rounds)
-	verified, err := verifyRaces(issuer, pattern.MatchString, rounds)
-	if err != nil {
-		return err
-	}
-	report.Races = verified
-	if pattern.MatchString(scaling) {
-		race, err := scalingRace(issuer, rounds)
+	for _, subject := range subjects {
+		measured, err := subject(issuer, pattern.MatchString, rounds)
 		if err != nil {
 			return err
 		}
-		report.Races = append(report.Races, race)
-	}
-	revoked, err := revocationRaces(issuer, pattern.MatchString, rounds)
-	if err != nil {
-		return err
-	}
-	report.Races = append(report.Races, revoked...)
-	echoed, err := echoRaces(issuer, pattern.MatchString, rounds)
-	if err != nil {
-		return err
-	}
-	report.Races = append(report.Races, echoed...)
-	refused, err := refuseRaces(issuer, pattern.MatchString, rounds)
-	if err != nil {
-		return err
-	}
-	report.Races = append(report.Races, refused...)
-	overSockets, err := refuseH2CRaces(issuer, pattern.MatchString, rounds)
-	if err != nil {
-		return err
-	}
-	report.Races = append(report.Races, overSockets...)
-	bound, err := proofRaces(issuer, pattern.MatchString, rounds)
-	if err != nil {
-		return err
-	}
-	report.Races = append(report.Races, bound...)
-	if pattern.MatchString("memory") {
-		if report.Remembered, err = rememberedBytes(issuer); err != nil {
-			return err
-		}
+		report.Races = append(report.Races, measured.Races...)
+		report.Figures = append(report.Figures, measured.Figures...)
 	}
 	if err := report.print(os.Stdout); err != nil {
 		return err

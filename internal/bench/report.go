@@ -18,15 +18,27 @@ type Race struct {
 	Results []Result `json:"results"`
 }
 
+// A Figure is what was measured without a race, such as memory or a count.
+type Figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+}
+
+// Measured is what one subject, or all of them, had to show.
+type Measured struct {
+	Races   []Race   `json:"races"`
+	Figures []Figure `json:"figures"`
+}
+
 // A Report is everything one run has measured, and where.
 type Report struct {
-	Date       string            `json:"date"`
-	Machine    string            `json:"machine"`
-	Go         string            `json:"go"`
-	Versions   map[string]string `json:"versions"`
-	Rounds     int               `json:"rounds"`
-	Races      []Race            `json:"races"`
-	Remembered float64           `json:"bytes_per_remembered_token"`
+	Date     string            `json:"date"`
+	Machine  string            `json:"machine"`
+	Go       string            `json:"go"`
+	Versions map[string]string `json:"versions"`
+	Rounds   int               `json:"rounds"`
+	Measured
 }
 
 func newReport(rounds int) *Report {
@@ -100,7 +112,22 @@ func (r *Report) print(w io.Writer) error {
 				grouped(result.nanos()), result.times(&race.Results[0]), result.Allocs, result.Bytes, read)
 		}
 	}
+	if len(r.Figures) > 0 {
+		fmt.Fprintf(table, "\nfigures\t\t\t\t\t\t\n")
+	}
+	for _, f := range r.Figures {
+		fmt.Fprintf(table, "%s\t%.4g %s\t\t\t\t\t\n", f.Name, f.Value, f.Unit)
+	}
 	return table.Flush()
+}
+
+// figure returns what was measured under a name, or false if it wasn't.
+func (r *Report) figure(name string) (Figure, bool) {
+	i := slices.IndexFunc(r.Figures, func(f Figure) bool { return f.Name == name })
+	if i < 0 {
+		return Figure{}, false
+	}
+	return r.Figures[i], true
 }
 
 // grouped writes a number with a space between thousands.

@@ -151,49 +151,57 @@ func inParallel(name string, halves ...contestant) contestant {
 
 // scalingRace shows what a second core adds to remembered tokens, and what it adds to
 // arithmetic: this machine can't give more.
-func scalingRace(issuer *verifiertest.Issuer, rounds int) (Race, error) {
+func scalingRace(issuer *verifiertest.Issuer, want func(name string) bool, rounds int) ([]Race, error) {
+	if !want(scaling) {
+		return nil, nil
+	}
 	m := newMintage(issuer, "RS256")
 	var contestants []contestant
 	for _, w := range []workload{workloads[0], workloads[1]} {
 		v, err := startOurs(issuer, m.alg, 0)
 		if err != nil {
-			return Race{}, err
+			return nil, err
 		}
 		samples := w.samples(m)
 		from := func(at int) contestant { return verifyAgain(w.name, v, samples, at, true) }
 		if err := from(0).run(len(samples)); err != nil {
-			return Race{}, err
+			return nil, err
 		}
 		contestants = append(contestants, from(0), inParallel(w.name+parallel, from(0), from(len(samples)/2)))
 	}
 	v, err := cryptoAlone(issuer, m.alg)
 	if err != nil {
-		return Race{}, err
+		return nil, err
 	}
 	from := func(at int) contestant { return verifyAgain(cryptoOnly, v, m.ring, at, true) }
 	contestants = append(contestants, from(0), inParallel(cryptoOnly+parallel, from(0), from(ringSize/2)))
 	results, err := race(contestants, rounds, verifySlice)
-	return Race{scaling, results}, err
+	return []Race{{scaling, results}}, err
 }
 
 const scaling = "remembered on two cores"
 
-// rememberedBytes returns the memory that a remembered token takes, its own text
+// rememberedBytes measures the memory that a remembered token takes, its own text
 // included.
-func rememberedBytes(issuer *verifiertest.Issuer) (float64, error) {
+func rememberedBytes(issuer *verifiertest.Issuer, want func(name string) bool, _ int) (Measured, error) {
+	const name = "memory, a remembered token"
+	if !want(name) {
+		return Measured{}, nil
+	}
 	samples := mint(issuer, "RS256", ringSize)
 	v, err := startOurs(issuer, "RS256", 0)
 	if err != nil {
-		return 0, err
+		return Measured{}, err
 	}
 	before := liveBytes()
 	if err := verifyAgain(ours, v, samples, 0, true).run(len(samples)); err != nil {
-		return 0, err
+		return Measured{}, err
 	}
 	after := liveBytes()
 	runtime.KeepAlive(v)
 	runtime.KeepAlive(samples)
-	return (after - before) / float64(len(samples)), nil
+	each := (after - before) / float64(len(samples))
+	return Measured{Figures: []Figure{{Name: name, Value: each, Unit: "bytes"}}}, nil
 }
 
 func liveBytes() float64 {
