@@ -8,8 +8,8 @@ import (
 )
 
 // An EventVerifier accepts or refuses one issuer's security event tokens (RFC 8417), such as
-// logout tokens. Make one with [NewEventVerifier]. It is safe for concurrent use and has nothing
-// to close.
+// logout tokens. Make one with [NewEventVerifier]. It is safe for concurrent use, has nothing to
+// close, and its zero value refuses every event.
 //
 // Events are judged by the rules for access tokens, with two differences: exp may be absent, and
 // no event is remembered. An EventVerifier can't take a [Verifier]'s place, nor can
@@ -72,6 +72,10 @@ func (c Config) validateForEvents() error {
 func (v *EventVerifier) VerifyEvent(ctx context.Context, token string) (*EventClaims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if v.verifier == nil {
+		return nil, refuse(CodeInvalidToken, "the token is not accepted").because(
+			"the EventVerifier was not made by NewEventVerifier")
 	}
 	claims, err := v.verifier.verify(ctx, token)
 	if err != nil {

@@ -249,3 +249,12 @@ func TestEmptyEventClaimsReadAsAbsent(t *testing.T) {
 		}
 	}
 }
+
+func TestZeroEventVerifierRefusesEvents(t *testing.T) {
+	t.Parallel()
+	var v verifier.EventVerifier
+	claims, err := v.VerifyEvent(t.Context(), verifiertest.NewIssuer().Token(nil))
+	if _, ok := errors.AsType[*verifier.AuthError](err); !ok || claims != nil {
+		t.Errorf("claims = %v, error %v, want an AuthError", claims, err)
+	}
+}

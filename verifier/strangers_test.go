@@ -279,6 +279,8 @@ func TestForgetEndsRememberedTokensAtOnce(t *testing.T) {
 func TestZeroVerifiersRefuseAndDoNotPanic(t *testing.T) {
 	t.Parallel()
 	token := newPatient().Token(nil)
+	var single verifier.Verifier
+	wantCode(t, &single, token, verifier.CodeMalformedToken)
 	var dynamic verifier.Dynamic
 	wantCode(t, &dynamic, token, verifier.CodeInvalidIssuer)
 	wantCode(t, &dynamic, "", verifier.CodeMalformedToken)
