@@ -129,7 +129,7 @@ func goFiles(t *testing.T, dir string) (names []string) {
 func libraryFolders(t *testing.T) (dirs []string) {
 	t.Helper()
 	scaffolding := regexp.MustCompile(
-		`^(examples|internal/(bench|clients|conformance|connectconformance|e2e|house|issuers|mutants|natsbus|netfaults|ports|redistest|revocations|storm|telemetry|wire))(/|$)|/policyv1$|^grpcauth/gatewayauth/internal/`)
+		`^(examples|internal/(bench|clients|conformance|connectconformance|e2e|house|issuers|messages|mutants|natsbus|netfaults|ports|redistest|revocations|storm|telemetry|wire))(/|$)|/policyv1$|^grpcauth/gatewayauth/internal/`)
 	walk(t, func(name string) {
 		dir := path.Dir(name)
 		if path.Ext(name) == ".go" && !scaffolding.MatchString(dir) && !slices.Contains(dirs, dir) {

@@ -4,13 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"reflect"
 	"sync"
 	"time"
-
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -316,59 +311,4 @@ func (s *Stream) End(refusal *Refusal) *Refusal {
 	}
 	s.admission.report(StageStream, s.refusal)
 	return s.refusal
-}
-
-// newMessage returns a message to receive into in place of m: an empty one for a
-// protobuf, and else a shallow copy, since a codec may need what is in it. It returns m
-// itself when m doesn't point to a message, or points to one that can't be moved.
-func newMessage(m any) any {
-	if message, ok := reflectMessage(m); ok {
-		if !isMovable(message) {
-			return m
-		}
-		return message.New().Interface()
-	}
-	value := reflect.ValueOf(m)
-	if value.Kind() != reflect.Pointer || value.IsNil() {
-		return m
-	}
-	fresh := reflect.New(value.Type().Elem())
-	fresh.Elem().Set(value.Elem())
-	return fresh.Interface()
-}
-
-// reflectMessage returns false for a type that merely embeds a message.
-func reflectMessage(m any) (protoreflect.Message, bool) {
-	message, ok := m.(proto.Message)
-	if !ok {
-		return nil, false
-	}
-	reflected := message.ProtoReflect()
-	return reflected, reflect.TypeOf(reflected.Interface()) == reflect.TypeOf(m)
-}
-
-// isMovable reports whether a message is known to support [proto.Merge]. Some don't, such
-// as hyperpb's, which can't be changed or copied once they are received.
-func isMovable(m protoreflect.Message) bool {
-	if _, ok := m.Interface().(*dynamicpb.Message); ok {
-		return true
-	}
-	methods := m.ProtoMethods()
-	return methods != nil && methods.Merge != nil
-}
-
-// moveMessage replaces dst's content with src's, which newMessage made for it. Nothing
-// uses src again.
-func moveMessage(dst, src any) {
-	if message, ok := reflectMessage(dst); ok {
-		if isMovable(message) {
-			proto.Reset(message.Interface())
-			//nolint:errcheck,forcetypeassert // newMessage made it
-			proto.Merge(message.Interface(), src.(proto.Message))
-		}
-		return
-	}
-	if value := reflect.ValueOf(dst); value.Kind() == reflect.Pointer && !value.IsNil() {
-		value.Elem().Set(reflect.ValueOf(src).Elem())
-	}
 }
