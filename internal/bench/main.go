@@ -44,6 +44,9 @@ var subjects = []func(issuer *verifiertest.Issuer, want func(name string) bool, 
 	races(refuseRaces),
 	races(refuseH2CRaces),
 	races(proofRaces),
+	races(uploadRaces),
+	idleStreamFigures,
+	expireRaces,
 	rememberedBytes,
 }
 

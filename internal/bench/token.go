@@ -31,13 +31,19 @@ func newSample(token string) *sample {
 
 // mint returns n access tokens, of about 1.2 kB when signed with RSA.
 func mint(issuer *verifiertest.Issuer, alg string, n int, options ...verifiertest.TokenOption) []*sample {
+	return mintClaims(issuer, alg, n, typicalClaims, options...)
+}
+
+func mintClaims(
+	issuer *verifiertest.Issuer, alg string, n int, claims func() map[string]any, options ...verifiertest.TokenOption,
+) []*sample {
 	samples := make([]*sample, n)
 	options = append(options, verifiertest.WithAlgorithm(alg))
 	var group sync.WaitGroup
 	for chunk := range slices.Chunk(samples, 1+n/8) {
 		group.Go(func() {
 			for i := range chunk {
-				chunk[i] = newSample(issuer.Token(typicalClaims(), options...))
+				chunk[i] = newSample(issuer.Token(claims(), options...))
 			}
 		})
 	}
