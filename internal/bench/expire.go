@@ -172,10 +172,11 @@ func spent() expense {
 	return expense{time.Now(), float64(usage.Utime.Nano() + usage.Stime.Nano()), float64(stats.Mallocs), float64(stats.TotalAlloc)}
 }
 
-// A prober makes unary calls at a steady pace, on a connection of its own. It doesn't wait
-// for an answer before the next.
+// A prober makes unary calls at a steady pace, on a connection of its own. A call that has
+// to wait for others has been due all the while.
 type prober struct {
 	client *rawClient
+	slots  chan struct{} // as many as a server has for a connection
 	over   chan struct{}
 	result chan error
 
@@ -186,7 +187,9 @@ type prober struct {
 type probe struct{ due, answered time.Time }
 
 func startProber(addr, token string) (*prober, error) {
-	p := &prober{client: new(rawClient), over: make(chan struct{}), result: make(chan error, 1)}
+	p := &prober{
+		client: new(rawClient), slots: make(chan struct{}, 200), over: make(chan struct{}), result: make(chan error, 1),
+	}
 	conn, err := p.client.dial(addr, p.answered)
 	if err != nil {
 		return nil, err
@@ -202,6 +205,11 @@ func (p *prober) run(conn *rawConn, token string) error {
 		case <-p.over:
 			return nil
 		case <-time.After(time.Until(due)):
+		}
+		select {
+		case <-p.over:
+			return nil
+		case p.slots <- struct{}{}:
 		}
 		p.mu.Lock()
 		p.calls = append(p.calls, probe{due: due})
@@ -219,6 +227,7 @@ func (p *prober) answered(id uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls[id/2].answered = time.Now()
+	<-p.slots
 }
 
 func (p *prober) stop() error {
