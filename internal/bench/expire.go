@@ -33,13 +33,13 @@ func expireRaces(issuer *verifiertest.Issuer, want func(name string) bool, round
 		returning, expired := Result{Name: "handlers return an error"}, Result{Name: ours}
 		var returns, expiries []ending
 		for range rounds {
-			e, err := s.endAll(issuer, false)
+			e, err := s.endAll(issuer, false, manyStreams)
 			if err != nil {
 				return Measured{}, fmt.Errorf("%s: %w", name, err)
 			}
 			returns = append(returns, e)
 			returning.Nanos = append(returning.Nanos, e.cpu)
-			if e, err = s.endAll(issuer, true); err != nil {
+			if e, err = s.endAll(issuer, true, manyStreams); err != nil {
 				return Measured{}, fmt.Errorf("%s, guarded: %w", name, err)
 			}
 			expiries = append(expiries, e)
@@ -78,9 +78,10 @@ func medianOf(endings []ending, of func(ending) float64) float64 {
 
 var errLate = errors.New("the streams were not open in time")
 
-func (s stack) endAll(issuer *verifiertest.Issuer, guarded bool) (e ending, err error) {
+// endAll ends as many streams as it's told to, over connections that share them.
+func (s stack) endAll(issuer *verifiertest.Issuer, guarded bool, streams int) (e ending, err error) {
 	for wait := 5 * time.Second; wait < time.Minute; wait *= 2 {
-		if e, err = s.endAllIn(issuer, guarded, wait); !errors.Is(err, errLate) {
+		if e, err = s.endAllIn(issuer, guarded, streams, wait); !errors.Is(err, errLate) {
 			return e, err
 		}
 	}
@@ -88,10 +89,10 @@ func (s stack) endAll(issuer *verifiertest.Issuer, guarded bool) (e ending, err 
 }
 
 // endAllIn has the streams end on a full second, as tokens do.
-func (s stack) endAllIn(issuer *verifiertest.Issuer, guarded bool, wait time.Duration) (ending, error) {
+func (s stack) endAllIn(issuer *verifiertest.Issuer, guarded bool, streams int, wait time.Duration) (ending, error) {
 	at := time.Now().Add(wait).Truncate(time.Second)
-	tokens := make([]string, manyStreams)
-	for i, sample := range mintClaims(issuer, streamAlg, manyStreams, func() map[string]any {
+	tokens := make([]string, streams)
+	for i, sample := range mintClaims(issuer, streamAlg, streams, func() map[string]any {
 		claims := typicalClaims()
 		claims["exp"] = at.Unix()
 		return claims
@@ -111,7 +112,7 @@ func (s stack) endAllIn(issuer *verifiertest.Issuer, guarded bool, wait time.Dur
 		return ending{}, err
 	}
 	defer stop()
-	client, err := dialRaw(addr, manyConnections)
+	client, err := dialRaw(addr, min(manyConnections, streams))
 	if err != nil {
 		return ending{}, err
 	}
@@ -134,7 +135,7 @@ func (s stack) endAllIn(issuer *verifiertest.Issuer, guarded bool, wait time.Dur
 	before := spent()
 	time.Sleep(calm)
 	start := spent()
-	if err := client.await(&client.ended, manyStreams); err != nil {
+	if err := client.await(&client.ended, int64(streams)); err != nil {
 		return ending{}, err
 	}
 	last := time.Now()
@@ -143,11 +144,13 @@ func (s stack) endAllIn(issuer *verifiertest.Issuer, guarded bool, wait time.Dur
 	if err := stopProbing(); err != nil {
 		return ending{}, err
 	}
-	if n := client.unauthenticated.Load(); n != manyStreams {
-		return ending{}, fmt.Errorf("%d of %d streams ended with Unauthenticated", n, manyStreams)
+	if n := client.unauthenticated.Load(); n != int64(streams) {
+		return ending{}, fmt.Errorf("%d of %d streams ended with Unauthenticated", n, streams)
 	}
 	probes := float64(end.at.Sub(start.at)) / float64(start.at.Sub(before.at))
-	each := func(before, start, end float64) float64 { return (end - start - (start-before)*probes) / manyStreams }
+	each := func(before, start, end float64) float64 {
+		return (end - start - (start-before)*probes) / float64(streams)
+	}
 	return ending{
 		cpu:       each(before.cpu, start.cpu, end.cpu),
 		allocs:    each(before.allocs, start.allocs, end.allocs),

@@ -58,6 +58,7 @@ type weight struct{ bytes, goroutines float64 }
 // weigh opens streams on connections that have some already. The client keeps nothing of
 // them.
 func (s stack) weigh(g guard, req rawRequest, token string) (weight, error) {
+	defer awaitGoroutines(runtime.NumGoroutine()) // or they would weigh on the next
 	addr, stop, err := s.start(g, time.Time{})
 	if err != nil {
 		return weight{}, err
@@ -92,4 +93,11 @@ func weighAll() weight {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return weight{float64(stats.HeapAlloc + stats.StackInuse), float64(runtime.NumGoroutine())}
+}
+
+// awaitGoroutines waits until there are no more than before, but not for ever.
+func awaitGoroutines(before int) {
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 }
