@@ -260,6 +260,27 @@ func TestReceiveDeliversMessagesInOrderAndThenTheEnd(t *testing.T) {
 	})
 }
 
+// A message that was only begun isn't one.
+func TestFailedReceiveLeavesTheMessageAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		torn := func(m any) error {
+			proto.Merge(m.(proto.Message), wrapperspb.String("torn"))
+			return io.ErrUnexpectedEOF
+		}
+		stream, refusal := mustNew(t, verifyForLife).AuthenticateStream(t.Context(), withToken("/a.S/M"), torn)
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		defer stream.End(nil)
+		m := wrapperspb.String("the handler's")
+		for range 4 {
+			if _, err := stream.Receive(m); !errors.Is(err, io.ErrUnexpectedEOF) || m.GetValue() != "the handler's" {
+				t.Errorf("got %q, %v", m.GetValue(), err)
+			}
+		}
+	})
+}
+
 func TestReceiveTakesMessagesThatAreNotProtobuf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type frame struct{ payload []byte }
