@@ -28,7 +28,7 @@ import (
 type Stream struct {
 	admission *Admission
 	ctx       context.Context
-	receive   func(any) error // the transport's
+	pump      pump
 
 	// Only a bounded stream has the rest.
 
@@ -41,15 +41,6 @@ type Stream struct {
 	end     sync.Once
 	ended   chan struct{} // closed when the stream has ended early, or its handler has returned
 	refusal *Refusal      // final once ended is closed; nil unless the stream ended early
-
-	pump    sync.Once
-	wanted  chan any      // messages to receive into
-	results chan received // one for each, unless the stream ends first
-}
-
-type received struct {
-	err      error
-	panicked any
 }
 
 // AuthenticateStream admits or refuses a stream, at its start. Receive reads the
@@ -72,7 +63,7 @@ func (a *Authenticator) AuthenticateStream(
 func (a *Admission) Stream() (*Stream, *Refusal) { return a.stream(nil) }
 
 func (a *Admission) stream(receive func(any) error) (*Stream, *Refusal) {
-	s := &Stream{admission: a, ctx: a.Context(), receive: receive}
+	s := &Stream{admission: a, ctx: a.Context(), pump: pump{receive: receive}}
 	auth, claims := a.ctx.auth, a.ctx.decision.Claims
 	if claims == nil || !auth.streamExpiry && auth.revocations == nil {
 		return s, nil
@@ -94,8 +85,7 @@ func (a *Admission) stream(receive func(any) error) (*Stream, *Refusal) {
 func (s *Stream) bound() {
 	s.ctx, s.cancel = context.WithCancelCause(s.ctx)
 	s.ended = make(chan struct{})
-	s.wanted = make(chan any)
-	s.results = make(chan received, 1)
+	s.pump.ended = s.ended
 }
 
 // watch has a revocation end the stream. The token may have been revoked since it was admitted.
@@ -193,60 +183,24 @@ func (s *Stream) Ended() <-chan struct{} { return s.ended }
 // called concurrently with itself.
 func (s *Stream) Receive(m any) (*Refusal, error) {
 	if s.ended == nil {
-		return nil, s.receive(m)
+		return nil, s.pump.receive(m)
 	}
-	s.pump.Do(func() { go s.pumpMessages() })
 	// A receive that is left behind when the stream ends must not write to a message
 	// that the handler may have put to another use.
 	fresh := newMessage(m)
-	select {
-	case s.wanted <- fresh:
-	case <-s.ended:
-		return s.outcome()
-	}
-	select {
-	case r := <-s.results:
-		if refusal := s.Check(); refusal != nil {
-			return refusal, nil
-		}
-		if r.panicked != nil {
-			panic(r.panicked) //nolint:forbidigo // the transport's own, raised where it belongs
-		}
-		if r.err == nil {
-			moveMessage(m, fresh)
-		}
-		return nil, r.err
-	case <-s.ended:
-		return s.outcome()
-	}
-}
-
-// pumpMessages receives in the handler's stead, since nothing but the stream's end
-// makes a transport's own receive return. It ends with the stream.
-func (s *Stream) pumpMessages() {
-	for {
-		select {
-		case m := <-s.wanted:
-			s.results <- s.receiveOne(m)
-		case <-s.ended:
-			return
-		}
-	}
-}
-
-// receiveOne keeps a panic, which the server may know how to survive, for the
-// handler's goroutine.
-func (s *Stream) receiveOne(m any) (r received) {
-	defer func() { r.panicked = recover() }()
-	return received{err: s.receive(m)}
-}
-
-// outcome is what Receive returns once the stream has ended.
-func (s *Stream) outcome() (*Refusal, error) {
-	if refusal := s.early(); refusal != nil {
+	r, ok := s.pump.next(fresh)
+	if refusal := s.Check(); refusal != nil {
 		return refusal, nil
 	}
-	return nil, s.ctx.Err()
+	switch {
+	case !ok:
+		return nil, s.ctx.Err()
+	case r.panicked != nil:
+		panic(r.panicked) //nolint:forbidigo // the transport's own, raised where it belongs
+	case r.err == nil:
+		moveMessage(m, fresh)
+	}
+	return nil, r.err
 }
 
 // Check returns the refusal if the stream has ended early, and nil if it may go on.

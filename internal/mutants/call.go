@@ -138,7 +138,7 @@ var callDetails = []mutant{
 	{"codecs find nothing in a message", calls, "newMessage", skip(`fresh.Elem().Set(target.Elem())`)},
 	{"an ended stream still has its timer", calls, "Stream.End", skip(`s.timer.Stop()`)},
 	{"an ended stream still has its pump", calls, "Stream.End", skip(`close(s.ended)`)},
-	{"a panic in the transport ends the server", calls, "Stream.receiveOne", skip(`defer func() { r.panicked = recover() }()`)},
+	{"a panic in the transport ends the server", calls, "pump.receiveOne", skip(`defer func() { r.panicked = recover() }()`)},
 	{"a wildcard is a procedure", calls, "IsProcedure", always(`!strings.HasSuffix(s, "/*")`)},
 	{"a policy key may have any form", calls, "Rule.validate", never(`!ok && key != "/*"`)},
 	{"an unknown access is one", calls, "Rule.validate", never(`r.Access < AccessRequired || r.Access > AccessDenied`)},
