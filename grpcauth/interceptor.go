@@ -34,10 +34,18 @@ func UnaryServerInterceptor(auth *interceptor.Authenticator) grpc.UnaryServerInt
 
 // StreamServerInterceptor returns an interceptor that admits or refuses streams. It
 // ends each when its token expires: see [interceptor.Stream]. It panics if auth is nil.
+//
+// A server run by [grpc.Server.Serve] tells the caller at once, even if the handler still
+// waits for a message, or for room to send one. So the interceptors that stand before this
+// one, and a handler that goes on, can't change how an expired stream ends. They set no
+// trailer any more, and the caller doesn't see their error. They still return first on a
+// server run by net/http.
 func StreamServerInterceptor(auth *interceptor.Authenticator) grpc.StreamServerInterceptor {
 	mustHave(auth)
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-		stream, refusal := auth.AuthenticateStream(ss.Context(), call(ss.Context(), info.FullMethod), ss.RecvMsg)
+		ctx := ss.Context()
+		stream, refusal := auth.AuthenticateInterruptible(
+			ctx, call(ctx, info.FullMethod), ss.RecvMsg, interruptOf(ctx, info))
 		if refusal != nil {
 			return refuseStream(ss, refusal)
 		}

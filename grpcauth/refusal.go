@@ -86,6 +86,27 @@ func refuseStream(ss grpc.ServerStream, refusal *interceptor.Refusal) error {
 	return newError(refusal)
 }
 
+// interruptOf returns what ends a stream while its handler runs, or nil if nothing can. Its
+// receives and sends then return, since grpc-go cancels them with the status written.
+//
+// Nothing promises that grpc-go's own stream has this method: it's what grpc-go itself calls
+// once the handler has returned. It does nothing the second time. On net/http it logs a line
+// for each stream and leaves sends alone.
+func interruptOf(ctx context.Context, info *grpc.StreamServerInfo) func(*interceptor.Refusal) {
+	stream := grpc.ServerTransportStreamFromContext(ctx)
+	if stream == nil || stream.Method() != info.FullMethod {
+		return nil // as in refuseUnary
+	}
+	writer, ok := stream.(interface{ WriteStatus(*status.Status) error })
+	if !ok || isServedByNetHTTP(ctx) {
+		return nil
+	}
+	return func(refusal *interceptor.Refusal) {
+		_ = stream.SetTrailer(metadata.Join(challengeOf(refusal), pushback(ctx, refusal)))
+		_ = writer.WriteStatus(newStatus(refusal))
+	}
+}
+
 func isServedByNetHTTP(ctx context.Context) bool {
 	return ctx.Value(http.ServerContextKey) != nil
 }

@@ -29,5 +29,17 @@ func (s *serverStream) SendMsg(m any) error {
 	if refusal := s.stream.Check(); refusal != nil {
 		return newError(refusal)
 	}
-	return s.ServerStream.SendMsg(m)
+	if err := s.ServerStream.SendMsg(m); err != nil {
+		return s.causeOf(err)
+	}
+	return nil
+}
+
+// causeOf returns the refusal in place of an error that the stream's end has led to: it
+// makes a send that waits return.
+func (s *serverStream) causeOf(err error) error {
+	if refusal := s.stream.Check(); refusal != nil {
+		return newError(refusal)
+	}
+	return err
 }

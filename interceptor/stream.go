@@ -41,6 +41,9 @@ type Stream struct {
 	end     sync.Once
 	ended   chan struct{} // closed when the stream has ended early, or its handler has returned
 	refusal *Refusal      // final once ended is closed; nil unless the stream ended early
+
+	interrupt   func(*Refusal) // nil if the transport can't be interrupted
+	interrupted sync.WaitGroup // until interrupt has returned
 }
 
 // AuthenticateStream admits or refuses a stream, at its start. Receive reads the
@@ -49,21 +52,33 @@ type Stream struct {
 func (a *Authenticator) AuthenticateStream(
 	ctx context.Context, call Call, receive func(any) error,
 ) (*Stream, *Refusal) {
+	return a.AuthenticateInterruptible(ctx, call, receive, nil)
+}
+
+// AuthenticateInterruptible is [Authenticator.AuthenticateStream] for a transport that can
+// end a stream while its handler runs. If the stream ends early, interrupt is called once,
+// from a goroutine of its own. It must tell the caller the refusal, and make the transport's
+// receive return. The Stream then needs no goroutine to receive in, and no message to
+// receive into but the handler's. Once it has ended, the content of that message is
+// undefined. If interrupt is nil, the two methods are the same. For adapters.
+func (a *Authenticator) AuthenticateInterruptible(
+	ctx context.Context, call Call, receive func(any) error, interrupt func(*Refusal),
+) (*Stream, *Refusal) {
 	admission, refusal := a.Authenticate(ctx, call)
 	if refusal != nil {
 		return nil, refusal
 	}
-	return admission.stream(receive)
+	return admission.stream(receive, interrupt)
 }
 
 // Stream makes a stream of a call that turns out to be one: it lives no longer than its
 // token from now on. The context of the Stream is derived from the call's, and the
 // handler has to learn about its end. The Stream's End takes the place of the Admission's.
 // A refusal is reported already, and then nothing has to be ended.
-func (a *Admission) Stream() (*Stream, *Refusal) { return a.stream(nil) }
+func (a *Admission) Stream() (*Stream, *Refusal) { return a.stream(nil, nil) }
 
-func (a *Admission) stream(receive func(any) error) (*Stream, *Refusal) {
-	s := &Stream{admission: a, ctx: a.Context(), pump: pump{receive: receive}}
+func (a *Admission) stream(receive func(any) error, interrupt func(*Refusal)) (*Stream, *Refusal) {
+	s := &Stream{admission: a, ctx: a.Context(), pump: pump{receive: receive}, interrupt: interrupt}
 	auth, claims := a.ctx.auth, a.ctx.decision.Claims
 	if claims == nil || !auth.streamExpiry && auth.revocations == nil {
 		return s, nil
@@ -185,6 +200,9 @@ func (s *Stream) Receive(m any) (*Refusal, error) {
 	if s.ended == nil {
 		return nil, s.pump.receive(m)
 	}
+	if s.interrupt != nil {
+		return s.receiveInline(m)
+	}
 	// A receive that is left behind when the stream ends must not write to a message
 	// that the handler may have put to another use.
 	fresh := newMessage(m)
@@ -201,6 +219,15 @@ func (s *Stream) Receive(m any) (*Refusal, error) {
 		moveMessage(m, fresh)
 	}
 	return nil, r.err
+}
+
+// receiveInline is Receive for a transport that is interrupted when the stream ends.
+func (s *Stream) receiveInline(m any) (*Refusal, error) {
+	err := s.pump.receive(m)
+	if refusal := s.Check(); refusal != nil {
+		return refusal, nil
+	}
+	return nil, err
 }
 
 // Check returns the refusal if the stream has ended early, and nil if it may go on.
@@ -228,6 +255,10 @@ func (s *Stream) endEarly(err *verifier.AuthError) {
 		close(s.ended) // first: who sees the context's end must find the refusal, too
 		cause := *err  // its receiver might change it
 		s.cancel(&cause)
+		if s.interrupt != nil {
+			// A revocation doesn't wait for each of its streams' transports.
+			s.interrupted.Go(func() { s.interrupt(s.refusal) })
+		}
 	})
 }
 
@@ -263,6 +294,7 @@ func (s *Stream) End(refusal *Refusal) *Refusal {
 	if s.refusal == nil {
 		return s.admission.End(refusal)
 	}
+	s.interrupted.Wait()
 	s.admission.report(StageStream, s.refusal)
 	return s.refusal
 }

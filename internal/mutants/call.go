@@ -50,6 +50,9 @@ var callRules = []mutant{
 		become(`errors.AsType[*verifier.AuthError](err)`, `new(verifier.AuthError), !errors.Is(err, nil)`)},
 	{"streams outlive their token", calls, "Stream.nextLook", become(`min(wait, time.Until(s.expiry))`, `wait`)},
 	{"the clock is not asked before a send", calls, "Stream.Check", never(`!time.Now().Before(s.expiry)`)},
+	{"an interrupted stream receives a message that comes too late", calls, "Stream.receiveInline",
+		in(`if refusal := s.Check(); refusal != nil`, never(`refusal != nil`))},
+	{"a call ends before its interrupt", calls, "Stream.End", skip(`s.interrupted.Wait()`)},
 	{"the handler's own message is received into", calls, "Stream.Receive", become(`newMessage(m)`, `m`)},
 
 	// The answer.
@@ -136,6 +139,7 @@ var callDetails = []mutant{
 	{"what a message held before is merged", calls, "moveMessage", skip(`proto.Reset(message.Interface())`)},
 	{"a nil message is replaced", calls, "newMessage", never(`target.IsNil()`)},
 	{"codecs find nothing in a message", calls, "newMessage", skip(`fresh.Elem().Set(target.Elem())`)},
+	{"a torn message is received", calls, "Stream.Receive", always(`r.err == nil`)},
 	{"an ended stream still has its timer", calls, "Stream.End", skip(`s.timer.Stop()`)},
 	{"an ended stream still has its pump", calls, "Stream.End", skip(`close(s.ended)`)},
 	{"a panic in the transport ends the server", calls, "pump.receiveOne", skip(`defer func() { r.panicked = recover() }()`)},
