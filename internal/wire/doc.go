@@ -13,6 +13,7 @@
 //	on which paths, and where is the challenge?     path_test.go
 //	how does a stream end when its token expires?   expiry_test.go
 //	and when its token is revoked?                  revocation_test.go
+//	and if the client never sends a message?        silent_test.go (a raw client)
 //	and if the handler reuses its messages?         pool_test.go
 //	who may use a token that is bound?              mutualtls_test.go, dpop_test.go
 //	where does a nonce arrive?                      dpop_test.go
