@@ -35,11 +35,12 @@ func UnaryServerInterceptor(auth *interceptor.Authenticator) grpc.UnaryServerInt
 // StreamServerInterceptor returns an interceptor that admits or refuses streams. It
 // ends each when its token expires: see [interceptor.Stream]. It panics if auth is nil.
 //
-// A server run by [grpc.Server.Serve] tells the caller at once, even if the handler still
-// waits for a message, or for room to send one. So the interceptors that stand before this
-// one, and a handler that goes on, can't change how an expired stream ends. They set no
-// trailer any more, and the caller doesn't see their error. They still return first on a
-// server run by net/http.
+// With [grpc.Server.Serve] the caller is told at once, and a handler that waits for a message,
+// or for room to send one, is released. So neither the handler nor an interceptor before this
+// one can change how an expired stream ends. Trailers they set from then on are lost, and so
+// is another error they return. A stats handler may see a message after the trailer. A
+// handler that ignores the end counts for [grpc.MaxConcurrentStreams] until it returns. With
+// [grpc.Server.ServeHTTP] the caller is told once all of them have returned.
 func StreamServerInterceptor(auth *interceptor.Authenticator) grpc.StreamServerInterceptor {
 	mustHave(auth)
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {

@@ -86,12 +86,11 @@ func refuseStream(ss grpc.ServerStream, refusal *interceptor.Refusal) error {
 	return newError(refusal)
 }
 
-// interruptOf returns what ends a stream while its handler runs, or nil if nothing can. Its
-// receives and sends then return, since grpc-go cancels them with the status written.
+// interruptOf returns what ends a stream while its handler runs, or nil if nothing can.
 //
-// Nothing promises that grpc-go's own stream has this method: it's what grpc-go itself calls
-// once the handler has returned. It does nothing the second time. On net/http it logs a line
-// for each stream and leaves sends alone.
+// Nothing promises that grpc-go's own streams have WriteStatus. It's what grpc-go itself calls
+// after the handler, and only the first call counts. It makes receives and sends return. On
+// net/http it would log a line for each stream, and leave sends alone.
 func interruptOf(ctx context.Context, info *grpc.StreamServerInfo) func(*interceptor.Refusal) {
 	stream := grpc.ServerTransportStreamFromContext(ctx)
 	if stream == nil || stream.Method() != info.FullMethod {

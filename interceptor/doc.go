@@ -44,6 +44,7 @@
 //     writes what that returns, or else the handler's own result.
 //
 // A stream's adapter uses [Authenticator.AuthenticateStream] and [Stream] instead, or
-// [Admission.Stream] once a call turns out to be one. A handler refuses its caller with a
+// [Authenticator.AuthenticateInterruptible] if it can, or [Admission.Stream] once a call
+// turns out to be one. A handler refuses its caller with a
 // function made from [NewRefusal]. The example named Adapter is a whole adapter.
 package interceptor

@@ -57,10 +57,10 @@ func (a *Authenticator) AuthenticateStream(
 
 // AuthenticateInterruptible is [Authenticator.AuthenticateStream] for a transport that can
 // end a stream while its handler runs. If the stream ends early, interrupt is called once,
-// from a goroutine of its own. It must tell the caller the refusal, and make the transport's
-// receive return. The Stream then needs no goroutine to receive in, and no message to
-// receive into but the handler's. Once it has ended, the content of that message is
-// undefined. If interrupt is nil, the two methods are the same. For adapters.
+// in a goroutine of its own, and [Stream.End] waits for it. It must tell the caller the
+// refusal, and make the transport's receive return. The Stream then receives in the
+// handler's goroutine, into the handler's message. That message may hold anything if Receive
+// returns the refusal. With a nil interrupt the two methods are the same. For adapters.
 func (a *Authenticator) AuthenticateInterruptible(
 	ctx context.Context, call Call, receive func(any) error, interrupt func(*Refusal),
 ) (*Stream, *Refusal) {
