@@ -2,10 +2,7 @@ package interceptor
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 	"sync"
-	"time"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
 )
@@ -32,11 +29,8 @@ type Stream struct {
 
 	// Only a bounded stream has the rest.
 
-	proven  verifier.Confirmation // at the start
-	recheck time.Duration         // 0: never
-	expiry  time.Time             // zero if the stream may outlive its token
-	timer   *time.Timer           // nil in this case
-	unwatch func()                // nil if the token can't be revoked
+	expiry  expiry
+	unwatch func() // nil if the token can't be revoked
 	cancel  context.CancelCauseFunc
 	end     sync.Once
 	ended   chan struct{} // closed when the stream has ended early, or its handler has returned
@@ -88,7 +82,7 @@ func (a *Admission) stream(receive func(any) error, interrupt func(*Refusal)) (*
 		return nil, refusal
 	}
 	if auth.streamExpiry {
-		s.expire(claims)
+		s.expiry.begin(claims, s.look)
 	}
 	if auth.openStreams != nil {
 		auth.openStreams.Add(1)
@@ -120,64 +114,20 @@ func (s *Stream) watch(claims *verifier.Claims) *Refusal {
 	return refusal
 }
 
-// expire has the stream end when its token does.
-func (s *Stream) expire(claims *verifier.Claims) {
-	s.proven = claims.Confirmation()
-	s.recheck = claims.Recheck()
-	s.expiry = claims.ValidUntil()
-	s.timer = time.AfterFunc(time.Hour, s.look) // which uses the timer
-	s.timer.Reset(s.nextLook())
-}
-
-const maxLook = time.Minute
-
-// nextLook returns how long until the stream looks at its token again. It's spread, so
-// that streams which began together don't.
-func (s *Stream) nextLook() time.Duration {
-	wait := maxLook
-	if s.recheck > 0 {
-		wait = min(wait, s.recheck)
-	}
-	wait -= rand.N(wait/5 + 1)
-	return min(wait, time.Until(s.expiry))
-}
-
 // look ends the stream if its token isn't valid any more. It runs off the message path,
 // and asks the wall clock, which may have been set forward.
 func (s *Stream) look() {
 	if s.Check() != nil {
 		return
 	}
-	if s.recheck > 0 {
-		if refusal, ok := s.verifyAgain(); ok {
-			s.endEarly(refusal)
-			return
-		}
+	if refusal, ok := s.expiry.verifyAgain(s.ctx, s.admission.credential); ok {
+		s.endEarly(refusal)
+		return
 	}
 	select {
 	case <-s.ended:
 	default:
-		s.timer.Reset(s.nextLook())
-	}
-}
-
-// verifyAgain returns why the token isn't accepted any more. A verifier that panics says
-// nothing about the token: there is no call here that the panic could end.
-func (s *Stream) verifyAgain() (refusal *verifier.AuthError, ok bool) {
-	defer func() { _ = recover() }()
-	ctx, cancel := context.WithDeadline(s.ctx, s.expiry) // when the stream ends anyway
-	defer cancel()
-	err := s.admission.credential.judgeAgain(ctx, s.proven)
-	refusal, ok = errors.AsType[*verifier.AuthError](err)
-	if !ok || refusal == nil {
-		return nil, false
-	}
-	switch refusal.Code {
-	case verifier.CodeInsufficientScope, verifier.CodeInsufficientPermissions,
-		verifier.CodeInsufficientUserAuthentication:
-		return nil, false
-	default:
-		return refusal, true
+		s.expiry.lookAgain()
 	}
 }
 
@@ -237,7 +187,7 @@ func (s *Stream) Check() *Refusal {
 	if s.ended == nil {
 		return nil
 	}
-	if s.timer != nil && !time.Now().Before(s.expiry) {
+	if s.expiry.hasCome() {
 		s.endEarly(expired("the token expired while the stream was open", ""))
 	}
 	select {
@@ -281,9 +231,7 @@ func (s *Stream) End(refusal *Refusal) *Refusal {
 	if open := s.admission.ctx.auth.openStreams; open != nil {
 		open.Add(-1)
 	}
-	if s.timer != nil {
-		s.timer.Stop()
-	}
+	s.expiry.stop()
 	if s.unwatch != nil {
 		s.unwatch()
 	}
