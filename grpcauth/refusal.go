@@ -96,14 +96,19 @@ func interruptOf(ctx context.Context, info *grpc.StreamServerInfo) func(*interce
 	if stream == nil || stream.Method() != info.FullMethod {
 		return nil // as in refuseUnary
 	}
-	writer, ok := stream.(interface{ WriteStatus(*status.Status) error })
+	writer, ok := stream.(statusWriter)
 	if !ok || isServedByNetHTTP(ctx) {
 		return nil
 	}
 	return func(refusal *interceptor.Refusal) {
-		_ = stream.SetTrailer(metadata.Join(challengeOf(refusal), pushback(ctx, refusal)))
+		_ = writer.SetTrailer(metadata.Join(challengeOf(refusal), pushback(ctx, refusal)))
 		_ = writer.WriteStatus(newStatus(refusal))
 	}
+}
+
+type statusWriter interface {
+	SetTrailer(md metadata.MD) error
+	WriteStatus(s *status.Status) error
 }
 
 func isServedByNetHTTP(ctx context.Context) bool {

@@ -128,7 +128,7 @@ var adapterDetails = []mutant{
 	{"gRPC knows no peer", grpcs, "call", skip(`call.Peer = p.Addr.String()`)},
 	{"grpc-go's stream on net/http is interrupted", grpcs, "interruptOf", never(`isServedByNetHTTP(ctx)`)},
 	{"an interrupted stream has no challenge", grpcs, "interruptOf",
-		skip(`_ = stream.SetTrailer(metadata.Join(challengeOf(refusal), pushback(ctx, refusal)))`)},
+		skip(`_ = writer.SetTrailer(metadata.Join(challengeOf(refusal), pushback(ctx, refusal)))`)},
 	{"a send that was released has grpc-go's error", grpcs, "serverStream.causeOf", never(`refusal != nil`)},
 	{"Connect knows no peer", connects, "call", become(`Peer: peer`, `Peer: ""`)},
 	{"a stream's late refusal has no challenge in gRPC", grpcs, "StreamServerInterceptor",
