@@ -190,7 +190,7 @@ func (s *statistics) HandleRPC(_ context.Context, event stats.RPCStats) {
 }
 
 // checkExpired expects a stream to have ended with the refusal.
-func checkExpired(t *testing.T, stream grpc.ClientStream, err error) {
+func checkExpired(t *testing.T, err error) {
 	t.Helper()
 	s := status.Convert(err)
 	if s.Code() != codes.Unauthenticated || s.Message() != "the token expired while the stream was open" {
@@ -208,51 +208,54 @@ func challengesOf(stream grpc.ClientStream) []string {
 	return metadata.Join(header, stream.Trailer()).Get("www-authenticate")
 }
 
-// However the handler learns about the end, and whatever it makes of it, everybody hears
-// of the same one.
-func TestExpiredStreamHasOneEnding(t *testing.T) {
-	for how, handler := range map[string]func(grpc.ServerStream) error{
-		"waits for its context": func(ss grpc.ServerStream) error {
-			<-ss.Context().Done()
-			return nil
-		},
-		"receives": func(ss grpc.ServerStream) error {
-			err := ss.RecvMsg(&greetv1.ConverseRequest{})
-			if again := ss.RecvMsg(&greetv1.ConverseRequest{}); status.Code(again) != codes.Unauthenticated {
-				return again
+// handlers are ways for a handler to learn about the end of its stream, and what it makes of
+// it.
+var handlers = map[string]func(grpc.ServerStream) error{
+	"waits for its context": func(ss grpc.ServerStream) error {
+		<-ss.Context().Done()
+		return nil
+	},
+	"receives": func(ss grpc.ServerStream) error {
+		err := ss.RecvMsg(&greetv1.ConverseRequest{})
+		if again := ss.RecvMsg(&greetv1.ConverseRequest{}); status.Code(again) != codes.Unauthenticated {
+			return again
+		}
+		return err
+	},
+	"sends": func(ss grpc.ServerStream) error {
+		for {
+			if err := ss.SendMsg(&greetv1.ConverseResponse{}); err != nil {
+				return err
 			}
-			return err
-		},
-		"sends": func(ss grpc.ServerStream) error {
-			for {
-				if err := ss.SendMsg(&greetv1.ConverseResponse{}); err != nil {
-					return err
-				}
+			time.Sleep(time.Minute)
+		}
+	},
+	"both": func(ss grpc.ServerStream) error {
+		go func() {
+			for ss.SendMsg(&greetv1.ConverseResponse{}) == nil {
 				time.Sleep(time.Minute)
 			}
-		},
-		"both": func(ss grpc.ServerStream) error {
-			go func() {
-				for ss.SendMsg(&greetv1.ConverseResponse{}) == nil {
-					time.Sleep(time.Minute)
-				}
-			}()
-			return ss.RecvMsg(&greetv1.ConverseRequest{})
-		},
-		"fails": func(ss grpc.ServerStream) error {
-			<-ss.Context().Done()
-			return status.Error(codes.Aborted, "its own")
-		},
-		"refuses": func(ss grpc.ServerStream) error {
-			<-ss.Context().Done()
-			return grpcauth.Refuse(ss.Context(), errors.New("its own"))
-		},
-		"doesn't care": func(ss grpc.ServerStream) error {
-			time.Sleep(time.Hour)
-			ss.SetTrailer(metadata.Pairs("late", "1"))
-			return nil
-		},
-	} {
+		}()
+		return ss.RecvMsg(&greetv1.ConverseRequest{})
+	},
+	"fails": func(ss grpc.ServerStream) error {
+		<-ss.Context().Done()
+		return status.Error(codes.Aborted, "its own")
+	},
+	"refuses": func(ss grpc.ServerStream) error {
+		<-ss.Context().Done()
+		return grpcauth.Refuse(ss.Context(), errors.New("its own"))
+	},
+	"doesn't care": func(ss grpc.ServerStream) error {
+		time.Sleep(time.Hour)
+		ss.SetTrailer(metadata.Pairs("late", "1"))
+		return nil
+	},
+}
+
+// Everybody hears of the same end, whatever the handler does.
+func TestExpiredStreamHasOneEnding(t *testing.T) {
+	for how, handler := range handlers {
 		for kind, dial := range dials {
 			t.Run(kind+"/the handler "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -275,7 +278,7 @@ func TestExpiredStreamHasOneEnding(t *testing.T) {
 					for ; err == nil; messages++ {
 						err = stream.RecvMsg(&greetv1.ConverseResponse{})
 					}
-					checkExpired(t, stream, err)
+					checkExpired(t, err)
 					lost := kind == "ServeHTTP" && messages > 0 // net/http drops the trailer
 					if got := challengesOf(stream); len(got) != 1 && !lost || len(got) > 1 {
 						t.Errorf("the challenges are %q, want one", got)
@@ -309,6 +312,6 @@ func TestServerStopsGracefullyAfterItsStreamsExpired(t *testing.T) {
 		if elapsed := time.Since(start); elapsed != 5*time.Minute {
 			t.Errorf("the server stopped after %v, want the token's 5m", elapsed)
 		}
-		checkExpired(t, stream, stream.RecvMsg(&greetv1.ConverseResponse{}))
+		checkExpired(t, stream.RecvMsg(&greetv1.ConverseResponse{}))
 	})
 }

@@ -102,7 +102,7 @@ func TestServeAloneCanBeInterrupted(t *testing.T) {
 				_ = stream.SendMsg(&frame{[]byte("raw")})
 				err := stream.RecvMsg(&frame{})
 				if name != "a call in a public one" {
-					checkExpired(t, stream, err)
+					checkExpired(t, err)
 				} else if !errors.Is(err, io.EOF) || challengesOf(stream) != nil {
 					t.Errorf("the outer call ended with %v, %q", err, challengesOf(stream))
 				}
@@ -141,7 +141,7 @@ func TestSendThatWaitsForItsClientIsReleasedAtExpiry(t *testing.T) {
 		for err == nil {
 			err = stream.RecvMsg(&greetv1.ConverseResponse{})
 		}
-		checkExpired(t, stream, err)
+		checkExpired(t, err)
 		if got := challengesOf(stream); len(got) != 1 {
 			t.Errorf("the challenges are %q, want one", got)
 		}
@@ -218,9 +218,11 @@ func TestIdleStreamNeedsNoGoroutineMore(t *testing.T) {
 			"/a.S/Public": {Access: interceptor.AccessPublic}, "/*": {},
 		})), func(ss grpc.ServerStream) error {
 			m := &greetv1.ConverseRequest{}
-			for ss.RecvMsg(m) == nil {
+			for {
+				if err := ss.RecvMsg(m); err != nil {
+					return err
+				}
 			}
-			return nil
 		}))
 		ctx := withToken(t.Context(), issuer.Token(nil))
 		both := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
