@@ -4,7 +4,7 @@ package main
 var (
 	tokens = home{"verifier", []string{"verifier"}}
 	caches = home{"internal/tokencache", []string{"internal/tokencache"}}
-	jsons  = home{"internal/strictjson", []string{"verifier"}}
+	jsons  = home{"internal/strictjson", []string{"internal/strictjson", "verifier"}}
 	keyed  = home{"internal/jws", []string{"internal/jws", "verifier"}}
 )
 
@@ -13,12 +13,10 @@ var tokenRules = []mutant{
 	{"a token may have any length", tokens, "checkLength", never(`len(raw) > maxBytes`)},
 	{"line breaks are skipped", keyed, "Split", never(`strings.ContainsRune(raw, '\n')`)},
 	{"base64 is decoded leniently", keyed, "Encoding", become(`base64.RawURLEncoding.Strict()`, `base64.RawURLEncoding`)},
-	{"nesting is not bounded", jsons, "Members", never(`isDeeper(text, maxDepth)`)},
-	{"names may be repeated", jsons, "decode",
-		become(`dec.Reset(&dec.buffer)`, `dec.Reset(&dec.buffer, jsontext.AllowDuplicateNames(true))`)},
-	{"invalid UTF-8 is repaired", jsons, "decode",
-		become(`dec.Reset(&dec.buffer)`, `dec.Reset(&dec.buffer, jsontext.AllowInvalidUTF8(true))`)},
-	{"data may follow the object", jsons, "Members", become(`errors.Is(err, io.EOF)`, `(err == nil || errors.Is(err, io.EOF))`)},
+	{"nesting is not bounded", jsons, "scanner.opens", always(`s.depth >= 0`)},
+	{"names may be repeated", jsons, "scanner.object", never(`!seen.add(name)`)},
+	{"invalid UTF-8 is repaired", jsons, "Members", always(`utf8.ValidString(text)`)},
+	{"data may follow the object", jsons, "Members", always(`s.end()`)},
 	{"numbers may have any magnitude", jsons, "Number",
 		become(`strings.TrimPrefix(value, "-") == strconv.FormatInt(maxExactInteger, 10)`, `err == nil`)},
 
@@ -128,6 +126,11 @@ var tokenDetails = []mutant{
 	{"any header may be ignored", tokens, "Config.validate", never(`!slices.Contains(hintHeaders, name)`)},
 
 	// The form and the header.
+	{"names are compared with their escapes", jsons, "scanner.name", become(`string(s.scratch)`, `s.text[start+1 : s.at-1]`)},
+	{"a name among many may be repeated", jsons, "names.addToMany", always(`len(s.many) > before`)},
+	{"escapes may mean anything", jsons, "scanner.unquote", always(`err == nil`)},
+	{"an array's strings are read despite what else is in it", jsons, "Texts", never(`!isTexts`)},
+	{"control characters stand in strings", jsons, "scanner.quoted", never(`c < ' '`)},
 	{"a signature may be empty", tokens, "parseToken", never(`len(c.Signature) == 0`)},
 	{"a place in the token is ignored", tokens, "token.parseHeader", become(`"jku"`, `"-jku"`)},
 	{"a nested token is looked into", tokens, "token.parseHeader", become(`"cty"`, `"-cty"`)},

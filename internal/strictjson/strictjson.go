@@ -6,11 +6,10 @@
 package strictjson
 
 import (
-	"errors"
-	"io"
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -19,60 +18,15 @@ import (
 // 8259, section 6).
 const maxExactInteger = 1 << 53
 
+const exactDigits = 15 // a whole number with so many is below the limit
+
 // Members reads text as one JSON object and calls visit for each member, with its unquoted name
 // and its value as written. It returns false unless text is exactly one object, in valid UTF-8,
 // nested at most maxDepth deep, and without duplicate names at any level. By then it may already
 // have called visit.
 func Members(text string, maxDepth int, visit func(name, value string)) bool {
-	if isDeeper(text, maxDepth) {
-		return false
-	}
-	dec := decode(text)
-	defer dec.release()
-	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
-		return false
-	}
-	for dec.PeekKind() != '}' {
-		name, err := dec.next()
-		if err != nil {
-			return false
-		}
-		value, err := dec.next()
-		if err != nil {
-			return false
-		}
-		visit(unquote(name), value)
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return false
-	}
-	_, err := dec.ReadToken()
-	return errors.Is(err, io.EOF)
-}
-
-// isDeeper counts text's brackets before any parser recurses into them.
-func isDeeper(text string, maxDepth int) bool {
-	if strings.Count(text, "{")+strings.Count(text, "[") <= maxDepth {
-		return false
-	}
-	depth := 0
-	inString := false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
+	s := scanner{text: text, depth: maxDepth}
+	return utf8.ValidString(text) && s.object(visit) && s.end()
 }
 
 // unquote returns what the quotes of an accepted JSON string enclose.
@@ -92,33 +46,27 @@ func Text(value string) (string, bool) {
 	return unquote(value), true
 }
 
-// Texts reads a JSON array with only strings, and returns false for any other value.
+// Texts reads a JSON array with only strings. It returns nil and false for any other value.
 func Texts(value string) ([]string, bool) {
 	if !strings.HasPrefix(value, "[") {
 		return nil, false
 	}
-	dec := decode(value)
-	defer dec.release()
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, false
-	}
 	list := make([]string, 0, 1+strings.Count(value, ","))
-	for dec.PeekKind() != ']' {
-		element, err := dec.next()
-		if err != nil {
-			return nil, false
-		}
-		s, ok := Text(element)
-		if !ok {
-			return nil, false
-		}
-		list = append(list, s)
+	isTexts := true
+	s := scanner{text: value, depth: 1}
+	isArray := s.array(func(element string) {
+		text, ok := Text(element)
+		isTexts = isTexts && ok
+		list = append(list, text)
+	})
+	if !isArray || !isTexts {
+		return nil, false
 	}
 	return list, true
 }
 
 // TextOrTexts reads a JSON string, as a list of one, or an array with only strings. That's the shape
-// of aud (RFC 7519, section 4.1.3). It returns false for any other value.
+// of aud (RFC 7519, section 4.1.3). It returns nil and false for any other value.
 func TextOrTexts(value string) ([]string, bool) {
 	if s, ok := Text(value); ok {
 		return []string{s}, true
@@ -131,6 +79,11 @@ func TextOrTexts(value string) ([]string, bool) {
 func Number(value string) (float64, bool) {
 	if jsontext.Value(value).Kind() != '0' {
 		return 0, false
+	}
+	if len(value) <= exactDigits {
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil { // much quicker
+			return float64(n), true
+		}
 	}
 	f, err := strconv.ParseFloat(value, 64)
 	if math.Abs(f) < maxExactInteger {
