@@ -2,6 +2,7 @@
 package jws
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -9,7 +10,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
-	"math/big"
 )
 
 // An algorithm verifies one kind of signature (RFC 7518, section 3; RFC 8037; RFC 9864). HMAC is
@@ -113,14 +113,45 @@ func (a algorithm) verify(public crypto.PublicKey, signed, signature []byte) boo
 		if len(signature) != 2*size {
 			return false
 		}
-		r := new(big.Int).SetBytes(signature[:size])
-		s := new(big.Int).SetBytes(signature[size:])
-		return ecdsa.Verify(key, a.digest(signed), r, s)
+		return ecdsa.VerifyASN1(key, a.digest(signed), asn1Signature(signature))
 	case ed25519.PublicKey:
 		return ed25519.Verify(key, signed, signature)
 	default:
 		return verifyMLDSA(public, signed, signature)
 	}
+}
+
+// asn1Signature encodes an ECDSA signature for the standard library, as a sequence of two numbers
+// (RFC 3279, section 2.2.3). A JWS has one in each half (RFC 7518, section 3.4).
+func asn1Signature(raw []byte) []byte {
+	var room [3 + 2*(3+66)]byte // for P-521
+	encoded := appendInteger(room[:3], raw[:len(raw)/2])
+	encoded = appendInteger(encoded, raw[len(raw)/2:])
+	size := byte(len(encoded) - 3) //nolint:gosec // it fits in room
+	if size < 0x80 {
+		encoded[1], encoded[2] = tagSequence, size
+		return encoded[1:]
+	}
+	encoded[0], encoded[1], encoded[2] = tagSequence, 0x81, size // one byte of length follows
+	return encoded
+}
+
+const (
+	tagInteger  = 0x02
+	tagSequence = 0x30
+)
+
+// appendInteger encodes a number of less than 127 bytes without leading zeros, except the one that
+// keeps it from being negative.
+func appendInteger(to, number []byte) []byte {
+	number = bytes.TrimLeft(number, "\x00")
+	isPadded := len(number) == 0 || number[0] >= 0x80
+	to = append(to, tagInteger, byte(len(number))) //nolint:gosec // see above
+	if isPadded {
+		to[len(to)-1]++
+		to = append(to, 0)
+	}
+	return append(to, number...)
 }
 
 // digest hashes signed. Unlike crypto.Hash, it allocates only its result.
