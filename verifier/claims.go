@@ -278,12 +278,27 @@ func isHalfHash(value string) bool {
 // shape grants nothing.
 func words(value string) []string {
 	if s, ok := strictjson.Text(value); ok {
-		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' })
+		return fields(s)
 	}
 	if strings.HasPrefix(value, "{") {
 		return roles(value)
 	}
 	list, _ := strictjson.Texts(value)
+	return list
+}
+
+// fields splits a text at its spaces, and at no other white space.
+func fields(s string) []string {
+	n := 0
+	for i := range len(s) {
+		if s[i] != ' ' && (i == 0 || s[i-1] == ' ') {
+			n++
+		}
+	}
+	list := make([]string, n)
+	for i := range list {
+		list[i], s, _ = strings.Cut(strings.TrimLeft(s, " "), " ")
+	}
 	return list
 }
 
