@@ -130,7 +130,7 @@ var tokenDetails = []mutant{
 	{"a name among many may be repeated", jsons, "names.addToMany", always(`len(s.many) > before`)},
 	{"escapes may mean anything", jsons, "scanner.unquote", always(`err == nil`)},
 	{"an array's strings are read despite what else is in it", jsons, "Texts", never(`!isTexts`)},
-	{"control characters stand in strings", jsons, "scanner.quoted", never(`c < ' '`)},
+	{"control characters stand in strings", jsons, "isPlain", become(`c >= ' '`, `true`)},
 	{"a signature may be empty", tokens, "parseToken", never(`len(c.Signature) == 0`)},
 	{"a place in the token is ignored", tokens, "token.parseHeader", become(`"jku"`, `"-jku"`)},
 	{"a nested token is looked into", tokens, "token.parseHeader", become(`"cty"`, `"-cty"`)},

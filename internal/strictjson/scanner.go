@@ -187,20 +187,30 @@ func (s *scanner) quoted() (isEscaped, ok bool) {
 		return false, false
 	}
 	for i := s.at; i < len(s.text); i++ {
-		switch c := s.text[i]; {
-		case c > '\\' || '"' < c && c < '\\': // most are
+		c := s.text[i]
+		switch {
+		case isPlain[c]:
 		case c == '"':
 			s.at = i + 1
 			return isEscaped, !isEscaped || s.unquote(s.text[start:s.at])
 		case c == '\\':
 			isEscaped = true
 			i++
-		case c < ' ':
+		default:
 			return false, false
 		}
 	}
 	return false, false
 }
+
+// isPlain says which bytes stand for themselves in a string. In random text a table is quicker than
+// comparisons.
+var isPlain = func() (plain [256]bool) {
+	for c := range plain {
+		plain[c] = c >= ' ' && c != '"' && c != '\\'
+	}
+	return plain
+}()
 
 // unquote returns false if an escape is malformed.
 func (s *scanner) unquote(quoted string) bool {
