@@ -125,7 +125,7 @@ func claimedIssuer(raw string) (string, *AuthError) {
 	b := jws.NewBuffer()
 	defer b.Release()
 	_, segment, _, ok := jws.Split(raw)
-	payload, err := jws.Encoding.AppendDecode((*b)[:0], []byte(segment))
+	payload, err := jws.AppendDecode((*b)[:0], segment)
 	*b = payload
 	if !ok || err != nil {
 		return "", notCompact(raw)

@@ -1,14 +1,9 @@
 package jws
 
 import (
-	"encoding/base64"
 	"strings"
 	"sync"
 )
-
-// Encoding is base64url as a JWS has it (RFC 7515, section 2): without padding, and with no bits
-// left over.
-var Encoding = base64.RawURLEncoding.Strict()
 
 // A Compact is a decoded JWS in compact serialization (RFC 7515, section 7.1), not yet verified.
 type Compact struct {
@@ -36,11 +31,11 @@ func Decode(raw string, b *Buffer) (c Compact, ok bool) {
 	if !ok {
 		return c, false
 	}
-	decoded, headerErr := Encoding.AppendDecode((*b)[:0], []byte(header))
+	decoded, headerErr := AppendDecode((*b)[:0], header)
 	headerEnd := len(decoded)
-	decoded, payloadErr := Encoding.AppendDecode(decoded, []byte(payload))
+	decoded, payloadErr := AppendDecode(decoded, payload)
 	payloadEnd := len(decoded)
-	decoded, signatureErr := Encoding.AppendDecode(decoded, []byte(signature))
+	decoded, signatureErr := AppendDecode(decoded, signature)
 	*b = decoded
 	text := string(decoded[:payloadEnd])
 	return Compact{
