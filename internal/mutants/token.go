@@ -126,9 +126,9 @@ var tokenDetails = []mutant{
 	{"any header may be ignored", tokens, "Config.validate", never(`!slices.Contains(hintHeaders, name)`)},
 
 	// The form and the header.
-	{"names are compared with their escapes", jsons, "scanner.name", become(`string(s.scratch)`, `s.text[start+1 : s.at-1]`)},
+	{"names are compared with their escapes", jsons, "scanner.name", become(`unquote(s.text[start:s.at])`, `s.text[start+1 : s.at-1]`)},
 	{"a name among many may be repeated", jsons, "names.addToMany", always(`len(s.many) > before`)},
-	{"escapes may mean anything", jsons, "scanner.unquote", always(`err == nil`)},
+	{"half of a surrogate pair is text", jsons, "escapeSize", never(`utf16.DecodeRune(first, second) == utf8.RuneError`)},
 	{"an array's strings are read despite what else is in it", jsons, "Texts", never(`!isTexts`)},
 	{"control characters stand in strings", jsons, "isPlain", become(`c >= ' '`, `true`)},
 	{"a signature may be empty", tokens, "parseToken", never(`len(c.Signature) == 0`)},

@@ -1,19 +1,14 @@
 package strictjson
 
-import (
-	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
-)
+import "strings"
 
 // A scanner reads one text from left to right. Each method reads what it is named for, after white
 // space if there is any, and returns false if the text has something else there. The text must be
 // valid UTF-8.
 type scanner struct {
-	text    string
-	at      int
-	depth   int    // how much deeper the rest may be nested
-	scratch []byte // what the last string with an escape says, without quotes and escapes
+	text  string
+	at    int
+	depth int // how much deeper the rest may be nested
 }
 
 // object reads an object. It calls visit for each member, unless visit is nil.
@@ -76,7 +71,7 @@ func (s *scanner) value() (written string, ok bool) {
 	case '[':
 		ok = s.array(nil)
 	case '"':
-		_, ok = s.quoted()
+		ok = s.quoted()
 	case 't':
 		ok = s.word("true")
 	case 'f':
@@ -96,15 +91,10 @@ func (s *scanner) value() (written string, ok bool) {
 func (s *scanner) name() (name string, ok bool) {
 	s.space()
 	start := s.at
-	isEscaped, ok := s.quoted()
-	switch {
-	case !ok:
+	if !s.quoted() {
 		return "", false
-	case isEscaped:
-		return string(s.scratch), true
-	default:
-		return s.text[start+1 : s.at-1], true
 	}
+	return unquote(s.text[start:s.at]), true
 }
 
 // opens reads a bracket that takes the rest one level down.
@@ -180,11 +170,10 @@ func (s *scanner) digits() bool {
 	return s.at > start
 }
 
-// quoted reads a string (RFC 8259, section 7). If it has an escape, scratch then holds what it says.
-func (s *scanner) quoted() (isEscaped, ok bool) {
-	start := s.at
+// quoted reads a string (RFC 8259, section 7).
+func (s *scanner) quoted() bool {
 	if !s.is('"') {
-		return false, false
+		return false
 	}
 	for i := s.at; i < len(s.text); i++ {
 		c := s.text[i]
@@ -192,29 +181,16 @@ func (s *scanner) quoted() (isEscaped, ok bool) {
 		case isPlain[c]:
 		case c == '"':
 			s.at = i + 1
-			return isEscaped, !isEscaped || s.unquote(s.text[start:s.at])
+			return true
 		case c == '\\':
-			isEscaped = true
-			i++
+			size := escapeSize(s.text[i:])
+			if size == 0 {
+				return false
+			}
+			i += size - 1
 		default:
-			return false, false
+			return false
 		}
 	}
-	return false, false
-}
-
-// isPlain says which bytes stand for themselves in a string. In random text a table is quicker than
-// comparisons.
-var isPlain = func() (plain [256]bool) {
-	for c := range plain {
-		plain[c] = c >= ' ' && c != '"' && c != '\\'
-	}
-	return plain
-}()
-
-// unquote returns false if an escape is malformed.
-func (s *scanner) unquote(quoted string) bool {
-	var err error
-	s.scratch, err = jsontext.AppendUnquote(s.scratch[:0], quoted)
-	return err == nil
+	return false
 }

@@ -29,15 +29,6 @@ func Members(text string, maxDepth int, visit func(name, value string)) bool {
 	return utf8.ValidString(text) && s.object(visit) && s.end()
 }
 
-// unquote returns what the quotes of an accepted JSON string enclose.
-func unquote(quoted string) string {
-	if strings.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1]
-	}
-	content, _ := jsontext.AppendUnquote(nil, quoted)
-	return string(content)
-}
-
 // Text reads a JSON string, and returns false for any other value.
 func Text(value string) (string, bool) {
 	if !strings.HasPrefix(value, `"`) {
