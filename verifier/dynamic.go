@@ -136,7 +136,7 @@ func (d *Dynamic) VerifyBound(
 	if t := d.hints.get(token); t != nil {
 		if v := t.current(); v != nil {
 			if claims, ok := v.recall(token); ok {
-				return v.admit(claims, prove)
+				return admit(claims, prove)
 			}
 		}
 	}
@@ -252,7 +252,7 @@ func (d *Dynamic) lookUp(
 		r.verifier.keys.function.Store(&config.FetchJWKS)
 		return r, life, nil
 	}
-	if r.verifier, err = newVerifier(r.config, d.publicOnly); err != nil {
+	if r.verifier, err = newVerifier(r.config, d.publicOnly, newTokenIndex()); err != nil {
 		return r, life, fmt.Errorf("issuer %q: %w", config.Issuer, err)
 	}
 	if !d.isTenant(t) {

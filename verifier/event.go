@@ -31,7 +31,7 @@ func NewEventVerifier(config Config) (*EventVerifier, error) {
 		return nil, fmt.Errorf("verifier: %w", err)
 	}
 	config.TokenCacheSize = -1
-	v, err := newVerifier(config, false)
+	v, err := newVerifier(config, false, newTokenIndex())
 	if err != nil {
 		return nil, fmt.Errorf("verifier: %w", err)
 	}

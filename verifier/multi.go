@@ -34,7 +34,7 @@ func NewMulti(configs ...Config) (*Multi, error) {
 		if m.byIssuer[config.Issuer] != nil {
 			return nil, fmt.Errorf("verifier: issuer %q is configured twice", config.Issuer)
 		}
-		v, err := newVerifier(config, false)
+		v, err := newVerifier(config, false, newTokenIndex())
 		if err != nil {
 			return nil, fmt.Errorf("verifier: issuer %q: %w", config.Issuer, err)
 		}
@@ -61,7 +61,7 @@ func (m *Multi) VerifyBound(
 	}
 	if v := m.hints.get(token); v != nil {
 		if claims, ok := v.recall(token); ok {
-			return v.admit(claims, prove)
+			return admit(claims, prove)
 		}
 	}
 	issuer, refusal := claimedIssuer(token)

@@ -32,10 +32,9 @@ func TestRecallComparesNotBefore(t *testing.T) {
 	all := newClaims()
 	c := all.data
 	c.rules = v.claims
-	r := remembered{name: jwks.ByKid("a"), key: key, claims: all, data: c}
 	c.expiry = time.Now().Add(time.Hour)
 	c.notBefore = time.Now().Add(50 * time.Second)
-	v.remember("token", r)
+	v.remember("token", all, jwks.ByKid("a"), key)
 	if _, ok := v.recall("token"); !ok {
 		t.Fatal("a token that is valid by its leeway is not recalled")
 	}

@@ -18,8 +18,7 @@ import (
 type Verifier struct {
 	config Config
 	claims *claimRules
-	keys   *keys
-	cache  tokenCache
+	memory
 
 	verified  atomic.Uint64 // tokens, since New
 	forEvents bool          // set by NewEventVerifier alone
@@ -28,16 +27,16 @@ type Verifier struct {
 // New returns a Verifier, or an error that names the invalid field. It keeps a copy of config,
 // starts no goroutine and makes no request, so a server can start while its issuer is down.
 func New(config Config) (*Verifier, error) {
-	v, err := newVerifier(config, false)
+	v, err := newVerifier(config, false, newTokenIndex())
 	if err != nil {
 		return nil, fmt.Errorf("verifier: %w", err)
 	}
 	return v, nil
 }
 
-// newVerifier makes a Verifier. If publicOnly is set, it fetches only from public addresses,
-// because the issuer may be chosen by a customer.
-func newVerifier(config Config, publicOnly bool) (*Verifier, error) {
+// newVerifier makes a Verifier, whose tokens the index finds. If publicOnly is set, it fetches only
+// from public addresses, because the issuer may be chosen by a customer.
+func newVerifier(config Config, publicOnly bool, index tokenIndex) (*Verifier, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
 		return nil, err
@@ -53,8 +52,7 @@ func newVerifier(config Config, publicOnly bool) (*Verifier, error) {
 	return &Verifier{
 		config: config,
 		claims: claims,
-		keys:   keys,
-		cache:  newTokenCache(config.TokenCacheSize),
+		memory: memory{keys: keys, cache: index.NewCache(config.TokenCacheSize)},
 	}, nil
 }
 
@@ -88,21 +86,7 @@ func (v *Verifier) VerifyBound(
 			return nil, err
 		}
 	}
-	return v.admit(claims, prove)
-}
-
-// recall returns the claims of a remembered token, if it would still pass verification.
-func (v *Verifier) recall(token string) (*Claims, bool) {
-	entry := v.cache.Get(token)
-	if entry == nil {
-		return nil, false
-	}
-	r := &entry.Value
-	if r.claims.data != r.data || !v.keys.holds(r.name, r.key) || checkTimes(r.claims, time.Now()) != nil {
-		v.cache.Remove(entry)
-		return nil, false
-	}
-	return r.claims, true
+	return admit(claims, prove)
 }
 
 // verify makes every check that depends only on the token, the keys and the clock. It then
@@ -126,14 +110,8 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, refusal
 	}
 	v.verified.Add(1)
-	v.remember(token, remembered{name: t.keyName(), key: key, claims: claims, data: claims.data})
+	v.remember(token, claims, t.keyName(), key)
 	return claims, nil
-}
-
-// remember keeps a token that has passed verification.
-func (v *Verifier) remember(token string, r remembered) {
-	r.name = r.name.Clone() // it may be part of something large
-	v.cache.Add(token, r, r.size(token))
 }
 
 // checkHeader runs before the key lookup: an attacker who chooses alg and kid must not be able to
@@ -324,28 +302,13 @@ func (v *Verifier) isAudience(claims *Claims) bool {
 	})
 }
 
-// checkTimes makes the only checks whose result can change for claims that were once valid.
-func checkTimes(claims *Claims, now time.Time) *AuthError {
-	leeway := claims.get().rules.leeway
-	switch {
-	case !now.Before(claims.ValidUntil()):
-		return refuse(CodeTokenExpired, "the token has expired").because(
-			"exp was %v ago, and Config.Leeway is %v", now.Sub(claims.Expiry()).Round(time.Second), leeway)
-	case now.Before(claims.get().notBefore.Add(-leeway)):
-		return refuse(CodeTokenNotYetValid, "the token is not valid yet").because(
-			"nbf is %v from now, and Config.Leeway is %v: do the clocks differ?",
-			claims.get().notBefore.Sub(now).Round(time.Second), leeway)
-	}
-	return nil
-}
-
 // admit makes the checks that depend on the call: whether it proves what the token is bound to, and
-// then [Config].Require.
-func (v *Verifier) admit(claims *Claims, prove func(Confirmation) error) (*Claims, error) {
+// then its verifier's [Config].Require.
+func admit(claims *Claims, prove func(Confirmation) error) (*Claims, error) {
 	if err := prove(claims.Confirmation()); err != nil {
 		return nil, err
 	}
-	if err := v.config.Require.Check(claims); err != nil {
+	if err := (Requirement{}).Check(claims); err != nil {
 		return nil, err
 	}
 	return claims, nil

@@ -51,7 +51,7 @@ var tokenRules = []mutant{
 		become(`!now.Before(claims.ValidUntil())`, `now.After(claims.ValidUntil())`)},
 	{"nbf is ignored", tokens, "checkTimes", never(`now.Before(claims.get().notBefore.Add(-leeway))`)},
 	{"bound tokens are bearer tokens", tokens, "bearerOnly", never(`!c.IsZero()`)},
-	{"a binding needs no proof", tokens, "Verifier.admit", in(`if err := prove(claims.Confirmation()); err != nil`, never(`err != nil`))},
+	{"a binding needs no proof", tokens, "admit", in(`if err := prove(claims.Confirmation()); err != nil`, never(`err != nil`))},
 	{"a token may be bound to what nothing proves", tokens, "Verifier.checkClaims", never(`c.isBound && c.confirmation.IsZero()`)},
 	{"a thumbprint may be any text", tokens, "readConfirmation", never(`!wellFormed`)},
 	{"a token may live for ever", tokens, "Verifier.checkClaims", never(`v.config.MaxLifetime > 0`)},
@@ -59,8 +59,8 @@ var tokenRules = []mutant{
 	{"claims may have any type", tokens, "claimRules.read", never(`misshapen != ""`)},
 
 	// What it must grant.
-	{"the baseline is not asked for", tokens, "Verifier.admit",
-		in(`if err := v.config.Require.Check(claims); err != nil`, never(`err != nil`))},
+	{"the baseline is not asked for", tokens, "admit",
+		in(`if err := (Requirement{}).Check(claims); err != nil`, never(`err != nil`))},
 	{"a rule for bound tokens takes bearer tokens", tokens, "Requirement.check", never(`r.Bound && !c.isBound`)},
 	{"FAPI 2.0 takes bearer tokens", tokens, "Config.withDefaults",
 		become(`c.Require.Bound || c.FAPI2`, `c.Require.Bound`)},
@@ -76,12 +76,13 @@ var tokenRules = []mutant{
 	{"claims can be replaced in place", tokens, "Claims.get", never(`c.data.self != c`)},
 
 	// Tokens that were verified before.
-	{"remembered tokens outlive their exp", tokens, "Verifier.recall", never(`checkTimes(r.claims, time.Now()) != nil`)},
-	{"remembered tokens outlive their key", tokens, "Verifier.recall", never(`!v.keys.holds(r.name, r.key)`)},
-	{"a remembered token is not compared", caches, "shard.get", always(`e.Token == token`)},
-	{"remembered tokens are not bounded in bytes", caches, "shard.add", never(`s.bytes > s.maxBytes`)},
+	{"remembered tokens outlive their exp", tokens, "memory.reuse", never(`checkTimes(r.claims, time.Now()) != nil`)},
+	{"remembered tokens outlive their key", tokens, "memory.reuse", never(`!m.keys.holds(r.signer.name, r.signer.key)`)},
+	{"a remembered token is not compared", caches, "table.find", always(`e.Token == token`)},
+	{"remembered tokens are not bounded in bytes", caches, "ring.isFull", never(`r.bytes > r.maxBytes-bytes`)},
+	{"a verifier takes the tokens of another", caches, "Cache.Get", always(`e.owner == &c.ring`)},
 	{"remembered tokens are not asked for the baseline", tokens, "Verifier.VerifyBound",
-		become(`return v.admit(claims, prove)`, `if ok { return claims, nil }; return v.admit(claims, prove)`)},
+		become(`return admit(claims, prove)`, `if ok { return claims, nil }; return admit(claims, prove)`)},
 	{"vouched claims may be bound", tokens, "NewClaims", become(`bearerOnly`, `func(Confirmation) error { return nil }`)},
 
 	// The answer.
@@ -94,10 +95,14 @@ var tokenDetails = []mutant{
 	{"any type will do beside Config.Types", tokens, "Verifier.checkHeader", never(`v.config.Types != nil`)},
 	{"an entry stands for a part of a segment", tokens, "matches", become(`strings.HasSuffix(entry, "/*")`, `strings.HasSuffix(entry, "*")`)},
 	{"a subject may lead up again", tokens, "matches", become(`ok && isPath(below)`, `ok && below != ""`)},
+	{"tokens with one end take any time", caches, "table.add", never(`c.alike(hash) >= maxAlike`)},
+	{"a closed memory takes tokens", caches, "Index.clearSome", skip(`r.maxBytes = -1`)},
+	{"a token that has gone is found", caches, "Index.drop", skip(`x.table.remove(hash, e)`)},
+	{"tokens in use are forgotten first", caches, "Index.Get", skip(`e.use()`)},
 	{"a tenant's remembered tokens need no proof", tokens, "Dynamic.VerifyBound",
-		become(`v.admit(claims, prove)`, `claims, nil`)},
+		become(`admit(claims, prove)`, `claims, nil`)},
 	{"an issuer's remembered tokens need no proof", tokens, "Multi.VerifyBound",
-		become(`v.admit(claims, prove)`, `claims, nil`)},
+		become(`admit(claims, prove)`, `claims, nil`)},
 	{"vouched claims need no proof", tokens, "NewBoundClaims",
 		in(`if err := prove(claims.Confirmation()); err != nil`, never(`err != nil`))},
 	{"control characters reach the challenge", tokens, "Challenge.String", never(`r < 0x20 || r > 0x7E`)},
@@ -198,8 +203,8 @@ var tokenDetails = []mutant{
 		become(`field.Printable(c.get().issuer)`, `c.get().issuer`)},
 
 	// Tokens that were verified before.
-	{"remembered tokens are not bounded in number", caches, "shard.start",
-		in(`func(_ string, e *Entry[T])`, skip(`s.bytes -= e.bytes`))},
+	{"remembered tokens are not bounded in number", caches, "ring.isFull", never(`len(r.entries) >= r.size`)},
+	{"the bytes of a forgotten token count", caches, "ring.remove", skip(`r.bytes -= e.bytes`)},
 	{"the lists in remembered tokens are not counted", tokens, "remembered.size", become(`words*wordBytes`, `0*words*wordBytes`)},
 	{"remembered tokens are not copied", caches, "Cache.Add", become(`strings.Clone(token)`, `strings.TrimSpace(token)`)},
 	{"a buffer keeps what it held", keyed, "Buffer.Release", skip(`clear((*b)[:cap(*b)])`)},
@@ -219,6 +224,6 @@ var tokenDetails = []mutant{
 		never(`!ok || len(operations) > 0 && !slices.Contains(operations, "verify")`)},
 	{"a token is remembered before its claims are checked", tokens, "Verifier.verify",
 		become(`claims, refusal := v.readClaims(&t)`, `claims, refusal := v.claims.read(t.payload)
-			if claims != nil { v.remember(token, remembered{name: t.keyName(), key: key, claims: claims, data: claims.data}) }
+			if claims != nil { v.remember(token, claims, t.keyName(), key) }
 			if refusal == nil { refusal = v.checkClaims(claims, time.Now()) }`)},
 }

@@ -1,34 +1,16 @@
 // Package tokencache remembers what is known about tokens, in bounded memory.
 package tokencache
 
-import (
-	"strings"
-	"sync"
-	"sync/atomic"
+import "strings"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-)
+const averageBytes = 4 << 10 // limit for the average entry
 
-const (
-	averageBytes = 4 << 10 // limit for the average entry
-	shards       = 16
-	minSharded   = 1024
-)
-
-// An Entry is what is known about one token. It never changes.
-type Entry[T any] struct {
-	Token string
-	Value T
-
-	bytes int64
-}
-
-// A Cache holds the most recently used entries. Look-ups compare the whole token. The cache is
-// sharded, so cores seldom wait for each other. A nil Cache holds nothing. It is safe for
+// A Cache holds entries up to a limit, and forgets first what wasn't used lately. Look-ups compare
+// the whole token, and cores don't wait for each other. A nil Cache holds nothing. It is safe for
 // concurrent use.
 type Cache[T any] struct {
-	shards   []shard[T]
-	maxToken int
+	index *Index[T]
+	ring  ring[T]
 }
 
 // New returns a Cache for size tokens, or for fewer if they take more than 4 KiB on average. A
@@ -37,96 +19,47 @@ func New[T any](size, maxToken int) *Cache[T] {
 	if size <= 0 {
 		return nil
 	}
-	n := 1
-	if size >= minSharded {
-		n = shards
+	return NewIndex[T](maxToken).NewCache(size)
+}
+
+// NewCache returns a Cache whose entries x finds, too. It evicts none from another Cache.
+func (x *Index[T]) NewCache(size int) *Cache[T] {
+	if size <= 0 {
+		return nil
 	}
-	c := &Cache[T]{shards: make([]shard[T], n), maxToken: maxToken}
-	for i := range c.shards {
-		c.shards[i].start(size / n)
-	}
-	return c
+	return &Cache[T]{index: x, ring: ring[T]{size: size, maxBytes: int64(size) * averageBytes}}
 }
 
 // Get returns a token's entry, or nil.
 func (c *Cache[T]) Get(token string) *Entry[T] {
-	if c == nil || len(token) > c.maxToken {
+	if c == nil {
 		return nil
 	}
-	return c.shard(token).get(token)
+	if e := c.index.Get(token); e != nil && e.owner == &c.ring {
+		return e
+	}
+	return nil
 }
 
 // Add adds or replaces a token's entry, which takes this much memory.
 func (c *Cache[T]) Add(token string, value T, bytes int64) {
-	if c == nil || len(token) > c.maxToken {
+	if c == nil || len(token) > c.index.maxToken {
 		return
 	}
 	token = strings.Clone(token) // it may be part of something large
-	c.shard(token).add(&Entry[T]{Token: token, Value: value, bytes: bytes})
+	c.index.add(&c.ring, &Entry[T]{Token: token, Value: value, owner: &c.ring, bytes: bytes, at: notHeld})
 }
 
 // Remove removes an entry, unless it was replaced meanwhile.
 func (c *Cache[T]) Remove(e *Entry[T]) {
 	if c != nil {
-		c.shard(e.Token).remove(e)
+		c.index.remove(e)
 	}
 }
 
-// shard picks a shard by the token's last bytes, which are close to random.
-func (c *Cache[T]) shard(token string) *shard[T] {
-	var sum int
-	for _, b := range []byte(token[max(0, len(token)-8):]) {
-		sum += int(b)
+// Close removes all entries. The Cache takes no more.
+func (c *Cache[T]) Close() {
+	if c != nil {
+		c.index.clear(&c.ring)
 	}
-	return &c.shards[sum%len(c.shards)]
-}
-
-type shard[T any] struct {
-	latest atomic.Pointer[Entry[T]] // most recently used; read without the lock
-
-	mu       sync.Mutex
-	entries  *simplelru.LRU[string, *Entry[T]]
-	bytes    int64
-	maxBytes int64
-}
-
-func (s *shard[T]) start(size int) {
-	s.maxBytes = int64(size) * averageBytes
-	s.entries, _ = simplelru.NewLRU(size, func(_ string, e *Entry[T]) { // it fails only without a size
-		s.bytes -= e.bytes
-	})
-}
-
-func (s *shard[T]) get(token string) *Entry[T] {
-	if e := s.latest.Load(); e != nil && e.Token == token {
-		return e
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, ok := s.entries.Get(token)
-	if ok {
-		s.latest.Store(e)
-	}
-	return e
-}
-
-func (s *shard[T]) add(e *Entry[T]) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.entries.Remove(e.Token)
-	s.entries.Add(e.Token, e)
-	s.bytes += e.bytes
-	for s.bytes > s.maxBytes && s.entries.Len() > 0 {
-		s.entries.RemoveOldest()
-	}
-	s.latest.Store(nil)
-}
-
-func (s *shard[T]) remove(e *Entry[T]) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if held, ok := s.entries.Peek(e.Token); ok && held == e {
-		s.entries.Remove(e.Token)
-	}
-	s.latest.Store(nil)
 }
