@@ -129,6 +129,9 @@ func (c *Claims) ValidUntil() time.Time {
 	return c.get().expiry.Add(c.get().rules.leeway)
 }
 
+// validFrom returns the first instant at which the verifier accepts the token.
+func (c *Claims) validFrom() time.Time { return c.get().notBefore.Add(-c.get().rules.leeway) }
+
 // endOfTime is the last second that RFC 3339 can write.
 var endOfTime = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
 

@@ -151,13 +151,6 @@ func (k *keys) lookAgain(ctx context.Context, name jwks.Name, alg string, old *j
 	return another(v), nil
 }
 
-// holds reports whether key is still listed under this name, as the same object, in a usable set.
-// It never waits. It counts as a use of the keys, so it may start a background refresh.
-func (k *keys) holds(name jwks.Name, key *jws.Key) bool {
-	set := k.current()
-	return set != nil && set.Holds(name, key)
-}
-
 func (k *keys) isFixed() bool { return k.unknown == nil }
 
 // ready waits until usable keys are available.

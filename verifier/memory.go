@@ -12,9 +12,10 @@ import (
 // A memory holds tokens that have passed a Verifier, so forged ones can't evict any. An index finds
 // the tokens in several memories, and whose they are.
 type memory struct {
-	keys   *keys
-	cache  *tokencache.Cache[remembered]
-	signer atomic.Pointer[signer] // the latest
+	keys    *keys
+	cache   *tokencache.Cache[remembered]
+	signers [4]atomic.Pointer[signer] // the latest
+	oldest  atomic.Uint32             // the one to replace
 }
 
 type (
@@ -29,7 +30,7 @@ func newTokenIndex() tokenIndex { return tokencache.NewIndex[remembered](maxToke
 type remembered struct {
 	signer *signer
 	claims *Claims
-	data   *claims // what claims said then, even if overwritten since
+	period period
 }
 
 // A signer is a key, under the name that tokens gave it. Tokens in a memory share it.
@@ -37,6 +38,7 @@ type signer struct {
 	memory *memory
 	name   jwks.Name
 	key    *jws.Key
+	heldIn atomic.Uint64 // the number of the latest key set that was found to list it
 }
 
 // recall returns the claims of a remembered token, if it would still pass verification.
@@ -51,28 +53,45 @@ func (m *memory) recall(token string) (*Claims, bool) {
 // verification.
 func (m *memory) reuse(entry *tokenEntry) (*Claims, bool) {
 	r := &entry.Value
-	if r.claims.data != r.data || !m.keys.holds(r.signer.name, r.signer.key) ||
-		checkTimes(r.claims, time.Now()) != nil {
+	now := time.Now()
+	if r.claims.IsZero() || !r.signer.isListed(now) || !r.period.includes(now) {
 		m.cache.Remove(entry)
 		return nil, false
 	}
 	return r.claims, true
 }
 
+// isListed reports whether a usable key set still lists the key. It counts as a use of the keys, so
+// it may start a background refresh. One look is enough for each key set, which never changes.
+func (s *signer) isListed(now time.Time) bool {
+	version := s.memory.keys.source.CurrentAt(now)
+	switch {
+	case version == nil:
+		return false
+	case version.Number() == s.heldIn.Load():
+		return true
+	case !version.Value.Holds(s.name, s.key):
+		return false
+	}
+	s.heldIn.Store(version.Number())
+	return true
+}
+
 // remember keeps a token that has passed verification.
 func (m *memory) remember(token string, claims *Claims, name jwks.Name, key *jws.Key) {
-	r := remembered{signer: m.signerOf(name, key), claims: claims, data: claims.data}
+	r := remembered{signer: m.signerOf(name, key), claims: claims, period: periodOf(claims)}
 	m.cache.Add(token, r, r.size(token))
 }
 
-// signerOf returns the latest signer if it's this one, since tokens in a row are often signed by
-// the same key.
+// signerOf returns one of the latest signers if it can: few keys sign most tokens.
 func (m *memory) signerOf(name jwks.Name, key *jws.Key) *signer {
-	if s := m.signer.Load(); s != nil && s.name == name && s.key == key {
-		return s
+	for i := range m.signers {
+		if s := m.signers[i].Load(); s != nil && s.name == name && s.key == key {
+			return s
+		}
 	}
 	s := &signer{memory: m, name: name.Clone(), key: key} // the name may be part of something large
-	m.signer.Store(s)
+	m.signers[m.oldest.Add(1)%uint32(len(m.signers))].Store(s)
 	return s
 }
 
@@ -82,7 +101,7 @@ const tokenOverhead = 768 // bytes per token besides its texts
 // its claims, and the rest.
 func (r remembered) size(token string) int64 {
 	const wordBytes = 16
-	c := r.data
+	c := r.claims.get()
 	words := cap(c.audience) + cap(c.scopes) + cap(c.permissions)
 	return int64(len(token) + len(c.payload) + words*wordBytes + tokenOverhead)
 }

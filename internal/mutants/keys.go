@@ -28,7 +28,7 @@ var keyRules = []mutant{
 	{"stale keys are used without news of an outage", engine, "Source.isUsable",
 		become(`s.outage.isCurrent(v.refreshAt, v.ttl, now)`, `true`)},
 	{"keys don't grow old while the machine is suspended", engine, "HasCome", never(`!now.Round(0).Before(t.Round(0))`)},
-	{"a held key is never withdrawn", tokens, "keys.holds", become(`set.Holds(name, key)`, `true`)},
+	{"a held key is never withdrawn", tokens, "signer.isListed", never(`!version.Value.Holds(s.name, s.key)`)},
 
 	// What is fetched.
 	{"forged tokens fetch", tokens, "Verifier.worthFetching", become(`v.readClaims(t)`, `v.claims.read(t.payload)`)},
@@ -123,8 +123,8 @@ var keyDetails = []mutant{
 	{"Retry-After has no bound", engine, "outage.extend", become(`min(asked.RetryAfter(), bound)`, `asked.RetryAfter()`)},
 	{"max-age makes us fetch on every call", sets, "timeToLive",
 		become(`min(configured, max(maxAge, minTTL))`, `min(configured, maxAge)`)},
-	{"a held key doesn't age", tokens, "keys.holds",
-		become(`k.current()`, `func() *jwks.Document { if v := k.source.State().Version; v != nil { return v.Value }; return nil }()`)},
+	{"a held key doesn't age", tokens, "signer.isListed",
+		become(`s.memory.keys.source.CurrentAt(now)`, `s.memory.keys.source.State().Version`)},
 	{"a call fetches until keys live long enough", engine, "Source.Find", become(`v.seq > began`, `v.seq > began && false`)},
 	{"a deaf transport holds every call up", engine, "CallWithDeadline", become(`time.After(patience)`, `time.After(24 * time.Hour)`)},
 	{"the hook is told too early", engine, "Source.run",

@@ -101,8 +101,11 @@ type Event[T any] struct {
 
 // Current returns the version to use now, or nil. It never waits. If the version is due, Current
 // makes sure a background fetch is running.
-func (s *Source[T]) Current() *Version[T] {
-	if v := s.current.Load(); s.use(v, time.Now()) {
+func (s *Source[T]) Current() *Version[T] { return s.CurrentAt(time.Now()) }
+
+// CurrentAt does what Current does, for a caller who has just read the clock.
+func (s *Source[T]) CurrentAt(now time.Time) *Version[T] {
+	if v := s.current.Load(); s.use(v, now) {
 		return v
 	}
 	return nil

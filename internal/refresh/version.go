@@ -40,6 +40,9 @@ type Life struct {
 // IsFixed reports whether v belongs to a [Fixed] Source.
 func (v *Version[T]) IsFixed() bool { return v.isFixed }
 
+// Number returns a number that no other version of the same [Source] has, and is never 0.
+func (v *Version[T]) Number() uint64 { return v.seq + 1 } // a fixed version's seq is 0
+
 // UsableUntil returns when v is used no longer, even while the owner is down, or the zero time for
 // a version that never expires.
 func (v *Version[T]) UsableUntil() time.Time { return time.Time(v.dead) }
