@@ -40,6 +40,7 @@ const (
 	slots     = 6
 	enough    = 4  // entries for each group on average
 	maxGroups = 64 // in a chunk, without those in chains
+	maxDepth  = 20 // of the directory, whatever the hashes are
 
 	// maxAlike limits how long a look-up takes when hashes are the same.
 	maxAlike = 16
@@ -66,7 +67,7 @@ func (t *table[T]) find(hash uint64, token string) *Entry[T] {
 // add returns false if too many entries have such a hash. The token has no entry yet.
 func (t *table[T]) add(hash uint64, e *Entry[T], hashOf func(token string) uint64) bool {
 	c := t.directory.Load().chunk(hash)
-	if c.count >= enough*len(c.groups) {
+	if c.count >= enough*len(c.groups) && c.depth < maxDepth {
 		t.grow(hash, c, hashOf)
 		c = t.directory.Load().chunk(hash)
 	}
