@@ -12,6 +12,7 @@ import (
 // rebuilt.
 type table[T any] struct {
 	directory atomic.Pointer[directory[T]]
+	chunks    int // with the lock
 }
 
 // A directory lists the chunks by the first bits of their hashes. Several neighbors may be the same
@@ -40,7 +41,7 @@ const (
 	slots     = 6
 	enough    = 4  // entries for each group on average
 	maxGroups = 64 // in a chunk, without those in chains
-	maxDepth  = 20 // of the directory, whatever the hashes are
+	maxListed = 16 // places in the directory for each chunk on average, whatever the hashes are
 
 	// maxAlike limits how long a look-up takes when hashes are the same.
 	maxAlike = 16
@@ -50,6 +51,7 @@ func (t *table[T]) start() {
 	d := &directory[T]{chunks: make([]atomic.Pointer[chunk[T]], 1)}
 	d.chunks[0].Store(&chunk[T]{groups: make([]group[T], 1)})
 	t.directory.Store(d)
+	t.chunks = 1
 }
 
 // find returns a token's entry, or nil.
@@ -67,11 +69,11 @@ func (t *table[T]) find(hash uint64, token string) *Entry[T] {
 // add returns false if too many entries have such a hash. The token has no entry yet.
 func (t *table[T]) add(hash uint64, e *Entry[T], hashOf func(token string) uint64) bool {
 	c := t.directory.Load().chunk(hash)
-	if c.count >= enough*len(c.groups) && c.depth < maxDepth {
+	if c.count >= enough*len(c.groups) {
 		t.grow(hash, c, hashOf)
 		c = t.directory.Load().chunk(hash)
 	}
-	if c.alike(hash) >= maxAlike {
+	if c.alike(hash, hashOf) >= maxAlike {
 		return false
 	}
 	c.add(hash, e)
@@ -92,7 +94,7 @@ func (t *table[T]) remove(hash uint64, e *Entry[T]) {
 	}
 }
 
-// grow replaces a full chunk.
+// grow replaces a full chunk, unless its hashes are much too alike.
 func (t *table[T]) grow(hash uint64, full *chunk[T], hashOf func(token string) uint64) {
 	d := t.directory.Load()
 	if len(full.groups) < maxGroups {
@@ -102,8 +104,12 @@ func (t *table[T]) grow(hash uint64, full *chunk[T], hashOf func(token string) u
 		return
 	}
 	if full.depth == d.depth {
+		if len(d.chunks) >= maxListed*t.chunks {
+			return
+		}
 		d = d.doubled()
 	}
+	t.chunks++
 	var halves [2]*chunk[T]
 	for i := range halves {
 		halves[i] = &chunk[T]{depth: full.depth + 1, groups: make([]group[T], maxGroups)}
@@ -136,10 +142,14 @@ func (d *directory[T]) doubled() *directory[T] {
 
 func (c *chunk[T]) group(hash uint64) *group[T] { return &c.groups[hash&uint64(len(c.groups)-1)] }
 
-// alike returns how many entries a look-up has to compare, or a few more.
-func (c *chunk[T]) alike(hash uint64) (n int) {
+// alike returns how many entries have the same hash.
+func (c *chunk[T]) alike(hash uint64, hashOf func(token string) uint64) (n int) {
 	for g := c.group(hash); g != nil; g = g.next.Load() {
-		n += bits.OnesCount64(g.matches(tagOf(hash)))
+		for m := g.matches(tagOf(hash)); m != 0; m &= m - 1 {
+			if e := g.at(m); e != nil && hashOf(e.Token) == hash {
+				n++
+			}
+		}
 	}
 	return n
 }
