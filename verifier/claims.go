@@ -3,7 +3,6 @@ package verifier
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -25,24 +24,35 @@ type claims struct {
 	self *Claims // detects a copied or overwritten Claims
 
 	// hasBaseline stands beside self, so a call with a remembered token needn't load its rules.
-	hasBaseline               bool
-	isBound                   bool // it has cnf, whatever that says
-	isIDToken                 bool
-	hasExpiry, neverExpires   bool
+	hasBaseline             bool
+	isBound                 bool // it has cnf, whatever that says
+	isIDToken               bool
+	hasExpiry, neverExpires bool
+	isEncoded               bool // the payload is, in base64url
+
+	rules                       *claimRules
+	expiry, notBefore, issuedAt date
+	authTime                    date
+	subject, id, sessionID      string
+	payload                     string
+	*profile
+	*parties
+}
+
+// A profile is what several tokens often have in common.
+type profile struct {
+	issuer, acr               string
+	clientID, authorizedParty string
+	audience                  []string // nil if there is no aud
+	scopes, permissions       []string
 	hasScopes, hasPermissions bool // whether the claim that grants them is present
 	hasSCP                    bool
+}
 
-	issuer, subject, id, acr    string
-	sessionID                   string
-	clientID, authorizedParty   string
-	audience                    []string // nil if there is no aud
-	expiry, notBefore, issuedAt time.Time
-	authTime                    time.Time
-	scopes, permissions         []string
-	rules                       *claimRules
-	act                         string // as written
-	confirmation                Confirmation
-	payload                     string
+// parties are in few tokens.
+type parties struct {
+	act          string // as written
+	confirmation Confirmation
 }
 
 // claimRules say how a verifier reads claims. They contain nothing large, because claims keep
@@ -60,12 +70,17 @@ func newClaims() *Claims {
 	var c struct { // a single allocation
 		Claims
 		claims
+		profile
+		parties
 	}
 	c.Claims.data, c.self = &c.claims, &c.Claims
+	c.claims.profile, c.claims.parties = &c.profile, &c.parties
 	return &c.Claims
 }
 
-var noClaims = claims{rules: &claimRules{}}
+var noClaims = claims{rules: &claimRules{}, profile: &profile{}, parties: &noParties}
+
+var noParties parties
 
 // get returns what c holds. Calls share Claims, so assigning to *c must have no effect: it would
 // replace another caller's.
@@ -104,20 +119,20 @@ func (c *Claims) Audience() []string { return slices.Clone(c.get().audience) }
 
 // Expiry returns exp, truncated to whole seconds. Only with [ClaimsConfig].AllowNoExpiry it may be
 // the zero time.
-func (c *Claims) Expiry() time.Time { return c.get().expiry }
+func (c *Claims) Expiry() time.Time { return c.get().expiry.time() }
 
 // NotBefore returns nbf, or the zero time.
-func (c *Claims) NotBefore() time.Time { return c.get().notBefore }
+func (c *Claims) NotBefore() time.Time { return c.get().notBefore.time() }
 
 // IssuedAt returns iat, or the zero time.
-func (c *Claims) IssuedAt() time.Time { return c.get().issuedAt }
+func (c *Claims) IssuedAt() time.Time { return c.get().issuedAt.time() }
 
 // ACR returns acr, the user's authentication context class. The issuer and the service agree on
 // what its values mean.
 func (c *Claims) ACR() string { return c.get().acr }
 
 // AuthTime returns auth_time, when the user authenticated, or the zero time.
-func (c *Claims) AuthTime() time.Time { return c.get().authTime }
+func (c *Claims) AuthTime() time.Time { return c.get().authTime.time() }
 
 // ValidUntil returns the first instant at which the verifier refuses the token: exp plus
 // [Config].Leeway. For claims without exp it's the end of the year 9999, which every comparison
@@ -126,11 +141,11 @@ func (c *Claims) ValidUntil() time.Time {
 	if c.get().neverExpires {
 		return endOfTime
 	}
-	return c.get().expiry.Add(c.get().rules.leeway)
+	return c.Expiry().Add(c.get().rules.leeway)
 }
 
 // validFrom returns the first instant at which the verifier accepts the token.
-func (c *Claims) validFrom() time.Time { return c.get().notBefore.Add(-c.get().rules.leeway) }
+func (c *Claims) validFrom() time.Time { return c.NotBefore().Add(-c.get().rules.leeway) }
 
 // endOfTime is the last second that RFC 3339 can write.
 var endOfTime = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
@@ -228,7 +243,7 @@ func (c *claims) set(name, value string) (ok bool) {
 	case "exp":
 		c.expiry, ok = numericDate(value)
 		c.hasExpiry = true
-		c.expiry = c.expiry.Truncate(time.Second)
+		c.expiry = c.expiry.truncated()
 	case "nbf":
 		c.notBefore, ok = numericDate(value)
 	case "sub":
@@ -320,16 +335,6 @@ func roles(object string) []string {
 		return nil
 	}
 	return list
-}
-
-// numericDate reads seconds since the epoch (RFC 7519, section 2).
-func numericDate(value string) (time.Time, bool) {
-	seconds, ok := strictjson.Number(value)
-	if !ok {
-		return time.Time{}, false
-	}
-	whole, fraction := math.Modf(seconds)
-	return time.Unix(int64(whole), int64(fraction*1e9)), true
 }
 
 // A claimPath locates a claim, as the names to follow from the payload down.

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
 // Decode unmarshals all of the token's claims into dst, a pointer to a struct or map. Names are
@@ -32,7 +34,19 @@ func (c *Claims) Decode(dst any) error {
 			return fmt.Errorf("verifier: Claims.Decode needs a json tag on %s", field)
 		}
 	}
-	return json.Unmarshal([]byte(c.get().payload), dst)
+	object, err := c.get().object()
+	if err != nil {
+		return fmt.Errorf("verifier: Claims.Decode: %w", err)
+	}
+	return json.Unmarshal(object, dst)
+}
+
+// object returns the payload as JSON.
+func (c *claims) object() ([]byte, error) {
+	if c.isEncoded {
+		return jws.Encoding.DecodeString(c.payload)
+	}
+	return []byte(c.payload), nil
 }
 
 var fieldsWithoutName sync.Map // reflect.Type to string: a program has few types to decode into

@@ -118,7 +118,7 @@ func (c *EventClaims) ID() string { return c.data().id }
 func (c *EventClaims) Subject() string { return c.data().subject }
 
 // IssuedAt returns iat, or the zero time.
-func (c *EventClaims) IssuedAt() time.Time { return c.data().issuedAt }
+func (c *EventClaims) IssuedAt() time.Time { return c.data().issuedAt.time() }
 
 // String returns only the event's ID and issuer.
 func (c *EventClaims) String() string {

@@ -113,7 +113,8 @@ func (c *claims) lacksScope(scope string) *AuthError {
 }
 
 func (c *claims) authenticatedWithin(maxAge time.Duration) bool {
-	return !c.authTime.IsZero() && !time.Now().After(c.authTime.Add(maxAge).Add(c.rules.leeway))
+	at := c.authTime.time()
+	return !at.IsZero() && !time.Now().After(at.Add(maxAge).Add(c.rules.leeway))
 }
 
 // With returns a copy of e that also lists what r requires, so a caller who needs another token

@@ -1,6 +1,8 @@
 package verifier
 
 import (
+	"hash/maphash"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +41,8 @@ type signer struct {
 	name   jwks.Name
 	key    *jws.Key
 	heldIn atomic.Uint64 // the number of the latest key set that was found to list it
+
+	profiles profiles
 }
 
 // recall returns the claims of a remembered token, if it would still pass verification.
@@ -77,10 +81,17 @@ func (s *signer) isListed(now time.Time) bool {
 	return true
 }
 
-// remember keeps a token that has passed verification.
-func (m *memory) remember(token string, claims *Claims, name jwks.Name, key *jws.Key) {
-	r := remembered{signer: m.signerOf(name, key), claims: claims, period: periodOf(claims)}
-	m.cache.Add(token, r, r.size(token))
+// remember keeps a token that has passed verification, and returns claims to use instead of those
+// that were read.
+func (m *memory) remember(token string, read *Claims, name jwks.Name, key *jws.Key) *Claims {
+	if m.cache == nil {
+		return read
+	}
+	token = strings.Clone(token) // it may be part of something large
+	signer := m.signerOf(name, key)
+	kept := read.get().keep(token, &signer.profiles)
+	m.cache.Put(token, remembered{signer, kept, periodOf(kept)}, int64(kept.get().bytes(token)))
+	return kept
 }
 
 // signerOf returns one of the latest signers if it can: few keys sign most tokens.
@@ -91,17 +102,7 @@ func (m *memory) signerOf(name jwks.Name, key *jws.Key) *signer {
 		}
 	}
 	s := &signer{memory: m, name: name.Clone(), key: key} // the name may be part of something large
+	s.profiles.seed = maphash.MakeSeed()
 	m.signers[m.oldest.Add(1)%uint32(len(m.signers))].Store(s)
 	return s
-}
-
-const tokenOverhead = 768 // bytes per token besides its texts
-
-// size estimates the memory that a token and r use: the encoded and decoded token, the lists in
-// its claims, and the rest.
-func (r remembered) size(token string) int64 {
-	const wordBytes = 16
-	c := r.claims.get()
-	words := cap(c.audience) + cap(c.scopes) + cap(c.permissions)
-	return int64(len(token) + len(c.payload) + words*wordBytes + tokenOverhead)
 }

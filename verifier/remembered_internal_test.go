@@ -32,13 +32,13 @@ func TestRecallComparesNotBefore(t *testing.T) {
 	all := newClaims()
 	c := all.data
 	c.rules = v.claims
-	c.expiry = time.Now().Add(time.Hour)
-	c.notBefore = time.Now().Add(50 * time.Second)
+	c.expiry = dateOf(float64(time.Now().Add(time.Hour).Unix()))
+	c.notBefore = dateOf(float64(time.Now().Add(50 * time.Second).Unix()))
 	v.remember("token", all, jwks.ByKid("a"), key)
 	if _, ok := v.recall("token"); !ok {
 		t.Fatal("a token that is valid by its leeway is not recalled")
 	}
-	c.notBefore = time.Now().Add(2 * time.Minute)
+	c.notBefore = dateOf(float64(time.Now().Add(2 * time.Minute).Unix()))
 	v.remember("early", all, jwks.ByKid("a"), key)
 	if _, ok := v.recall("early"); ok {
 		t.Error("a token that is not valid yet is recalled")

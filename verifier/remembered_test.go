@@ -265,14 +265,9 @@ func TestTokensOfManyWordsTakeThePlaceOfSeveral(t *testing.T) {
 	if !isRemembered(t, v, token, accept(t, v, token)) {
 		t.Error("a token with a text was not remembered")
 	}
-	for name, scope := range map[string]any{
-		"a long list":                 text,
-		"a list with room for others": []string{strings.Repeat(",", 1600)},
-	} {
-		token = issuer.Token(map[string]any{"scope": scope})
-		if isRemembered(t, v, token, accept(t, v, token)) {
-			t.Errorf("a token with %s was remembered", name)
-		}
+	token = issuer.Token(map[string]any{"scope": text})
+	if isRemembered(t, v, token, accept(t, v, token)) {
+		t.Error("a token with a long list was remembered")
 	}
 }
 

@@ -20,32 +20,25 @@ func checkTimes(claims *Claims, now time.Time) *AuthError {
 	return nil
 }
 
-// A period is the time in which claims pass checkTimes, or less by some microseconds. It's compared
-// faster.
+// A period is the time in which claims pass checkTimes, without its first and last fractions of a
+// second. It takes 8 bytes, is compared fast, and ends in 2106.
 type period struct {
-	from, until int64 // in microseconds since 1970
+	from, until uint32 // in seconds since 1970
 }
 
 func periodOf(claims *Claims) period {
 	return period{
-		from:  micros(claims.validFrom().Add(time.Microsecond - 1)),
-		until: micros(claims.ValidUntil()),
+		from:  unixSeconds(claims.validFrom().Add(time.Second - 1)),
+		until: unixSeconds(claims.ValidUntil()),
 	}
 }
 
-// micros rounds down, and returns an extreme for what is hundreds of thousands of years away.
-func micros(t time.Time) int64 {
-	const far = math.MaxInt64 / 1_000_000
-	switch seconds := t.Unix(); {
-	case seconds >= far:
-		return math.MaxInt64
-	case seconds <= -far:
-		return math.MinInt64
-	}
-	return t.UnixMicro()
+// unixSeconds rounds down, and into the range.
+func unixSeconds(t time.Time) uint32 {
+	return uint32(min(max(t.Unix(), 0), math.MaxUint32)) //nolint:gosec // it's in the range
 }
 
 func (p period) includes(now time.Time) bool {
-	at := now.UnixMicro()
-	return p.from <= at && at < p.until
+	at := now.Unix()
+	return int64(p.from) <= at && at < int64(p.until)
 }

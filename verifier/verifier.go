@@ -110,8 +110,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, refusal
 	}
 	v.verified.Add(1)
-	v.remember(token, claims, t.keyName(), key)
-	return claims, nil
+	return v.remember(token, claims, t.keyName(), key), nil
 }
 
 // checkHeader runs before the key lookup: an attacker who chooses alg and kid must not be able to
@@ -261,7 +260,7 @@ func (v *Verifier) checkPresent(claims *Claims) *AuthError {
 	switch {
 	case c.issuer == "":
 		return missing("the token has no iss", "iss is absent or empty; Config.Issuer names the one to expect")
-	case c.expiry.IsZero() && !c.neverExpires:
+	case claims.Expiry().IsZero() && !c.neverExpires:
 		return missing("the token has no exp", "exp is absent: have the issuer let its tokens expire")
 	case c.audience == nil && len(v.config.ClientIDs) == 0:
 		return missing("the token has no aud", "aud is absent: have the issuer name this service, "+
@@ -270,11 +269,11 @@ func (v *Verifier) checkPresent(claims *Claims) *AuthError {
 		return missing("the token has neither aud nor client_id", "aud, client_id and azp are absent; "+
 			"Config.ClientIDs needs one of the latter two")
 	}
-	if v.config.MaxLifetime > 0 && c.issuedAt.IsZero() {
+	if v.config.MaxLifetime > 0 && claims.IssuedAt().IsZero() {
 		return missing("the token has no iat", "iat is absent, and Config.MaxLifetime counts from it")
 	}
 	if v.config.RFC9068 && (c.audience == nil || c.subject == "" || c.clientID == "" ||
-		c.id == "" || c.issuedAt.IsZero()) {
+		c.id == "" || claims.IssuedAt().IsZero()) {
 		return missing("the token lacks a claim that RFC 9068 requires",
 			"Config.RFC9068 requires aud, sub, client_id, jti and iat")
 	}

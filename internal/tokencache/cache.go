@@ -1,7 +1,10 @@
 // Package tokencache remembers what is known about tokens, in bounded memory.
 package tokencache
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 const averageBytes = 4 << 10 // limit for the average entry
 
@@ -46,8 +49,16 @@ func (c *Cache[T]) Add(token string, value T, bytes int64) {
 	if c == nil || len(token) > c.index.maxToken {
 		return
 	}
-	token = strings.Clone(token) // it may be part of something large
-	c.index.add(&c.ring, &Entry[T]{Token: token, Value: value, owner: &c.ring, bytes: bytes, at: notHeld})
+	c.Put(strings.Clone(token), value, bytes) // it may be part of something large
+}
+
+// Put does what Add does, for a token that isn't part of anything large.
+func (c *Cache[T]) Put(token string, value T, bytes int64) {
+	if c == nil || len(token) > c.index.maxToken {
+		return
+	}
+	size := uint32(min(max(bytes, 0), math.MaxUint32)) //nolint:gosec // it's in the range
+	c.index.add(&c.ring, &Entry[T]{Token: token, Value: value, owner: &c.ring, bytes: size, at: notHeld})
 }
 
 // Remove removes an entry, unless it was replaced meanwhile.

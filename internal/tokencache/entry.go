@@ -8,8 +8,8 @@ type Entry[T any] struct {
 	Value T
 
 	owner  *ring[T]
-	bytes  int64
-	at     int // in owner, or notHeld; with the lock
+	bytes  uint32
+	at     int32 // in owner, or notHeld; with the lock
 	isUsed atomic.Bool
 }
 
@@ -36,8 +36,8 @@ type ring[T any] struct {
 // many.
 const maxPassed = 256
 
-func (r *ring[T]) isFull(bytes int64) bool {
-	return len(r.entries) >= r.size || r.bytes > r.maxBytes-bytes
+func (r *ring[T]) isFull(bytes uint32) bool {
+	return len(r.entries) >= r.size || r.bytes+int64(bytes) > r.maxBytes
 }
 
 // next returns the entry to evict, where the hand now points.
@@ -54,26 +54,28 @@ func (r *ring[T]) next() *Entry[T] {
 
 // add appends an entry. If another was evicted for it, it stands where the hand looks last.
 func (r *ring[T]) add(e *Entry[T], hasEvicted bool) {
-	e.at = len(r.entries)
+	last := len(r.entries)
 	r.entries = append(r.entries, e)
-	r.bytes += e.bytes
+	r.put(e, last)
+	r.bytes += int64(e.bytes)
 	if hasEvicted {
-		last := r.entries[r.hand]
-		r.put(last, e.at)
+		r.put(r.entries[r.hand], last)
 		r.put(e, r.hand)
 		r.hand = (r.hand + 1) % len(r.entries)
 	}
 }
 
-func (r *ring[T]) put(e *Entry[T], at int) { r.entries[at], e.at = e, at }
+func (r *ring[T]) put(e *Entry[T], at int) {
+	r.entries[at], e.at = e, int32(at) //nolint:gosec // a ring is never that large
+}
 
 // remove puts the last entry in the place of e.
 func (r *ring[T]) remove(e *Entry[T]) {
 	last := len(r.entries) - 1
-	r.put(r.entries[last], e.at)
+	r.put(r.entries[last], int(e.at))
 	r.entries[last] = nil
 	r.entries = r.entries[:last]
-	r.bytes -= e.bytes
+	r.bytes -= int64(e.bytes)
 	e.at = notHeld
 	if r.hand >= last {
 		r.hand = 0

@@ -58,7 +58,7 @@ func (x *Index[T]) add(r *ring[T], e *Entry[T]) {
 	if old := x.table.find(hash, e.Token); old != nil {
 		x.drop(hash, old)
 	}
-	if e.bytes > r.maxBytes {
+	if int64(e.bytes) > r.maxBytes {
 		return
 	}
 	hasEvicted := false

@@ -115,8 +115,8 @@ func checkIndex[T any](t *testing.T, x *Index[T], caches ...*Cache[T]) {
 	for _, c := range caches {
 		var bytes int64
 		for at, e := range c.ring.entries {
-			bytes += e.bytes
-			if e.at != at || e.owner != &c.ring || x.table.find(x.hash(e.Token), e.Token) != e {
+			bytes += int64(e.bytes)
+			if int(e.at) != at || e.owner != &c.ring || x.table.find(x.hash(e.Token), e.Token) != e {
 				t.Fatalf("the entry of %s doesn't know its place, or has none in the table", e.Token)
 			}
 		}

@@ -40,7 +40,7 @@ type group[T any] struct {
 const (
 	slots     = 6
 	enough    = 4  // entries for each group on average
-	maxGroups = 64 // in a chunk, without those in chains
+	maxGroups = 32 // in a chunk, without those in chains
 	maxListed = 16 // places in the directory for each chunk on average, whatever the hashes are
 
 	// maxAlike limits how long a look-up takes when hashes are the same.
