@@ -76,7 +76,7 @@ var tokenRules = []mutant{
 	{"claims can be replaced in place", tokens, "Claims.get", never(`c.data.self != c`)},
 
 	// Tokens that were verified before.
-	{"remembered tokens outlive their exp", tokens, "period.includes", always(`at < p.until`)},
+	{"remembered tokens outlive their exp", tokens, "period.includes", always(`at < int64(p.until)`)},
 	{"remembered tokens outlive their key", tokens, "memory.reuse", never(`!r.signer.isListed(now)`)},
 	{"a remembered token is not compared", caches, "table.find", always(`e.Token == token`)},
 	{"remembered tokens are not bounded in bytes", caches, "ring.isFull", never(`r.bytes+int64(bytes) > r.maxBytes`)},
@@ -96,7 +96,7 @@ var tokenDetails = []mutant{
 	{"any type will do beside Config.Types", tokens, "Verifier.checkHeader", never(`v.config.Types != nil`)},
 	{"an entry stands for a part of a segment", tokens, "matches", become(`strings.HasSuffix(entry, "/*")`, `strings.HasSuffix(entry, "*")`)},
 	{"a subject may lead up again", tokens, "matches", become(`ok && isPath(below)`, `ok && below != ""`)},
-	{"remembered tokens are valid before their nbf", tokens, "period.includes", always(`p.from <= at`)},
+	{"remembered tokens are valid before their nbf", tokens, "period.includes", always(`int64(p.from) <= at`)},
 	{"a key is looked for in one key set", tokens, "signer.isListed",
 		become(`version.Number() == s.heldIn.Load()`, `s.heldIn.Load() != 0`)},
 	{"overwritten claims are remembered", tokens, "memory.reuse", never(`r.claims.IsZero()`)},
@@ -175,7 +175,7 @@ var tokenDetails = []mutant{
 	{"permissions can be changed", tokens, "Claims.Permissions", become(`slices.Clone(c.get().permissions)`, `c.get().permissions`)},
 	{"audiences can be changed", tokens, "Claims.Audience", become(`slices.Clone(c.get().audience)`, `c.get().audience`)},
 	{"the challenge leaves the baseline out", tokens, "Requirement.Check",
-		become(`refusal.With(baseline).With(r)`, `refusal.With(r)`)},
+		become(`refusal.With(*baseline).With(r)`, `refusal.With(r)`)},
 
 	// The call and its answer.
 	{"a call that has ended is judged", tokens, "Verifier.VerifyBound",
@@ -194,7 +194,7 @@ var tokenDetails = []mutant{
 	{"vouched claims may be bound to what nothing proves", tokens, "checkVouched", never(`c.isBound && c.confirmation.IsZero()`)},
 	{"an object may have any length", tokens, "claimRules.vouch", never(`len(object) > maxObjectBytes`)},
 	{"an early exp is none", tokens, "claimRules.vouch",
-		become(`c.neverExpires = !c.hasExpiry`, `c.neverExpires = c.expiry.IsZero()`)},
+		become(`c.neverExpires = !c.hasExpiry`, `c.neverExpires = claims.Expiry().IsZero()`)},
 	{"claims without exp have expired", tokens, "Claims.ValidUntil", never(`c.get().neverExpires`)},
 	{"an object's leeway is not bounded", tokens, "ClaimsConfig.claimRules", never(`c.Leeway > maxLeeway`)},
 	{"an object's leeway may be negative", tokens, "ClaimsConfig.claimRules", never(`c.Leeway < 0`)},
