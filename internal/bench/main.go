@@ -48,6 +48,7 @@ var subjects = []func(issuer *verifiertest.Issuer, want func(name string) bool, 
 	idleStreamFigures,
 	expireRaces,
 	rememberedBytes,
+	cacheHits,
 }
 
 // races makes a subject of one that measures nothing but races.
