@@ -21,6 +21,9 @@ import (
 type Claims struct{ data *claims }
 
 type claims struct {
+	*profile
+	*parties
+
 	self *Claims // detects a copied or overwritten Claims
 
 	// hasBaseline stands beside self, so a call with a remembered token needn't load its rules.
@@ -35,8 +38,6 @@ type claims struct {
 	authTime                    date
 	subject, id, sessionID      string
 	payload                     string
-	*profile
-	*parties
 }
 
 // A profile is what several tokens often have in common.

@@ -19,9 +19,9 @@ func (r Requirement) Check(claims *Claims) error {
 	if claims.IsZero() {
 		return refuse(CodeMissingToken, "the call carries no access token")
 	}
-	baseline := &noBaseline
+	var baseline Requirement
 	if c := claims.get(); c.hasBaseline {
-		baseline = &c.rules.baseline
+		baseline = c.rules.baseline
 	}
 	refusal := baseline.check(claims)
 	if refusal == nil {
@@ -30,12 +30,10 @@ func (r Requirement) Check(claims *Claims) error {
 	if refusal == nil {
 		return nil
 	}
-	return refusal.With(*baseline).With(r)
+	return refusal.With(baseline).With(r)
 }
 
-var noBaseline Requirement
-
-func (r *Requirement) check(claims *Claims) *AuthError {
+func (r Requirement) check(claims *Claims) *AuthError {
 	c := claims.get()
 	if r.Bound && !c.isBound {
 		return refuse(CodeUnboundToken, "the token must be bound to a key or a certificate").because(

@@ -36,7 +36,7 @@ func TestRememberedClaimsSayTheSame(t *testing.T) {
 		{"aud": []string{verifiertest.Audience, "other"}},
 		{"aud": []string{"other", verifiertest.Audience}, "acr": "high", "auth_time": 1.5, "nbf": 2.25, "iat": 3.75},
 		{"acr": "", "auth_time": "today", "iat": -1.5, "nbf": -1e15},
-		{"exp": float64(time.Now().Unix()) + 1000.75, "iat": 9007199254740992, "auth_time": -9007199254740992},
+		{"exp": float64(time.Now().Unix()) + 1000.75, "iat": 9007199254740992.0, "auth_time": -9007199254740992.0},
 		{"exp": 4e15, "iat": 0, "nbf": 0},
 		{"cnf": map[string]any{"jkt": thumbprint}},
 		{"cnf": map[string]any{"x5t#S256": thumbprint, "kid": "more"}},

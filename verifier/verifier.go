@@ -16,9 +16,10 @@ import (
 // and keep it for the life of the process. It is safe for concurrent use, has nothing to close,
 // and its zero value refuses every token.
 type Verifier struct {
+	memory
+
 	config Config
 	claims *claimRules
-	memory
 
 	verified  atomic.Uint64 // tokens, since New
 	forEvents bool          // set by NewEventVerifier alone

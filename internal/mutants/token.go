@@ -175,7 +175,7 @@ var tokenDetails = []mutant{
 	{"permissions can be changed", tokens, "Claims.Permissions", become(`slices.Clone(c.get().permissions)`, `c.get().permissions`)},
 	{"audiences can be changed", tokens, "Claims.Audience", become(`slices.Clone(c.get().audience)`, `c.get().audience`)},
 	{"the challenge leaves the baseline out", tokens, "Requirement.Check",
-		become(`refusal.With(*baseline).With(r)`, `refusal.With(r)`)},
+		become(`refusal.With(baseline).With(r)`, `refusal.With(r)`)},
 
 	// The call and its answer.
 	{"a call that has ended is judged", tokens, "Verifier.VerifyBound",

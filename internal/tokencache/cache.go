@@ -57,7 +57,7 @@ func (c *Cache[T]) Put(token string, value T, bytes int64) {
 	if c == nil || len(token) > c.index.maxToken {
 		return
 	}
-	size := uint32(min(max(bytes, 0), math.MaxUint32)) //nolint:gosec // it's in the range
+	size := uint32(min(max(bytes, 0), math.MaxUint32))
 	c.index.add(&c.ring, &Entry[T]{Token: token, Value: value, owner: &c.ring, bytes: size, at: notHeld})
 }
 

@@ -126,7 +126,7 @@ func (d *directory[T]) chunk(hash uint64) *chunk[T] { return d.chunks[hash>>(64-
 // replace makes c the chunk for hash, and for all hashes that begin with the same bits.
 func (d *directory[T]) replace(hash uint64, c *chunk[T]) {
 	n := 1 << (d.depth - c.depth)
-	first := int(hash>>(64-d.depth)) &^ (n - 1)
+	first := int(hash>>(64-d.depth)) &^ (n - 1) //nolint:gosec // it's less than the number of chunks
 	for i := range n {
 		d.chunks[first+i].Store(c)
 	}
@@ -140,7 +140,9 @@ func (d *directory[T]) doubled() *directory[T] {
 	return double
 }
 
-func (c *chunk[T]) group(hash uint64) *group[T] { return &c.groups[hash&uint64(len(c.groups)-1)] }
+func (c *chunk[T]) group(hash uint64) *group[T] {
+	return &c.groups[hash&uint64(len(c.groups)-1)] //nolint:gosec // there are a power of 2
+}
 
 // alike returns how many entries have the same hash.
 func (c *chunk[T]) alike(hash uint64, hashOf func(token string) uint64) (n int) {
@@ -172,7 +174,7 @@ func (c *chunk[T]) copyTo(hashOf func(token string) uint64, to ...*chunk[T]) {
 			for j := range g.slots {
 				if e := g.slots[j].Load(); e != nil {
 					hash := hashOf(e.Token)
-					half := hash >> (63 - c.depth) & uint64(len(to)-1)
+					half := hash >> (63 - c.depth) & uint64(len(to)-1) //nolint:gosec // there are one or two
 					to[half].add(hash, e)
 				}
 			}
