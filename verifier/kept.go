@@ -2,11 +2,10 @@ package verifier
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"slices"
 	"strings"
 	"sync/atomic"
-
-	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
 // keep returns the same claims in less memory. The token is a copy that will be remembered. The
@@ -20,7 +19,8 @@ func (c *claims) keep(token string, shared *profiles) *Claims {
 	kept.Claims.data, kept.self = &kept.claims, &kept.Claims
 	kept.copyTexts()
 	kept.profile = shared.find(c.profile)
-	_, payload, _, ok := jws.Split(token)
+	_, rest, _ := strings.Cut(token, ".")
+	payload, _, ok := strings.Cut(rest, ".")
 	if kept.isEncoded = ok && len(token)-len(payload) <= maxBeside; kept.isEncoded {
 		kept.payload = payload
 	} else {
@@ -80,12 +80,13 @@ func (s *profiles) find(p *profile) *profile {
 }
 
 func (p *profile) hash(seed maphash.Seed) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	for _, text := range p.texts() {
-		_, _ = h.WriteString(*text)
+	sum := maphash.String(seed, p.clientID)
+	for _, list := range [][]string{p.scopes, p.permissions} {
+		for _, text := range list {
+			sum = bits.RotateLeft64(sum, 1) ^ maphash.String(seed, text)
+		}
 	}
-	return h.Sum64()
+	return sum
 }
 
 func (p *profile) equals(other *profile) bool {

@@ -105,3 +105,46 @@ func TestClaimsHoldLittleOfATokenBesideItsPayload(t *testing.T) {
 		}
 	}
 }
+
+// Tokens share a profile only if all of it is the same.
+func TestProfilesThatDifferAreNotShared(t *testing.T) {
+	t.Parallel()
+	shared := &profiles{seed: maphash.MakeSeed()}
+	full := profile{
+		issuer: "i", acr: "a", clientID: "c", authorizedParty: "p", audience: []string{"d", "e"}, scopes: []string{"r", "w"},
+		permissions: []string{"m", "n"}, hasScopes: true, hasPermissions: true, hasSCP: true,
+	}
+	for name, change := range map[string]func(p *profile){
+		"issuer":             func(p *profile) { p.issuer = "" },
+		"acr":                func(p *profile) { p.acr = "b" },
+		"client_id":          func(p *profile) { p.clientID = "d" },
+		"azp":                func(p *profile) { p.authorizedParty = "c" },
+		"audience":           func(p *profile) { p.audience = []string{"d", "f"} },
+		"order of audiences": func(p *profile) { p.audience = []string{"e", "d"} },
+		"no audience":        func(p *profile) { p.audience = nil },
+		"scope":              func(p *profile) { p.scopes = []string{"r", "x"} },
+		"one scope less":     func(p *profile) { p.scopes = []string{"r"} },
+		"one scope":          func(p *profile) { p.scopes = []string{"rw"} },
+		"permission":         func(p *profile) { p.permissions = []string{"m", "o"} },
+		"hasScopes":          func(p *profile) { p.hasScopes = false },
+		"hasPermissions":     func(p *profile) { p.hasPermissions = false },
+		"hasSCP":             func(p *profile) { p.hasSCP = false },
+	} {
+		one, other := full, full
+		change(&other)
+		if one.equals(&other) || other.equals(&one) || shared.find(&one) == shared.find(&other) {
+			t.Errorf("profiles that differ in %s are taken for the same", name)
+		}
+		if again := full; shared.find(&again) == &again || !shared.find(&again).equals(&full) {
+			t.Errorf("the profile that was found isn't a copy of the one that was read")
+		}
+	}
+	first := full.clone()
+	if got := shared.find(first); got != shared.find(&full) || got == first {
+		t.Error("equal profiles are not shared")
+	}
+	none, empty := profile{}, profile{audience: []string{}, scopes: []string{}, permissions: []string{}}
+	if none.equals(&empty) || shared.find(&empty).audience == nil || shared.find(&none).audience != nil {
+		t.Error("an absent list is taken for an empty one")
+	}
+}
