@@ -22,7 +22,7 @@ func TestRememberedTokensCountForTheMemoryTheyTake(t *testing.T) {
 		atMost  int // in all
 		clients int
 	}{
-		{name: "typical", atMost: 1600 * n, claims: func(i int) string {
+		{name: "typical", atMost: 1700 * n, claims: func(i int) string {
 			return fmt.Sprintf(`"sub":"auth0|%036d","jti":"%036[1]d","sid":"%036[1]d","client_id":"%032d","azp":"%032[2]d",`+
 				`"scope":"openid profile email offline_access orders:read orders:write","permissions":["orders:read","orders:write"],`+
 				`"more":"%s"`, i, 7, strings.Repeat("x", 160))
