@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/oidcrpc/oidcrpc/internal/jws"
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
 )
 
@@ -133,14 +134,37 @@ func (d *Dynamic) VerifyBound(
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	claims, ok := d.recall(token)
+	if !ok {
+		var err error
+		if claims, err = d.verify(ctx, token); err != nil {
+			return nil, err
+		}
+	}
+	return admit(claims, prove)
+}
+
+// recall returns the claims of a remembered token, if it would still pass verification.
+func (d *Dynamic) recall(token string) (*Claims, bool) {
 	if t := d.hints.get(token); t != nil {
 		if v := t.current(); v != nil {
 			if claims, ok := v.recall(token); ok {
-				return admit(claims, prove)
+				return claims, true
 			}
 		}
 	}
-	issuer, refusal := claimedIssuer(token)
+	return nil, false
+}
+
+// verify finds the tenant for a new token, whose verifier checks all of it.
+func (d *Dynamic) verify(ctx context.Context, raw string) (*Claims, error) {
+	b := jws.NewBuffer()
+	defer b.Release()
+	parsed, refusal := parseToken(raw, maxTokenBytes, b)
+	if refusal != nil {
+		return nil, refusal
+	}
+	issuer, refusal := parsed.claimedIssuer()
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -152,9 +176,9 @@ func (d *Dynamic) VerifyBound(
 	if err != nil {
 		return nil, err
 	}
-	claims, err := v.VerifyBound(ctx, token, prove)
+	claims, err := v.verifyParsed(ctx, raw, &parsed)
 	if err == nil && d.admit(t, v) {
-		d.hints.put(token, t)
+		d.hints.put(raw, t)
 	}
 	return claims, err
 }
@@ -217,7 +241,7 @@ func (d *Dynamic) tenant(issuer string) (*tenant, error) {
 	if wait := d.lookUps.Take(time.Now()); wait > 0 {
 		return nil, &refresh.Unavailable{RetryAfter: wait, Err: refresh.ErrBudget}
 	}
-	t := &tenant{issuer: issuer}
+	t := &tenant{issuer: strings.Clone(issuer)} // it's part of a token
 	t.source = refresh.New(refresh.Config[resolution]{
 		Timeout: resolveTimeout,
 		Fetch: func(
@@ -227,7 +251,7 @@ func (d *Dynamic) tenant(issuer string) (*tenant, error) {
 		},
 	})
 	t.source.Limit(d.lookUps, 1)
-	d.strangers.Add(issuer, t)
+	d.strangers.Add(t.issuer, t)
 	return t, nil
 }
 

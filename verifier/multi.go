@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync/atomic"
+
+	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
 // A Multi verifies tokens from several issuers, each with its own [Config] and keys. Make one
@@ -20,6 +22,8 @@ type Multi struct {
 	verifiers []*Verifier // in configuration order
 	byIssuer  map[string]*Verifier
 	hints     *hints[Verifier]
+
+	maxTokenBytes int
 }
 
 // NewMulti returns a Multi that accepts the configured issuers, or an error that names the issuer
@@ -40,6 +44,7 @@ func NewMulti(configs ...Config) (*Multi, error) {
 		}
 		m.verifiers = append(m.verifiers, v)
 		m.byIssuer[config.Issuer] = v
+		m.maxTokenBytes = max(m.maxTokenBytes, v.config.MaxTokenBytes)
 	}
 	return m, nil
 }
@@ -59,12 +64,38 @@ func (m *Multi) VerifyBound(
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if v := m.hints.get(token); v != nil {
-		if claims, ok := v.recall(token); ok {
-			return admit(claims, prove)
+	claims, ok := m.recall(token)
+	if !ok {
+		var err error
+		if claims, err = m.verify(ctx, token); err != nil {
+			return nil, err
 		}
 	}
-	issuer, refusal := claimedIssuer(token)
+	return admit(claims, prove)
+}
+
+// recall returns the claims of a remembered token, if it would still pass verification.
+func (m *Multi) recall(token string) (*Claims, bool) {
+	if v := m.hints.get(token); v != nil {
+		if claims, ok := v.recall(token); ok {
+			return claims, true
+		}
+	}
+	return nil, false
+}
+
+// verify chooses the verifier for a new token, which checks all of it.
+func (m *Multi) verify(ctx context.Context, raw string) (*Claims, error) {
+	if len(m.verifiers) == 0 {
+		return nil, anotherIssuer().because("the Multi was not made by NewMulti")
+	}
+	b := jws.NewBuffer()
+	defer b.Release()
+	t, refusal := parseToken(raw, m.maxTokenBytes, b)
+	if refusal != nil {
+		return nil, refusal
+	}
+	issuer, refusal := t.claimedIssuer()
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -74,9 +105,9 @@ func (m *Multi) VerifyBound(
 			"its iss is the Config.Issuer of none of the %d issuers: it must be the same to the last slash",
 			len(m.verifiers))
 	}
-	claims, err := v.VerifyBound(ctx, token, prove)
+	claims, err := v.verifyParsed(ctx, raw, &t)
 	if err == nil {
-		m.hints.put(token, v)
+		m.hints.put(raw, v)
 	}
 	return claims, err
 }
@@ -92,12 +123,7 @@ func (m *Multi) Judges(token string) bool {
 
 // MaxTokenBytes returns the largest [Config].MaxTokenBytes. An interceptor.Authenticator uses it
 // to limit credentials.
-func (m *Multi) MaxTokenBytes() (n int) {
-	for _, v := range m.verifiers {
-		n = max(n, v.config.MaxTokenBytes)
-	}
-	return n
-}
+func (m *Multi) MaxTokenBytes() int { return m.maxTokenBytes }
 
 // Ready fetches all missing keys and returns nil if at least one issuer's keys are available: an
 // outage at one issuer should not take the service away from the others' callers. Otherwise it

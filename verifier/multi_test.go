@@ -123,6 +123,74 @@ func TestMultiFetchesNothingForUnknownIssuers(t *testing.T) {
 	wantFetches(t, b, 0)
 }
 
+// What a header says against a token is said first, as a Verifier does: the payload, which takes
+// long to parse, isn't looked at, and no issuer is looked up.
+func TestTheHeaderIsReadBeforeTheIssuer(t *testing.T) {
+	t.Parallel()
+	p := newPatient()
+	d := &directory{}
+	d.add(p.config())
+	none := verifiertest.WithSignature(func([]byte) []byte { return nil })
+	for _, test := range []struct {
+		name   string
+		header string
+		option verifiertest.TokenOption
+		want   verifier.Code
+	}{
+		{"no object", `["alg","ES256"]`, nil, verifier.CodeMalformedToken},
+		{"alg twice", `{"alg":"ES256","alg":"ES256"}`, nil, verifier.CodeMalformedToken},
+		{"no alg", `{"kid":"ES256-1"}`, nil, verifier.CodeMalformedToken},
+		{"crit", `{"alg":"ES256","crit":["exp"]}`, nil, verifier.CodeForbiddenHeader},
+		{"a typ that is no string", `{"alg":"ES256","typ":1}`, nil, verifier.CodeInvalidToken},
+		{"alg none", `{"alg":"none"}`, none, verifier.CodeDisallowedAlg},
+		{"a shared secret", `{"alg":"HS256"}`, nil, verifier.CodeDisallowedAlg},
+		{"an unknown algorithm", `{"alg":"ES257"}`, nil, verifier.CodeDisallowedAlg},
+		{"no signature", `{"alg":"ES256"}`, none, verifier.CodeMalformedToken},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for payload, claims := range map[string]string{
+				"no JSON": "{", "another issuer": `{"iss":"https://other.test"}`, "ours": `{"iss":"` + p.URL() + `"}`,
+			} {
+				options := []verifiertest.TokenOption{
+					verifiertest.WithRawHeader(test.header), verifiertest.WithRawPayload(claims),
+				}
+				if test.option != nil {
+					options = append(options, test.option)
+				}
+				token := p.Token(nil, options...)
+				for kind, v := range map[string]interceptor.TokenVerifier{
+					"Verifier": newVerifier(t, p.config()), "Multi": newMulti(t, p.config()), "Dynamic": newDynamic(t, 10, d),
+				} {
+					if _, err := v.Verify(t.Context(), token); verifier.CodeOf(err) != test.want {
+						t.Errorf("%s, %s: %v, want code %q", kind, payload, err, test.want)
+					}
+				}
+			}
+		})
+	}
+	d.wantCalls(t, 0)
+	wantFetches(t, p, 0)
+}
+
+func TestEachIssuerHasItsOwnLimitForTokens(t *testing.T) {
+	t.Parallel()
+	a, b := newPatientAt("https://a.test"), newPatientAt("https://b.test")
+	short, long := a.config(), b.config()
+	short.MaxTokenBytes, long.MaxTokenBytes = 2000, 3000
+	d := &directory{}
+	d.add(short, long)
+	for _, v := range []interceptor.TokenVerifier{newMulti(t, short, long), newDynamic(t, 10, d)} {
+		claims := map[string]any{"filler": strings.Repeat("a", 1500)}
+		wantCode(t, v, b.Token(claims), "")
+		wantCode(t, v, a.Token(claims), verifier.CodeMalformedToken)
+		wantCode(t, v, a.Token(nil), "")
+	}
+	wantCode(t, newMulti(t, short, long), strings.Repeat("a", 3001), verifier.CodeMalformedToken)
+	if n := newMulti(t, long, short).MaxTokenBytes(); n != 3000 {
+		t.Errorf("MaxTokenBytes() = %d, want the largest", n)
+	}
+}
+
 func TestEachIssuerHasItsOwnConfiguration(t *testing.T) {
 	t.Parallel()
 	a := verifiertest.NewIssuer(verifiertest.WithURL("https://a.test"), verifiertest.WithAlgorithms("ES256", "EdDSA"))

@@ -117,22 +117,15 @@ func (t *token) hasType(typ string) bool {
 }
 
 // claimedIssuer returns an unverified token's iss, only to choose the verifier. That verifier
-// checks the whole token, including the iss.
-func claimedIssuer(raw string) (string, *AuthError) {
-	if refusal := checkLength(raw, maxTokenBytes); refusal != nil {
-		return "", refusal
-	}
-	b := jws.NewBuffer()
-	defer b.Release()
-	_, segment, _, ok := jws.Split(raw)
-	payload, err := jws.AppendDecode((*b)[:0], segment)
-	*b = payload
-	if !ok || err != nil {
-		return "", notCompact(raw)
+// checks the whole token, including the iss. An algorithm that no Config can list is refused before
+// the payload is parsed, which costs more than all the rest.
+func (t *token) claimedIssuer() (string, *AuthError) {
+	if !jws.IsAlgorithm(t.alg) {
+		return "", disallowedAlg().because("%s; no Config.Algorithms can list it", describeAlg(t.alg))
 	}
 	var issuer string
 	isText := true
-	wellFormed := strictjson.Members(string(payload), maxPayloadDepth, func(name, value string) {
+	wellFormed := strictjson.Members(t.payload, maxPayloadDepth, func(name, value string) {
 		if name == "iss" {
 			issuer, isText = strictjson.Text(value)
 		}
@@ -145,7 +138,7 @@ func claimedIssuer(raw string) (string, *AuthError) {
 	case issuer == "":
 		return "", refuse(CodeMissingClaim, "the token has no iss").because("iss is absent or empty")
 	}
-	return strings.Clone(issuer), nil
+	return issuer, nil
 }
 
 // names reports whether an unverified token has an iss that isOurs accepts. It forgives what makes

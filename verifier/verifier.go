@@ -92,26 +92,33 @@ func (v *Verifier) VerifyBound(
 
 // verify makes every check that depends only on the token, the keys and the clock. It then
 // remembers the token.
-func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
+func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 	b := jws.NewBuffer()
 	defer b.Release()
-	t, refusal := parseToken(token, v.config.MaxTokenBytes, b)
+	t, refusal := parseToken(raw, v.config.MaxTokenBytes, b)
 	if refusal != nil {
 		return nil, refusal
 	}
-	if refusal := v.checkHeader(&t); refusal != nil {
+	return v.verifyParsed(ctx, raw, &t)
+}
+
+func (v *Verifier) verifyParsed(ctx context.Context, raw string, t *token) (*Claims, error) {
+	if refusal := checkLength(raw, v.config.MaxTokenBytes); refusal != nil { // parsed with another's limit
 		return nil, refusal
 	}
-	key, err := v.findKey(ctx, &t)
+	if refusal := v.checkHeader(t); refusal != nil {
+		return nil, refusal
+	}
+	key, err := v.findKey(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	claims, refusal := v.readClaims(&t)
+	claims, refusal := v.readClaims(t)
 	if refusal != nil {
 		return nil, refusal
 	}
 	v.verified.Add(1)
-	return v.remember(token, claims, t.keyName(), key), nil
+	return v.remember(raw, claims, t.keyName(), key), nil
 }
 
 // checkHeader runs before the key lookup: an attacker who chooses alg and kid must not be able to
@@ -124,7 +131,7 @@ func (v *Verifier) checkHeader(t *token) *AuthError {
 	}
 	switch {
 	case !v.allows(t):
-		return refuse(CodeDisallowedAlg, "the signature algorithm is not allowed").because(
+		return disallowedAlg().because(
 			"%s; Config.Algorithms allows %s", describeAlg(t.alg), strings.Join(v.config.Algorithms, ", "))
 	case v.forEvents:
 		if refusal := v.checkEventType(t); refusal != nil {
@@ -145,6 +152,10 @@ func (v *Verifier) checkHeader(t *token) *AuthError {
 			"its kid or x5t is longer than %d bytes", maxKeyNameBytes)
 	}
 	return nil
+}
+
+func disallowedAlg() *AuthError {
+	return refuse(CodeDisallowedAlg, "the signature algorithm is not allowed")
 }
 
 // checkEventType refuses an event of another type. An event without typ is taken for a plain JWT

@@ -42,13 +42,13 @@ var keyRules = []mutant{
 	{"a panic in a fetch ends the server", engine, "CallWithDeadline", become(`recover()`, `any(nil)`)},
 
 	// Several issuers.
-	{"any issuer's keys will do", tokens, "Multi.VerifyBound",
+	{"any issuer's keys will do", tokens, "Multi.verify",
 		become(`m.byIssuer[issuer]`, `m.verifiers[0*len(issuer)], true`)},
 	{"made-up issuers are looked up without bound", tokens, "Dynamic.tenant", never(`wait > 0`)},
 	{"strangers' keys are fetched without bound", tokens, "Dynamic.lookUp",
 		skip(`r.verifier.keys.source.Limit(d.fetches, 0)`)},
 	{"strangers evict tenants", tokens, "Dynamic.tenant",
-		become(`d.strangers.Add(issuer, t)`, `d.tenants.Add(issuer, t)`)},
+		become(`d.strangers.Add(t.issuer, t)`, `d.tenants.Add(t.issuer, t)`)},
 	{"a configuration may have another issuer", tokens, "Dynamic.lookUp", never(`config.Issuer != t.issuer`)},
 	{"removed tenants live on", tokens, "Dynamic.lookUp",
 		become(`return resolution{}, refresh.Life{TTL: unknownTTL, FreshFor: unknownTTL}, nil`, `return resolution{}, life, err`)},
@@ -137,6 +137,9 @@ var keyDetails = []mutant{
 	{"old tokens fetch like new ones", tokens, "absentKeys.knows", never(`isOld`)},
 
 	// Several issuers.
+	{"an issuer is looked up for a token that can't be good", tokens, "token.claimedIssuer", never(`!jws.IsAlgorithm(t.alg)`)},
+	{"an issuer's limit is another's", tokens, "Verifier.verifyParsed",
+		in(`if refusal := checkLength(raw, v.config.MaxTokenBytes); refusal != nil`, never(`refusal != nil`))},
 	{"an issuer is configured twice", tokens, "NewMulti", never(`m.byIssuer[config.Issuer] != nil`)},
 	{"tenants use up what strangers may", tokens, "Dynamic.admit", skip(`t.source.Unlimit()`)},
 	{"unknown issuers are not remembered", tokens, "Dynamic.lookUp", become(`TTL: unknownTTL`, `TTL: 0`)},
@@ -146,7 +149,7 @@ var keyDetails = []mutant{
 	{"tenants die with their resolver", tokens, "Dynamic.lookUp", become(`MaxStale: tenantMaxStale`, `MaxStale: 0`)},
 	{"a look-up has no deadline", tokens, "Dynamic.tenant", become(`Timeout: resolveTimeout`, `Timeout: 1 << 62`)},
 	{"a tenant's change is not seen", tokens, "Config.equal", become(`reflect.DeepEqual(c, other)`, `reflect.DeepEqual(c.Issuer, other.Issuer)`)},
-	{"issuers may have any length", tokens, "Dynamic.VerifyBound", never(`len(issuer) > maxIssuerBytes`)},
+	{"issuers may have any length", tokens, "Dynamic.verify", never(`len(issuer) > maxIssuerBytes`)},
 	{"calls wait for a refresh that began ahead", engine, "Source.isUsable",
 		never(`s.flight != nil && !v.expires.hasCome(s.flight.asked)`)},
 	{"any number of calls wait", engine, "Source.wait", never(`s.waiting.Add(1) > s.maxWait`)},

@@ -105,9 +105,9 @@ var tokenDetails = []mutant{
 	{"a token that has gone is found", caches, "Index.drop", skip(`x.table.remove(hash, e)`)},
 	{"tokens in use are forgotten first", caches, "Index.Get", skip(`e.use()`)},
 	{"a tenant's remembered tokens need no proof", tokens, "Dynamic.VerifyBound",
-		become(`admit(claims, prove)`, `claims, nil`)},
+		become(`admit(claims, prove)`, `admit(claims, func(Confirmation) error { return nil })`)},
 	{"an issuer's remembered tokens need no proof", tokens, "Multi.VerifyBound",
-		become(`admit(claims, prove)`, `claims, nil`)},
+		become(`admit(claims, prove)`, `admit(claims, func(Confirmation) error { return nil })`)},
 	{"vouched claims need no proof", tokens, "NewBoundClaims",
 		in(`if err := prove(claims.Confirmation()); err != nil`, never(`err != nil`))},
 	{"control characters reach the challenge", tokens, "Challenge.String", never(`r < 0x20 || r > 0x7E`)},
@@ -231,8 +231,8 @@ var tokenDetails = []mutant{
 	{"RSA keys with a bad exponent are used", keyed, "checkStrength", never(`key.E < 3`)},
 	{"a key's operations are ignored", keyed, "ReadJWK",
 		never(`!ok || len(operations) > 0 && !slices.Contains(operations, "verify")`)},
-	{"a token is remembered before its claims are checked", tokens, "Verifier.verify",
-		become(`claims, refusal := v.readClaims(&t)`, `claims, refusal := v.claims.read(t.payload)
-			if claims != nil { v.remember(token, claims, t.keyName(), key) }
+	{"a token is remembered before its claims are checked", tokens, "Verifier.verifyParsed",
+		become(`claims, refusal := v.readClaims(t)`, `claims, refusal := v.claims.read(t.payload)
+			if claims != nil { v.remember(raw, claims, t.keyName(), key) }
 			if refusal == nil { refusal = v.checkClaims(claims, time.Now()) }`)},
 }
