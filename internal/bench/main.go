@@ -39,6 +39,7 @@ func main() {
 var subjects = []func(issuer *verifiertest.Issuer, want func(name string) bool, rounds int) (Measured, error){
 	races(verifyRaces),
 	races(scalingRace),
+	races(issuersRaces),
 	races(revocationRaces),
 	races(echoRaces),
 	races(refuseRaces),
@@ -49,6 +50,7 @@ var subjects = []func(issuer *verifiertest.Issuer, want func(name string) bool, 
 	expireRaces,
 	rememberedBytes,
 	cacheHits,
+	tenantBytes,
 }
 
 // races makes a subject of one that measures nothing but races.
