@@ -24,13 +24,7 @@ type client struct {
 
 // newClient copies the user's client and applies our limits to the copy.
 func newClient(user *http.Client, publicOnly bool) *client {
-	var c http.Client
-	if user != nil {
-		c = *user
-	}
-	if c.Transport == nil {
-		c.Transport = http.DefaultTransport
-	}
+	c := withTransport(user)
 	if transport, ok := c.Transport.(*http.Transport); ok {
 		c.Transport = newTransport(transport)
 	}
@@ -50,9 +44,22 @@ func newClient(user *http.Client, publicOnly bool) *client {
 		return nil
 	}
 	if publicOnly {
-		guardDial(&c)
+		guardDial(c)
 	}
-	return &client{http: &c}
+	return &client{http: c}
+}
+
+// withTransport returns a copy of the user's client that has a transport, which is still the
+// user's.
+func withTransport(user *http.Client) *http.Client {
+	var c http.Client
+	if user != nil {
+		c = *user
+	}
+	if c.Transport == nil {
+		c.Transport = http.DefaultTransport
+	}
+	return &c
 }
 
 func newTransport(transport *http.Transport) *http.Transport {
@@ -77,7 +84,7 @@ type request struct {
 // Reads are minutes apart, and a firewall may have dropped an idle connection in the meantime.
 // Over HTTP/2, net/http keeps using such a connection for a quarter hour while its requests time
 // out (golang/go#36026). So the last request closes its connection, and after a failed read every
-// request does. This works with any transport.
+// request does. This works with any transport, also one that isn't net/http's.
 func (c *client) get(ctx context.Context, r request) ([]byte, http.Header, *Failure) {
 	url := r.url
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -20,12 +20,13 @@ const (
 // asks, never a token.
 type Issuer struct {
 	config Config
-	client *client
 	place  atomic.Pointer[place] // last named by the metadata
+	failed atomic.Bool           // the latest read failed
 }
 
 func newIssuer(config Config) *Issuer {
-	return &Issuer{config: config, client: newClient(config.HTTPClient, config.PublicOnly)}
+	config.HTTPClient = withTransport(config.HTTPClient)
+	return &Issuer{config: config}
 }
 
 func (i *Issuer) String() string {
@@ -40,34 +41,51 @@ func (i *Issuer) String() string {
 // the keys and the metadata at the same time, so metadata that fail or hang don't make the keys
 // unavailable.
 func (i *Issuer) Read(ctx context.Context, previous *Document, revalidate bool) (*Document, refresh.Life, error) {
-	document, header, failure := i.read(ctx, previous, revalidate)
-	i.client.failed.Store(failure != nil)
+	c, closeAll := i.newClient()
+	defer closeAll()
+	document, header, failure := i.read(ctx, c, previous, revalidate)
+	i.failed.Store(failure != nil)
 	if failure != nil {
 		return nil, refresh.Life{}, failure
 	}
 	return document, refresh.Life{TTL: timeToLive(header, i.config.TTL), MaxStale: i.config.MaxStale}, nil
 }
 
-func (i *Issuer) read(ctx context.Context, previous *Document, revalidate bool) (*Document, http.Header, *Failure) {
+// newClient returns a client for one read, and a function to call after it. Reads are minutes apart,
+// so an issuer keeps no connection between them, nor the memory for one.
+func (i *Issuer) newClient() (c *client, closeAll func()) {
+	c = newClient(i.config.HTTPClient, i.config.PublicOnly)
+	c.failed.Store(i.failed.Load())
+	t, ok := c.http.Transport.(*http.Transport) // a copy
+	if !ok {
+		return c, func() {}
+	}
+	t.IdleConnTimeout = i.config.Timeout // for one that isn't idle yet when all others are closed
+	return c, t.CloseIdleConnections
+}
+
+func (i *Issuer) read(
+	ctx context.Context, c *client, previous *Document, revalidate bool,
+) (*Document, http.Header, *Failure) {
 	if i.config.JWKSURL != "" {
-		return i.readKeys(ctx, i.config.JWKSURL, previous, revalidate)
+		return i.readKeys(ctx, c, i.config.JWKSURL, previous, revalidate)
 	}
 	last := i.lastPlace()
 	if last == "" {
-		url, failure := i.discover(ctx)
+		url, failure := i.discover(ctx, c)
 		if failure != nil {
 			return nil, nil, failure
 		}
-		return i.readKeys(ctx, url, previous, revalidate)
+		return i.readKeys(ctx, c, url, previous, revalidate)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	discovered := i.discoverBeside(ctx)
-	document, header, failure := i.readKeys(ctx, last, previous, revalidate)
+	discovered := i.discoverBeside(ctx, c)
+	document, header, failure := i.readKeys(ctx, c, last, previous, revalidate)
 	url, doubt := discovered()
 	switch {
 	case doubt == nil && url != last:
-		return i.readKeys(ctx, url, previous, revalidate)
+		return i.readKeys(ctx, c, url, previous, revalidate)
 	case failure != nil:
 		return nil, nil, failure.after(doubt)
 	}
@@ -93,7 +111,7 @@ func (i *Issuer) lastPlace() string {
 
 // discoverBeside starts discovery in the background and returns a function that waits for the
 // result. The wait ends when half the read's timeout is over, but lasts at least an eighth of it.
-func (i *Issuer) discoverBeside(ctx context.Context) func() (string, *Failure) {
+func (i *Issuer) discoverBeside(ctx context.Context, c *client) func() (string, *Failure) {
 	type result struct {
 		url     string
 		failure *Failure
@@ -101,7 +119,7 @@ func (i *Issuer) discoverBeside(ctx context.Context) func() (string, *Failure) {
 	start := time.Now()
 	done := make(chan result, 1)
 	go func() {
-		url, failure := i.discover(ctx)
+		url, failure := i.discover(ctx, c)
 		done <- result{url, failure}
 	}()
 	return func() (string, *Failure) {
@@ -116,8 +134,8 @@ func (i *Issuer) discoverBeside(ctx context.Context) func() (string, *Failure) {
 }
 
 // discover reads the key set's URL from the issuer's metadata.
-func (i *Issuer) discover(ctx context.Context) (string, *Failure) {
-	url, failure := i.client.discover(ctx, i.config.Issuer, i.config.AllowHTTP, keys)
+func (i *Issuer) discover(ctx context.Context, c *client) (string, *Failure) {
+	url, failure := c.discover(ctx, i.config.Issuer, i.config.AllowHTTP, keys)
 	if failure == nil {
 		i.place.Store(&place{url: url, named: time.Now()})
 	}
@@ -126,14 +144,14 @@ func (i *Issuer) discover(ctx context.Context) (string, *Failure) {
 
 // readKeys fetches the key set at url.
 func (i *Issuer) readKeys(
-	ctx context.Context, url string, previous *Document, revalidate bool,
+	ctx context.Context, c *client, url string, previous *Document, revalidate bool,
 ) (*Document, http.Header, *Failure) {
 	var etag string
 	if previous != nil && previous.url == url && revalidate {
 		etag = previous.etag
 	}
 	const accept = "application/jwk-set+json, application/json"
-	body, header, failure := i.client.get(ctx, request{url: url, accept: accept, etag: etag, isLast: true})
+	body, header, failure := c.get(ctx, request{url: url, accept: accept, etag: etag, isLast: true})
 	if etag != "" && failure.hasStatus(http.StatusNotModified) {
 		return &Document{Set: previous.Set, url: url, etag: etag}, header, nil
 	}

@@ -92,6 +92,8 @@ var keyDetails = []mutant{
 	{"a tenant with a function keeps the issuer's own keys", tokens, "Config.equal",
 		never(`(c.FetchJWKS == nil) != (other.FetchJWKS == nil)`)},
 	// What is believed.
+	{"an issuer's connections are kept", home{"internal/jwks", []string{"internal/jwks"}}, "Issuer.newClient",
+		become(`return c, t.CloseIdleConnections`, `return c, func() {}`)},
 	{"URLs may have any length", sets, "CheckURL", never(`len(raw) > maxURLBytes`)},
 	{"entity tags follow redirects", sets, "newClient", skip(`req.Header.Del("If-None-Match")`)},
 	{"a tag hides a rotation", home{"internal/jwks", []string{"verifier"}}, "Fetch", become(`reason == refresh.Refresh`, `true`)},
