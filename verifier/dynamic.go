@@ -194,7 +194,6 @@ type tenant struct {
 // A resolution is the Resolver's answer for an issuer.
 type resolution struct {
 	verifier *Verifier // nil if the issuer is unknown
-	config   Config
 }
 
 // current returns the tenant's verifier if it may be used now, or nil.
@@ -270,13 +269,12 @@ func (d *Dynamic) lookUp(
 	case config.Issuer != t.issuer:
 		return r, life, fmt.Errorf("issuer %q: Config.Issuer is not the one that was asked for", config.Issuer)
 	}
-	r.config = config.withDefaults() // a copy
-	if last != nil && last.Value.verifier != nil && last.Value.config.equal(r.config) {
+	if last != nil && last.Value.verifier != nil && last.Value.verifier.config.equal(config.withDefaults()) {
 		r.verifier = last.Value.verifier
 		r.verifier.keys.function.Store(&config.FetchJWKS)
 		return r, life, nil
 	}
-	if r.verifier, err = newVerifier(r.config, d.publicOnly, newTokenIndex()); err != nil {
+	if r.verifier, err = newVerifier(config, d.publicOnly, newTokenIndex()); err != nil {
 		return r, life, fmt.Errorf("issuer %q: %w", config.Issuer, err)
 	}
 	if !d.isTenant(t) {

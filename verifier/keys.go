@@ -8,18 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
 	"github.com/oidcrpc/oidcrpc/internal/jws"
 	"github.com/oidcrpc/oidcrpc/internal/refresh"
-)
-
-// The budget for unknown key IDs: a burst of fetches, then one per refill. The refill is also how
-// long such tokens can hide a key rotation.
-const (
-	unknownKidBurst  = 4
-	unknownKidRefill = 10 * time.Second
 )
 
 // badSignatureRefill is how often a bad signature can cause a fetch.
@@ -41,6 +32,7 @@ type keys struct {
 
 	isMuted atomic.Bool // nothing is logged
 	logger  *slog.Logger
+	onFetch func(FetchEvent) // Config.OnFetch
 
 	fetches, failed atomic.Uint64
 	isOut           atomic.Bool // calls have failed for want of keys, since the last good fetch
@@ -55,15 +47,12 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 		fixed := refresh.Fixed(&jwks.Document{Set: set})
 		return &keys{issuer: config.Issuer, source: fixed}, nil
 	}
-	absent, err := newAbsentKeys()
-	if err != nil {
-		return nil, err
-	}
 	k := &keys{
 		issuer:  config.Issuer,
 		unknown: refresh.NewBudget(unknownKidBurst, unknownKidRefill),
-		absent:  absent,
+		absent:  absentKeys{old: refresh.NewBudget(1, time.Minute)},
 		logger:  config.Logger,
+		onFetch: config.OnFetch,
 
 		badSignatures: refresh.NewBudget(1, badSignatureRefill),
 	}
@@ -87,7 +76,7 @@ func newKeys(config Config, publicOnly bool) (*keys, error) {
 	fetching := refresh.Config[*jwks.Document]{
 		Timeout: config.FetchTimeout,
 		Fetch:   jwks.Fetch(source),
-		Report:  func(e refresh.Event[*jwks.Document]) { k.report(config, e) },
+		Report:  k.report,
 	}
 	if config.JWKSFile != "" {
 		fetching.MaxBackoff = jwks.LookEvery // a look costs little
@@ -210,7 +199,7 @@ func (k *keys) status() Status {
 }
 
 // report passes a fetch on to the log and to OnFetch. A look at an unchanged file is none.
-func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
+func (k *keys) report(e refresh.Event[*jwks.Document]) {
 	if e.Err == nil && e.Failures == 0 && e.Previous != nil && e.Previous.Value == e.Version.Value {
 		return
 	}
@@ -238,11 +227,11 @@ func (k *keys) report(config Config, e refresh.Event[*jwks.Document]) {
 			event.Warning = fetchError(doubt)
 		}
 	}
-	if config.Logger != nil && !k.isMuted.Load() {
-		logFetch(config.Logger, event)
+	if k.logger != nil && !k.isMuted.Load() {
+		logFetch(k.logger, event)
 	}
-	if config.OnFetch != nil {
-		config.OnFetch(event)
+	if k.onFetch != nil {
+		k.onFetch(event)
 	}
 }
 
@@ -276,45 +265,4 @@ func keysError(err error, what string) error {
 		e.Err = fmt.Errorf("fetch of keys: %w", unavailable.Err)
 	}
 	return e
-}
-
-// maxAbsentKeys limits the memory for made-up key names.
-const maxAbsentKeys = 256
-
-// absentKeys remembers keys that tokens named and no key set had. Such a key is looked for again:
-//
-//   - Never within 10 seconds after a fetch that didn't find it. A longer time would let an
-//     attacker who guesses the next rotation's kid block it.
-//   - Once a minute, for tokens issued more than a minute before the latest fetch. A newer key
-//     can't have signed them, but an issuer may publish a key late.
-//   - Like any unknown key, for newer tokens.
-type absentKeys struct {
-	named *lru.Cache[jwks.Name, time.Time] // when a token last named the key
-	old   *refresh.Budget                  // for tokens older than the latest fetch
-}
-
-// publishedLate is how long after its first token a key may appear in the key set.
-const publishedLate = time.Minute
-
-func newAbsentKeys() (absentKeys, error) {
-	named, err := lru.New[jwks.Name, time.Time](maxAbsentKeys)
-	return absentKeys{named: named, old: refresh.NewBudget(1, time.Minute)}, err
-}
-
-func (a absentKeys) remember(name jwks.Name) { a.named.Add(name.Clone(), time.Now()) }
-
-// knows reports whether a key counts as absent without another fetch. The set requested at asked
-// lacks it.
-func (a absentKeys) knows(name jwks.Name, asked, issuedAt time.Time) bool {
-	now := time.Now()
-	named, ok := a.named.Get(name)
-	if !ok {
-		return false
-	}
-	if !refresh.HasCome(named.Add(unknownKidRefill), now) && !refresh.HasCome(asked.Add(unknownKidRefill), now) {
-		a.remember(name)
-		return true
-	}
-	isOld := !issuedAt.IsZero() && issuedAt.Add(publishedLate).Before(asked)
-	return isOld && a.old.Take(now) > 0
 }

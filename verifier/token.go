@@ -141,6 +141,10 @@ func (t *token) claimedIssuer() (string, *AuthError) {
 	return issuer, nil
 }
 
+func disallowedAlg() *AuthError {
+	return refuse(CodeDisallowedAlg, "the signature algorithm is not allowed")
+}
+
 // names reports whether an unverified token has an iss that isOurs accepts. It forgives what makes
 // a token malformed: such a token is still ours to refuse.
 func names(raw string, isOurs func(issuer string) bool) (found bool) {

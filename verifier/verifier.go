@@ -154,10 +154,6 @@ func (v *Verifier) checkHeader(t *token) *AuthError {
 	return nil
 }
 
-func disallowedAlg() *AuthError {
-	return refuse(CodeDisallowedAlg, "the signature algorithm is not allowed")
-}
-
 // checkEventType refuses an event of another type. An event without typ is taken for a plain JWT
 // (RFC 7519, section 5.1).
 func (v *Verifier) checkEventType(t *token) *AuthError {
