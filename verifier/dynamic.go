@@ -87,9 +87,10 @@ type Dynamic struct {
 	mu        sync.Mutex                      // never held during a look-up
 	tenants   *simplelru.LRU[string, *tenant] // issuers with a valid token so far
 	strangers *simplelru.LRU[string, *tenant] // all other issuers
+	gone      []*tenant                       // they have just left d.tenants
 
 	lookUps, fetches *refresh.Budget // shared by all strangers
-	hints            *hints[tenant]
+	index            tokenIndex      // finds all tenants' remembered tokens
 }
 
 // NewDynamic returns a Dynamic, or an error that names the invalid field. It calls no Resolver
@@ -108,7 +109,7 @@ func NewDynamic(config DynamicConfig) (*Dynamic, error) {
 		resolve: config.Resolve, publicOnly: !config.AllowPrivateAddresses,
 		lookUps: refresh.NewBudget(strangerBurst, strangerLookUps),
 		fetches: refresh.NewBudget(strangerBurst, strangerKeysRefills),
-		hints:   newHints[tenant](),
+		index:   newTokenIndex(),
 	}
 	var err error
 	if d.tenants, err = simplelru.NewLRU(config.Capacity, d.drop); err != nil {
@@ -134,7 +135,7 @@ func (d *Dynamic) VerifyBound(
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	claims, ok := d.recall(token)
+	claims, ok := recallAny(d.index, token)
 	if !ok {
 		var err error
 		if claims, err = d.verify(ctx, token); err != nil {
@@ -142,18 +143,6 @@ func (d *Dynamic) VerifyBound(
 		}
 	}
 	return admit(claims, prove)
-}
-
-// recall returns the claims of a remembered token, if it would still pass verification.
-func (d *Dynamic) recall(token string) (*Claims, bool) {
-	if t := d.hints.get(token); t != nil {
-		if v := t.current(); v != nil {
-			if claims, ok := v.recall(token); ok {
-				return claims, true
-			}
-		}
-	}
-	return nil, false
 }
 
 // verify finds the tenant for a new token, whose verifier checks all of it.
@@ -176,11 +165,14 @@ func (d *Dynamic) verify(ctx context.Context, raw string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	claims, err := v.verifyParsed(ctx, raw, &parsed)
-	if err == nil && d.admit(t, v) {
-		d.hints.put(raw, t)
+	claims, key, err := v.judgeLimited(ctx, raw, &parsed)
+	if err != nil {
+		return nil, err
 	}
-	return claims, err
+	if d.admit(t, v) {
+		claims = v.remember(raw, claims, parsed.keyName(), key)
+	}
+	return claims, nil
 }
 
 // A tenant is an issuer named by a token. It's called a stranger until one of its tokens is
@@ -196,9 +188,9 @@ type resolution struct {
 	verifier *Verifier // nil if the issuer is unknown
 }
 
-// current returns the tenant's verifier if it may be used now, or nil.
-func (t *tenant) current() *Verifier {
-	if v := t.source.Current(); v != nil && !t.isGone.Load() {
+// current returns the tenant's verifier if it may be used now, or nil. It never waits.
+func (t *tenant) current(now time.Time) *Verifier {
+	if v := t.source.CurrentAt(now); v != nil && !t.isGone.Load() {
 		return v.Value.verifier
 	}
 	return nil
@@ -248,6 +240,7 @@ func (d *Dynamic) tenant(issuer string) (*tenant, error) {
 		) (resolution, refresh.Life, error) {
 			return d.lookUp(ctx, t, last)
 		},
+		Report: forgetReplaced,
 	})
 	t.source.Limit(d.lookUps, 1)
 	d.strangers.Add(t.issuer, t)
@@ -270,20 +263,31 @@ func (d *Dynamic) lookUp(
 		return r, life, fmt.Errorf("issuer %q: Config.Issuer is not the one that was asked for", config.Issuer)
 	}
 	if last != nil && last.Value.verifier != nil && last.Value.verifier.config.equal(config.withDefaults()) {
-		r.verifier = last.Value.verifier
-		r.verifier.keys.function.Store(&config.FetchJWKS)
-		return r, life, nil
+		last.Value.verifier.keys.function.Store(&config.FetchJWKS)
+		return last.Value, life, nil
 	}
-	if r.verifier, err = newVerifier(config, d.publicOnly, newTokenIndex()); err != nil {
+	v, err := newVerifier(config, d.publicOnly, d.index)
+	if err != nil {
 		return r, life, fmt.Errorf("issuer %q: %w", config.Issuer, err)
 	}
+	v.inUse = func(now time.Time) bool { return t.current(now) == v }
 	if !d.isTenant(t) {
 		if config.JWKSFile == "" { // one look a second costs less than the budget is for
-			r.verifier.keys.source.Limit(d.fetches, 0)
+			v.keys.source.Limit(d.fetches, 0)
 		}
-		r.verifier.keys.isMuted.Store(true)
+		v.keys.isMuted.Store(true)
 	}
-	return r, life, nil
+	return resolution{v}, life, nil
+}
+
+// forgetReplaced drops the tokens that another configuration has accepted than the latest.
+func forgetReplaced(e refresh.Event[resolution]) {
+	if e.Previous == nil || e.Version == nil {
+		return
+	}
+	if v := e.Previous.Value.verifier; v != nil && v != e.Version.Value.verifier {
+		v.cache.Close()
+	}
 }
 
 func (d *Dynamic) isTenant(t *tenant) bool {
@@ -294,13 +298,14 @@ func (d *Dynamic) isTenant(t *tenant) bool {
 }
 
 // admit turns a stranger with a valid token into a tenant, and refunds what it cost. It reports
-// whether t is a tenant now, which it isn't if it was evicted or forgotten meanwhile.
+// whether t is a tenant now, which it isn't if it was evicted or forgotten meanwhile. Only a tenant's
+// tokens are remembered, so Forget reaches them all.
 func (d *Dynamic) admit(t *tenant, v *Verifier) bool {
 	if v.keys.isMuted.CompareAndSwap(true, false) {
 		v.keys.source.Unlimit()
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.unlock()
 	if stranger, ok := d.strangers.Peek(t.issuer); ok && stranger == t {
 		d.strangers.Remove(t.issuer)
 		d.tenants.Add(t.issuer, t)
@@ -311,10 +316,22 @@ func (d *Dynamic) admit(t *tenant, v *Verifier) bool {
 	return ok && held == t
 }
 
-// drop is called for each tenant that leaves d.tenants.
+// drop is called for each tenant that leaves d.tenants. From now on its tokens aren't accepted.
 func (d *Dynamic) drop(_ string, t *tenant) {
 	t.isGone.Store(true)
-	d.hints.drop(t)
+	d.gone = append(d.gone, t)
+}
+
+// unlock also removes the tokens of tenants that have left, which takes too long for the mutex.
+func (d *Dynamic) unlock() {
+	gone := d.gone
+	d.gone = nil
+	d.mu.Unlock()
+	for _, t := range gone {
+		if v := t.source.State().Version; v != nil && v.Value.verifier != nil {
+			v.Value.verifier.cache.Close()
+		}
+	}
 }
 
 // MaxTokenBytes returns 64 KiB, because each tenant has its own [Config].MaxTokenBytes. An
@@ -325,7 +342,7 @@ func (d *Dynamic) MaxTokenBytes() int { return maxTokenBytes }
 // removed or changed, or when one was added that may have been looked up before.
 func (d *Dynamic) Forget(issuer string) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.unlock()
 	if d.resolve == nil {
 		return
 	}

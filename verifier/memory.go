@@ -18,6 +18,8 @@ type memory struct {
 	cache   *tokencache.Cache[remembered]
 	signers [4]atomic.Pointer[signer] // the latest
 	oldest  atomic.Uint32             // the one to replace
+
+	inUse func(now time.Time) bool // whether its tokens may be used, if set; else they may
 }
 
 type (
@@ -53,11 +55,22 @@ func (m *memory) recall(token string) (*Claims, bool) {
 	return nil, false
 }
 
+// recallAny does what recall does, whichever memory the token is in.
+func recallAny(index tokenIndex, token string) (*Claims, bool) {
+	if entry := index.Get(token); entry != nil {
+		return entry.Value.signer.memory.reuse(entry)
+	}
+	return nil, false
+}
+
 // reuse returns the claims in one of the memory's entries, if its token would still pass
 // verification.
 func (m *memory) reuse(entry *tokenEntry) (*Claims, bool) {
 	r := &entry.Value
 	now := time.Now()
+	if m.inUse != nil && !m.inUse(now) {
+		return nil, false
+	}
 	if r.claims.IsZero() || !r.signer.isListed(now) || !r.period.includes(now) {
 		m.cache.Remove(entry)
 		return nil, false

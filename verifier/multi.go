@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"sync/atomic"
 
 	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
@@ -21,7 +19,7 @@ import (
 type Multi struct {
 	verifiers []*Verifier // in configuration order
 	byIssuer  map[string]*Verifier
-	hints     *hints[Verifier]
+	index     tokenIndex
 
 	maxTokenBytes int
 }
@@ -33,12 +31,12 @@ func NewMulti(configs ...Config) (*Multi, error) {
 	if len(configs) == 0 {
 		return nil, errors.New("verifier: NewMulti needs a Config")
 	}
-	m := &Multi{byIssuer: make(map[string]*Verifier, len(configs)), hints: newHints[Verifier]()}
+	m := &Multi{byIssuer: make(map[string]*Verifier, len(configs)), index: newTokenIndex()}
 	for _, config := range configs {
 		if m.byIssuer[config.Issuer] != nil {
 			return nil, fmt.Errorf("verifier: issuer %q is configured twice", config.Issuer)
 		}
-		v, err := newVerifier(config, false, newTokenIndex())
+		v, err := newVerifier(config, false, m.index)
 		if err != nil {
 			return nil, fmt.Errorf("verifier: issuer %q: %w", config.Issuer, err)
 		}
@@ -64,7 +62,7 @@ func (m *Multi) VerifyBound(
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	claims, ok := m.recall(token)
+	claims, ok := recallAny(m.index, token)
 	if !ok {
 		var err error
 		if claims, err = m.verify(ctx, token); err != nil {
@@ -72,16 +70,6 @@ func (m *Multi) VerifyBound(
 		}
 	}
 	return admit(claims, prove)
-}
-
-// recall returns the claims of a remembered token, if it would still pass verification.
-func (m *Multi) recall(token string) (*Claims, bool) {
-	if v := m.hints.get(token); v != nil {
-		if claims, ok := v.recall(token); ok {
-			return claims, true
-		}
-	}
-	return nil, false
 }
 
 // verify chooses the verifier for a new token, which checks all of it.
@@ -105,20 +93,18 @@ func (m *Multi) verify(ctx context.Context, raw string) (*Claims, error) {
 			"its iss is the Config.Issuer of none of the %d issuers: it must be the same to the last slash",
 			len(m.verifiers))
 	}
-	claims, err := v.verifyParsed(ctx, raw, &t)
-	if err == nil {
-		m.hints.put(raw, v)
+	claims, key, err := v.judgeLimited(ctx, raw, &t)
+	if err != nil {
+		return nil, err
 	}
-	return claims, err
+	return v.remember(raw, claims, t.keyName(), key), nil
 }
 
 // Judges reports whether a token has the form of a compact JWS and names one of the issuers: see
 // [Verifier.Judges].
 func (m *Multi) Judges(token string) bool {
-	if v := m.hints.get(token); v != nil && v.cache.Get(token) != nil {
-		return true
-	}
-	return names(token, func(issuer string) bool { return m.byIssuer[issuer] != nil })
+	return m.index.Get(token) != nil ||
+		names(token, func(issuer string) bool { return m.byIssuer[issuer] != nil })
 }
 
 // MaxTokenBytes returns the largest [Config].MaxTokenBytes. An interceptor.Authenticator uses it
@@ -161,37 +147,4 @@ func (m *Multi) Status() []Status {
 		all[i] = v.status()
 	}
 	return all
-}
-
-// hints remember which verifier last accepted a token, so its iss need not be read again. A wrong
-// hint costs time and nothing else, because the whole token is compared.
-type hints[T any] struct {
-	seed  maphash.Seed
-	slots [1 << 14]atomic.Pointer[T]
-}
-
-func newHints[T any]() *hints[T] { return &hints[T]{seed: maphash.MakeSeed()} }
-
-// get returns the hint for token, or nil. It is safe to call on nil hints.
-func (h *hints[T]) get(token string) *T {
-	if h == nil || len(token) > maxTokenBytes {
-		return nil
-	}
-	return h.slot(token).Load()
-}
-
-func (h *hints[T]) put(token string, t *T) { h.slot(token).Store(t) }
-
-// slot picks a slot by the signature's last bytes, which are close to random.
-func (h *hints[T]) slot(token string) *atomic.Pointer[T] {
-	const enough = 16
-	hash := maphash.String(h.seed, token[max(0, len(token)-enough):])
-	return &h.slots[hash%uint64(len(h.slots))]
-}
-
-// drop forgets t.
-func (h *hints[T]) drop(t *T) {
-	for i := range h.slots {
-		h.slots[i].CompareAndSwap(t, nil)
-	}
 }

@@ -99,26 +99,36 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	return v.verifyParsed(ctx, raw, &t)
-}
-
-func (v *Verifier) verifyParsed(ctx context.Context, raw string, t *token) (*Claims, error) {
-	if refusal := checkLength(raw, v.config.MaxTokenBytes); refusal != nil { // parsed with another's limit
-		return nil, refusal
-	}
-	if refusal := v.checkHeader(t); refusal != nil {
-		return nil, refusal
-	}
-	key, err := v.findKey(ctx, t)
+	claims, key, err := v.judge(ctx, &t)
 	if err != nil {
 		return nil, err
 	}
+	return v.remember(raw, claims, t.keyName(), key), nil
+}
+
+// judge verifies a parsed token, and returns its claims and the key that signed it.
+func (v *Verifier) judge(ctx context.Context, t *token) (*Claims, *jws.Key, error) {
+	if refusal := v.checkHeader(t); refusal != nil {
+		return nil, nil, refusal
+	}
+	key, err := v.findKey(ctx, t)
+	if err != nil {
+		return nil, nil, err
+	}
 	claims, refusal := v.readClaims(t)
 	if refusal != nil {
-		return nil, refusal
+		return nil, nil, refusal
 	}
 	v.verified.Add(1)
-	return v.remember(raw, claims, t.keyName(), key), nil
+	return claims, key, nil
+}
+
+// judgeLimited does what judge does for a token that was parsed with the limit of several verifiers.
+func (v *Verifier) judgeLimited(ctx context.Context, raw string, t *token) (*Claims, *jws.Key, error) {
+	if refusal := checkLength(raw, v.config.MaxTokenBytes); refusal != nil {
+		return nil, nil, refusal
+	}
+	return v.judge(ctx, t)
 }
 
 // checkHeader runs before the key lookup: an attacker who chooses alg and kid must not be able to

@@ -46,7 +46,7 @@ var keyRules = []mutant{
 		become(`m.byIssuer[issuer]`, `m.verifiers[0*len(issuer)], true`)},
 	{"made-up issuers are looked up without bound", tokens, "Dynamic.tenant", never(`wait > 0`)},
 	{"strangers' keys are fetched without bound", tokens, "Dynamic.lookUp",
-		skip(`r.verifier.keys.source.Limit(d.fetches, 0)`)},
+		skip(`v.keys.source.Limit(d.fetches, 0)`)},
 	{"strangers evict tenants", tokens, "Dynamic.tenant",
 		become(`d.strangers.Add(t.issuer, t)`, `d.tenants.Add(t.issuer, t)`)},
 	{"a configuration may have another issuer", tokens, "Dynamic.lookUp", never(`config.Issuer != t.issuer`)},
@@ -88,7 +88,7 @@ var keyDetails = []mutant{
 	{"a file's return isn't reported", tokens, "keys.report", always(`e.Failures == 0`)},
 	{"strangers pay for looks at a file", tokens, "Dynamic.lookUp", always(`config.JWKSFile == ""`)},
 	{"a tenant's first function is called for ever", tokens, "Dynamic.lookUp",
-		skip(`r.verifier.keys.function.Store(&config.FetchJWKS)`)},
+		skip(`last.Value.verifier.keys.function.Store(&config.FetchJWKS)`)},
 	{"a tenant with a function keeps the issuer's own keys", tokens, "Config.equal",
 		never(`(c.FetchJWKS == nil) != (other.FetchJWKS == nil)`)},
 	// What is believed.
@@ -140,7 +140,11 @@ var keyDetails = []mutant{
 
 	// Several issuers.
 	{"an issuer is looked up for a token that can't be good", tokens, "token.claimedIssuer", never(`!jws.IsAlgorithm(t.alg)`)},
-	{"an issuer's limit is another's", tokens, "Verifier.verifyParsed",
+	{"tokens outlive their tenant's configuration", tokens, "memory.reuse", never(`!m.inUse(now)`)},
+	{"a stranger's tokens are remembered", tokens, "Dynamic.verify", always(`d.admit(t, v)`)},
+	{"tokens of tenants that left take memory", tokens, "Dynamic.unlock", skip(`v.Value.verifier.cache.Close()`)},
+	{"tokens of a replaced tenant take memory", tokens, "forgetReplaced", skip(`v.cache.Close()`)},
+	{"an issuer's limit is another's", tokens, "Verifier.judgeLimited",
 		in(`if refusal := checkLength(raw, v.config.MaxTokenBytes); refusal != nil`, never(`refusal != nil`))},
 	{"an issuer is configured twice", tokens, "NewMulti", never(`m.byIssuer[config.Issuer] != nil`)},
 	{"tenants use up what strangers may", tokens, "Dynamic.admit", skip(`t.source.Unlimit()`)},

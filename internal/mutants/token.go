@@ -231,8 +231,8 @@ var tokenDetails = []mutant{
 	{"RSA keys with a bad exponent are used", keyed, "checkStrength", never(`key.E < 3`)},
 	{"a key's operations are ignored", keyed, "ReadJWK",
 		never(`!ok || len(operations) > 0 && !slices.Contains(operations, "verify")`)},
-	{"a token is remembered before its claims are checked", tokens, "Verifier.verifyParsed",
+	{"a token is remembered before its claims are checked", tokens, "Verifier.judge",
 		become(`claims, refusal := v.readClaims(t)`, `claims, refusal := v.claims.read(t.payload)
-			if claims != nil { v.remember(raw, claims, t.keyName(), key) }
+			if claims != nil { v.remember(t.signed + "." + jws.Encoding.EncodeToString(t.signature), claims, t.keyName(), key) }
 			if refusal == nil { refusal = v.checkClaims(claims, time.Now()) }`)},
 }
