@@ -178,9 +178,9 @@ func (d *Dynamic) verify(ctx context.Context, raw string) (*Claims, error) {
 // A tenant is an issuer named by a token. It's called a stranger until one of its tokens is
 // valid.
 type tenant struct {
-	issuer string
 	source *refresh.Source[resolution]
 	isGone atomic.Bool // dropped from its Dynamic
+	issuer string
 }
 
 // A resolution is the Resolver's answer for an issuer.
@@ -188,12 +188,11 @@ type resolution struct {
 	verifier *Verifier // nil if the issuer is unknown
 }
 
-// current returns the tenant's verifier if it may be used now, or nil. It never waits.
-func (t *tenant) current(now time.Time) *Verifier {
-	if v := t.source.CurrentAt(now); v != nil && !t.isGone.Load() {
-		return v.Value.verifier
-	}
-	return nil
+// inUse reports whether m is the memory of the tenant's latest verifier, which may be used now. It
+// never waits.
+func (t *tenant) inUse(m *memory, now time.Time) bool {
+	latest := t.source.CurrentAt(now)
+	return latest != nil && latest.Value.verifier != nil && &latest.Value.verifier.memory == m && !t.isGone.Load()
 }
 
 // find returns the tenant for an issuer, and its verifier. The error is an *AuthError, a
@@ -270,7 +269,7 @@ func (d *Dynamic) lookUp(
 	if err != nil {
 		return r, life, fmt.Errorf("issuer %q: %w", config.Issuer, err)
 	}
-	v.inUse = func(now time.Time) bool { return t.current(now) == v }
+	v.holder = t
 	if !d.isTenant(t) {
 		if config.JWKSFile == "" { // one look a second costs less than the budget is for
 			v.keys.source.Limit(d.fetches, 0)

@@ -39,7 +39,7 @@ func TestRememberedTokensCountForTheMemoryTheyTake(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			index := newTokenIndex()
-			m := &memory{cache: index.NewCache(100 * n)}
+			m := &memory{keys: new(keys), cache: index.NewCache(100 * n)}
 			rules := &claimRules{scopeClaim: "scope", permissionsClaim: "permissions"}
 			if err := rules.compile("Config"); err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
 	"github.com/oidcrpc/oidcrpc/internal/jws"
+	"github.com/oidcrpc/oidcrpc/internal/refresh"
 	"github.com/oidcrpc/oidcrpc/internal/tokencache"
 )
 
@@ -19,7 +20,12 @@ type memory struct {
 	signers [4]atomic.Pointer[signer] // the latest
 	oldest  atomic.Uint32             // the one to replace
 
-	inUse func(now time.Time) bool // whether its tokens may be used, if set; else they may
+	holder memoryHolder // or nil, and then its tokens may always be used
+}
+
+// A memoryHolder says whether the tokens in a memory may be used now.
+type memoryHolder interface {
+	inUse(m *memory, now time.Time) bool
 }
 
 type (
@@ -40,6 +46,8 @@ type remembered struct {
 // A signer is a key, under the name that tokens gave it. Tokens in a memory share it.
 type signer struct {
 	memory *memory
+	holder memoryHolder                    // the memory's, which is read here in fewer steps
+	source *refresh.Source[*jwks.Document] // the memory's, too
 	name   jwks.Name
 	key    *jws.Key
 	heldIn atomic.Uint64 // the number of the latest key set that was found to list it
@@ -68,7 +76,7 @@ func recallAny(index tokenIndex, token string) (*Claims, bool) {
 func (m *memory) reuse(entry *tokenEntry) (*Claims, bool) {
 	r := &entry.Value
 	now := time.Now()
-	if m.inUse != nil && !m.inUse(now) {
+	if s := r.signer; s.holder != nil && !s.holder.inUse(m, now) {
 		return nil, false
 	}
 	if r.claims.IsZero() || !r.signer.isListed(now) || !r.period.includes(now) {
@@ -81,7 +89,7 @@ func (m *memory) reuse(entry *tokenEntry) (*Claims, bool) {
 // isListed reports whether a usable key set still lists the key. It counts as a use of the keys, so
 // it may start a background refresh. One look is enough for each key set, which never changes.
 func (s *signer) isListed(now time.Time) bool {
-	version := s.memory.keys.source.CurrentAt(now)
+	version := s.source.CurrentAt(now)
 	switch {
 	case version == nil:
 		return false
@@ -114,7 +122,8 @@ func (m *memory) signerOf(name jwks.Name, key *jws.Key) *signer {
 			return s
 		}
 	}
-	s := &signer{memory: m, name: name.Clone(), key: key} // the name may be part of something large
+	s := &signer{memory: m, holder: m.holder, source: m.keys.source, key: key}
+	s.name = name.Clone() // it may be part of something large
 	s.profiles.seed = maphash.MakeSeed()
 	m.signers[m.oldest.Add(1)%uint32(len(m.signers))].Store(s)
 	return s

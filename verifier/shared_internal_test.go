@@ -106,7 +106,7 @@ func TestTokensLeaveWithTheirTenant(t *testing.T) {
 				if d.index.Get(token) != nil {
 					t.Error("a token is held that came late")
 				}
-				if v.inUse(time.Now()) {
+				if v.holder.inUse(&v.memory, time.Now()) {
 					t.Error("a token would be accepted")
 				}
 			})
@@ -171,7 +171,7 @@ func TestATokenIsNotRememberedForOneThatIsNoTenant(t *testing.T) {
 	if d.admit(stranger, v) {
 		t.Error("a forgotten stranger has become a tenant")
 	}
-	if v.inUse(time.Now()) {
+	if v.holder.inUse(&v.memory, time.Now()) {
 		t.Error("what it accepted would be used")
 	}
 }

@@ -64,7 +64,7 @@ var keyDetails = []mutant{
 		always(`!refresh.HasCome(asked.Add(unknownKidRefill), now)`)},
 	{"logs quote what the issuer sent", sets, "fetchError.reason", become(`"no valid response"`, `cause.Error()`)},
 	{"a directory or a pipe is read", sets, "file.read", never(`!info.Mode().IsRegular()`)},
-	{"a forgotten tenant is remembered", tokens, "tenant.current", always(`!t.isGone.Load()`)},
+	{"a forgotten tenant is remembered", tokens, "tenant.inUse", always(`!t.isGone.Load()`)},
 	{"a service in a cluster has no name", pods, "Cluster.Config", never(`len(audiences) == 0 || slices.Contains(audiences, "")`)},
 	{"an authority that's gone is trusted", pods, "transport.trusting", always(`bytes.Equal(text, t.authority)`)},
 	{"a pod's client follows redirects", pods, "Cluster.Client", become(`http.ErrUseLastResponse`, `nil`)},
@@ -126,7 +126,7 @@ var keyDetails = []mutant{
 	{"max-age makes us fetch on every call", sets, "timeToLive",
 		become(`min(configured, max(maxAge, minTTL))`, `min(configured, maxAge)`)},
 	{"a held key doesn't age", tokens, "signer.isListed",
-		become(`s.memory.keys.source.CurrentAt(now)`, `s.memory.keys.source.State().Version`)},
+		become(`s.source.CurrentAt(now)`, `s.source.State().Version`)},
 	{"a call fetches until keys live long enough", engine, "Source.Find", become(`v.seq > began`, `v.seq > began && false`)},
 	{"a deaf transport holds every call up", engine, "CallWithDeadline", become(`time.After(patience)`, `time.After(24 * time.Hour)`)},
 	{"the hook is told too early", engine, "Source.run",
@@ -140,7 +140,7 @@ var keyDetails = []mutant{
 
 	// Several issuers.
 	{"an issuer is looked up for a token that can't be good", tokens, "token.claimedIssuer", never(`!jws.IsAlgorithm(t.alg)`)},
-	{"tokens outlive their tenant's configuration", tokens, "memory.reuse", never(`!m.inUse(now)`)},
+	{"tokens outlive their tenant's configuration", tokens, "memory.reuse", never(`!s.holder.inUse(m, now)`)},
 	{"a stranger's tokens are remembered", tokens, "Dynamic.verify", always(`d.admit(t, v)`)},
 	{"tokens of tenants that left take memory", tokens, "Dynamic.unlock", skip(`v.Value.verifier.cache.Close()`)},
 	{"tokens of a replaced tenant take memory", tokens, "forgetReplaced", skip(`v.cache.Close()`)},

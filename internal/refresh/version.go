@@ -15,16 +15,19 @@ const (
 // A Version is the value as one fetch found it. It never changes, and the next version replaces
 // all of it, so nothing withdrawn survives.
 type Version[T any] struct {
-	Value   T
+	Value T
+
+	// Each call reads these, so they stand in one cache line with a small Value.
+	seq       uint64 // its fetch's number
+	isFixed   bool   // never expires: the times don't apply
+	refreshAt moment // fresh until then
+
 	Asked   time.Time // before the fetch's first request
 	Fetched time.Time
 
-	seq       uint64 // its fetch's number
-	isFixed   bool   // never expires: the times don't apply
-	ttl       time.Duration
-	refreshAt moment // fresh until then
-	expires   moment // used until then
-	dead      moment // used until then while the owner is down
+	ttl     time.Duration
+	expires moment // used until then
+	dead    moment // used until then while the owner is down
 }
 
 // A Life says how long a version may be used.
