@@ -3,7 +3,6 @@ package jwks
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,55 +10,32 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
 const (
-	maxListedKeys   = 4096 // per document: examining a key costs more than its bytes
-	maxSharedName   = 16   // per name: an issuer needs at most one for each algorithm
-	maxDecodedNames = 64   // in the cache; keys with other names are decoded on each use
-	maxBrokenKeys   = 64   // tried while looking for a usable one
+	maxListedKeys = 4096 // per document: examining a key costs more than its bytes
+	maxSharedName = 16   // per name: an issuer needs at most one for each algorithm
+	maxBrokenKeys = 64   // tried while looking for a usable one
 )
 
 // A Set is one JWK Set document (RFC 7517, section 5). It never changes and is safe for
 // concurrent use.
 //
-// Keys are decoded on first use and kept in an LRU cache. An unknown, unfit or broken key has no
+// Keys are decoded on first use and kept while they're used. An unknown, unfit or broken key has no
 // effect on the others.
 type Set struct {
 	Since time.Time // when it was first read
 
-	keys    []jws.JWK
-	byKid   map[string][]jws.JWK // several keys may share a kid
-	byPrint map[string][]jws.JWK // by x5t and x5t#S256
+	keys    []jws.JWK            // sorted by kid, which several may share
+	byPrint map[string][]jws.JWK // by x5t and x5t#S256, if there are any
 
 	isLocal bool // the issuer is on this host
 
-	decoded *lru.Cache[Name, []*jws.Key]
+	decoded recentKeys
 	mu      sync.Mutex // held while decoding, so each key is one object
 }
-
-// A Name identifies a key in the way a token does: by key ID, thumbprint or algorithm.
-type Name struct {
-	by    string
-	value string
-}
-
-// ByKid names keys by key ID.
-func ByKid(kid string) Name { return Name{"kid", kid} }
-
-// ByThumbprint names keys by certificate thumbprint, x5t or x5t#S256. Some issuers publish the
-// thumbprint only as the kid, so it is tried as a kid next.
-func ByThumbprint(x5t string) Name { return Name{"x5t", x5t} }
-
-// ByAlgorithm names the keys usable with an algorithm. A token without a kid means the issuer's
-// only such key (OpenID Connect Core 1.0, section 10.1).
-func ByAlgorithm(alg string) Name { return Name{"alg", jws.Canonical(alg)} }
-
-// Clone returns a copy that shares no memory with a larger text.
-func (n Name) Clone() Name { return Name{n.by, strings.Clone(n.value)} }
 
 // ParseSet parses an issuer's JWK Set. It reads the document leniently, for the sake of its good
 // keys, and each key strictly. A document without any usable key is an error, because it must not
@@ -81,25 +57,17 @@ func ParseSet(document []byte, issuer string) (*Set, error) {
 		keys[i] = jws.ReadJWK(string(text))
 	}
 	jws.MarkPublished(keys)
-	decoded, err := lru.New[Name, []*jws.Key](maxDecodedNames)
-	if err != nil {
-		return nil, err
-	}
-	set := &Set{
-		Since:   time.Now(),
-		keys:    keys,
-		byKid:   make(map[string][]jws.JWK),
-		byPrint: make(map[string][]jws.JWK),
-		isLocal: isLocal(issuer),
-		decoded: decoded,
-	}
+	set := &Set{Since: time.Now(), keys: keys, isLocal: isLocal(issuer)}
 	if err := set.checkUsable(); err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(keys, func(a, b jws.JWK) int { return strings.Compare(a.Kid, b.Kid) })
 	for _, key := range keys {
-		set.byKid[key.Kid] = append(set.byKid[key.Kid], key)
 		for _, thumbprint := range []string{key.X5T, key.X5TS256} {
 			if thumbprint != "" {
+				if set.byPrint == nil {
+					set.byPrint = make(map[string][]jws.JWK)
+				}
 				set.byPrint[thumbprint] = append(set.byPrint[thumbprint], key)
 			}
 		}
@@ -145,16 +113,30 @@ func (s *Set) usable(listed *jws.JWK) (*jws.Key, error) {
 // Unchanged keys under unchanged names remain the same objects, so a pointer to a key shows
 // whether it is still valid.
 func (s *Set) merge(next *Set) *Set {
-	if maps.EqualFunc(s.byKid, next.byKid, sameKeys) {
+	if s.equal(next) {
 		return s
 	}
-	for _, name := range s.decoded.Keys() {
-		keys, ok := s.decoded.Peek(name)
-		if ok && sameKeys(s.candidates(name), next.candidates(name)) {
-			next.decoded.Add(name, keys)
+	for _, d := range s.decoded.oldestFirst() {
+		if sameKeys(s.candidates(d.name), next.candidates(d.name)) {
+			next.decoded.add(d.name, d.keys)
 		}
 	}
 	return next
+}
+
+// equal compares the keys under each kid.
+func (s *Set) equal(next *Set) bool {
+	if len(s.keys) != len(next.keys) {
+		return false
+	}
+	for i := 0; i < len(s.keys); {
+		keys := s.withKid(s.keys[i].Kid)
+		if !sameKeys(keys, next.withKid(s.keys[i].Kid)) {
+			return false
+		}
+		i += len(keys)
+	}
+	return true
 }
 
 func sameKeys(a, b []jws.JWK) bool {
@@ -169,12 +151,12 @@ func sameKeys(a, b []jws.JWK) bool {
 func (s *Set) candidates(name Name) []jws.JWK {
 	switch name.by {
 	case "kid":
-		return s.byKid[name.value]
+		return s.withKid(name.value)
 	case "x5t":
 		if keys := s.byPrint[name.value]; len(keys) > 0 {
 			return keys
 		}
-		return s.byKid[name.value]
+		return s.withKid(name.value)
 	}
 	var keys []jws.JWK
 	for i := range s.keys {
@@ -186,6 +168,20 @@ func (s *Set) candidates(name Name) []jws.JWK {
 		}
 	}
 	return keys
+}
+
+func (s *Set) withKid(kid string) []jws.JWK {
+	first, ok := slices.BinarySearchFunc(s.keys, kid, func(key jws.JWK, kid string) int {
+		return strings.Compare(key.Kid, kid)
+	})
+	if !ok {
+		return nil
+	}
+	end := first + 1
+	for end < len(s.keys) && s.keys[end].Kid == kid {
+		end++
+	}
+	return s.keys[first:end]
 }
 
 // Len returns the number of listed keys, usable or not.
@@ -264,18 +260,18 @@ var (
 
 // Holds reports whether key is still listed under this name, as the same object.
 func (s *Set) Holds(name Name, key *jws.Key) bool {
-	keys, _ := s.decoded.Get(name)
+	keys, _ := s.decoded.get(name)
 	return slices.Contains(keys, key)
 }
 
 // decode returns the usable keys with this name, or nil if more than 16 keys share it.
 func (s *Set) decode(name Name) []*jws.Key {
-	if keys, ok := s.decoded.Get(name); ok {
+	if keys, ok := s.decoded.get(name); ok {
 		return keys
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if keys, ok := s.decoded.Get(name); ok {
+	if keys, ok := s.decoded.get(name); ok {
 		return keys
 	}
 	candidates := s.candidates(name)
@@ -288,6 +284,6 @@ func (s *Set) decode(name Name) []*jws.Key {
 			keys = append(keys, key)
 		}
 	}
-	s.decoded.Add(name.Clone(), keys)
+	s.decoded.add(name.Clone(), keys)
 	return keys
 }

@@ -59,7 +59,7 @@ var keyDetails = []mutant{
 	{"every issuer counts as one on this host", sets, "isLocal", become(`isLoopback(u.Hostname())`, `u != nil`)},
 	{"max-age lengthens the time to live", sets, "timeToLive",
 		become(`min(configured, max(maxAge, minTTL))`, `max(maxAge, minTTL)`)},
-	{"a changed key is the same object", sets, "Set.merge", become(`sameKeys(s.candidates(name), next.candidates(name))`, `true`)},
+	{"a changed key is the same object", sets, "Set.merge", become(`sameKeys(s.candidates(d.name), next.candidates(d.name))`, `true`)},
 	{"absent kids are remembered for ever", tokens, "absentKeys.knows",
 		always(`!refresh.HasCome(asked.Add(unknownKidRefill), now)`)},
 	{"logs quote what the issuer sent", sets, "fetchError.reason", become(`"no valid response"`, `cause.Error()`)},
@@ -92,6 +92,7 @@ var keyDetails = []mutant{
 	{"a tenant with a function keeps the issuer's own keys", tokens, "Config.equal",
 		never(`(c.FetchJWKS == nil) != (other.FetchJWKS == nil)`)},
 	// What is believed.
+	{"any number of keys are kept decoded", home{"internal/jwks", []string{"internal/jwks"}}, "recentKeys.add", never(`len(r.list) == maxDecodedNames`)},
 	{"an issuer's connections are kept", home{"internal/jwks", []string{"internal/jwks"}}, "Issuer.newClient",
 		become(`return c, t.CloseIdleConnections`, `return c, func() {}`)},
 	{"URLs may have any length", sets, "CheckURL", never(`len(raw) > maxURLBytes`)},
@@ -110,7 +111,7 @@ var keyDetails = []mutant{
 		become(`return "the certificate is not valid"`, `return err.Error()`)},
 	{"a name may have any number of keys", sets, "Set.decode", never(`len(candidates) > maxSharedName`)},
 	{"hostile keys are decoded without bound", sets, "Set.checkUsable", never(`tried == maxBrokenKeys`)},
-	{"an unchanged key is another object", sets, "Set.merge", skip(`next.decoded.Add(name, keys)`)},
+	{"an unchanged key is another object", sets, "Set.merge", skip(`next.decoded.add(d.name, d.keys)`)},
 	{"response headers may have any size", sets, "newTransport", skip(`t.MaxResponseHeaderBytes = maxHeaderBytes`)},
 	{"a dead connection is used again", sets, "client.get", never(`r.isLast || c.failed.Load()`)},
 
