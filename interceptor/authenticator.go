@@ -30,6 +30,7 @@ type Authenticator struct {
 	streamExpiry bool
 	revocations  *revocation.List // nil: none
 	keepTokens   bool
+	answers      answers
 }
 
 // New returns an Authenticator. The TokenVerifier gets what stands behind Bearer in

@@ -98,7 +98,38 @@ func (a *Authenticator) newRefusal(ctx context.Context, err error, d *Decision) 
 
 // newChallenge returns a refusal that tells the caller which token would do.
 func (a *Authenticator) newChallenge(err *verifier.AuthError, d *Decision) *Refusal {
-	text := a.challenge(err, d)
+	s := shape{
+		code: err.Code, message: err.Message,
+		scopes: err.Scopes, permissions: err.Permissions, acrValues: err.ACRValues, maxAge: err.MaxAge,
+		credential: d.Credential, takesOnlyDPoP: a.takesOnlyDPoP(err, d),
+	}
+	refusal := newRefusalOf(a.answers.get(&s, func() *answer { return a.newAnswer(err, &s) }))
+	if err.Code == verifier.CodeUseDPoPNonce && a.dpop != nil {
+		refusal.Nonce = a.dpop.Nonce()
+	}
+	return refusal
+}
+
+// newRefusalOf returns a refusal with an answer. Receivers may change it, since all memory in it is
+// its own.
+func newRefusalOf(a *answer) *Refusal {
+	made := &struct { // at once, for one allocation
+		Refusal
+
+		info anypb.Any
+		list [1]*anypb.Any
+	}{Refusal: Refusal{Code: a.code, Message: a.message, Challenge: a.challenge}}
+	if a.infoType != "" {
+		made.info.TypeUrl, made.info.Value = a.infoType, []byte(a.info)
+		made.list[0] = &made.info
+		made.Details = made.list[:]
+	}
+	return &made.Refusal
+}
+
+// newAnswer makes the answer that tells the caller which token would do.
+func (a *Authenticator) newAnswer(err *verifier.AuthError, s *shape) *answer {
+	text := a.challenge(err, s)
 	info := &errdetails.ErrorInfo{Reason: reason(err.Code), Domain: ErrorDomain, Metadata: make(map[string]string)}
 	if text != "" {
 		info.Metadata["challenge"] = text
@@ -107,19 +138,18 @@ func (a *Authenticator) newChallenge(err *verifier.AuthError, d *Decision) *Refu
 		info.Metadata["permissions"] = permissions
 	}
 	message := err.Message[:min(len(err.Message), maxMessageBytes)]
-	refusal := &Refusal{
-		Code:      CodeUnauthenticated,
-		Message:   strings.ToValidUTF8(message, "?"), // else grpc-go panics
-		Challenge: text,
-		Details:   details(info),
+	made := &answer{
+		code:      CodeUnauthenticated,
+		message:   strings.ToValidUTF8(message, "?"), // else grpc-go panics
+		challenge: text,
 	}
-	if err.Code == verifier.CodeUseDPoPNonce && a.dpop != nil {
-		refusal.Nonce = a.dpop.Nonce()
+	for _, detail := range details(info) {
+		made.infoType, made.info = detail.GetTypeUrl(), string(detail.GetValue())
 	}
 	if err.StatusCode() == http.StatusForbidden {
-		refusal.Code = CodePermissionDenied
+		made.code = CodePermissionDenied
 	}
-	return refusal
+	return made
 }
 
 // challenge returns the challenges of all schemes that would do: Bearer's, DPoP's, and then
@@ -129,15 +159,15 @@ func (a *Authenticator) newChallenge(err *verifier.AuthError, d *Decision) *Refu
 // Bearer's if that isn't clear (RFC 9449, section 7.2). The others say that they would do.
 // Where a credential of another kind is to blame, none says what was wrong with it: error
 // parameters speak of a token (RFC 6750, section 3), which the caller didn't send.
-func (a *Authenticator) challenge(err *verifier.AuthError, d *Decision) string {
+func (a *Authenticator) challenge(err *verifier.AuthError, s *shape) string {
 	var challenges []verifier.Challenge
 	offer := (&verifier.AuthError{Code: verifier.CodeMissingToken}).Challenge(a.realm)
 	blame := err.Challenge(a.realm)
-	if d.Credential != "" && d.Credential != bearerLabel && d.Credential != dpopLabel {
+	if s.credential != "" && s.credential != bearerLabel && s.credential != dpopLabel {
 		blame = offer
 	}
-	takesBearer := !a.noBearer && !a.takesOnlyDPoP(err, d)
-	isDPoP := d.Credential == dpopLabel || blame.Scheme == dpopPlace.name || !takesBearer
+	takesBearer := !a.noBearer && !s.takesOnlyDPoP
+	isDPoP := s.credential == dpopLabel || blame.Scheme == dpopPlace.name || !takesBearer
 	switch {
 	case takesBearer && isDPoP:
 		challenges = append(challenges, offer)
