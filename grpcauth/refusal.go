@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -68,7 +67,7 @@ func refuseUnary(ctx context.Context, info *grpc.UnaryServerInfo, refusal *inter
 		_ = stream.SetHeader(challengeOf(refusal))
 	default:
 		// A header would cost the client its Trailers-Only response.
-		_ = stream.SetTrailer(metadata.Join(challengeOf(refusal), pushback(ctx, refusal)))
+		_ = stream.SetTrailer(trailerOf(ctx, refusal))
 	}
 	return newError(refusal)
 }
@@ -81,7 +80,7 @@ func refuseStream(ss grpc.ServerStream, refusal *interceptor.Refusal) error {
 		// net/http would drop the trailer and log a line for it.
 		_ = ss.SetHeader(challengeOf(refusal))
 	} else {
-		ss.SetTrailer(metadata.Join(challengeOf(refusal), pushback(ss.Context(), refusal)))
+		ss.SetTrailer(trailerOf(ss.Context(), refusal))
 	}
 	return newError(refusal)
 }
@@ -101,8 +100,8 @@ func interruptOf(ctx context.Context, info *grpc.StreamServerInfo) func(*interce
 		return nil
 	}
 	return func(refusal *interceptor.Refusal) {
-		_ = writer.SetTrailer(metadata.Join(challengeOf(refusal), pushback(ctx, refusal)))
-		_ = writer.WriteStatus(newStatus(refusal))
+		_ = writer.SetTrailer(trailerOf(ctx, refusal))
+		_ = writer.WriteStatus(status.Convert(newError(refusal)))
 	}
 }
 
@@ -118,10 +117,10 @@ func isServedByNetHTTP(ctx context.Context) bool {
 func challengeOf(refusal *interceptor.Refusal) metadata.MD {
 	fields := metadata.MD{}
 	if refusal.Challenge != "" {
-		fields.Set("www-authenticate", refusal.Challenge)
+		fields["www-authenticate"] = []string{refusal.Challenge}
 	}
 	if refusal.Nonce != "" {
-		fields.Set("dpop-nonce", refusal.Nonce)
+		fields["dpop-nonce"] = []string{refusal.Nonce}
 	}
 	return fields
 }
@@ -138,25 +137,18 @@ func sendNonce(ctx context.Context, info *grpc.UnaryServerInfo, nonce string) {
 // past their deadline, and then never see the refusal.
 const maxPushback = 10 * time.Second
 
-// pushback tells such clients when to try again. They don't look into the details.
-func pushback(ctx context.Context, refusal *interceptor.Refusal) metadata.MD {
+// trailerOf returns the challenge, and tells such clients when to try again. They don't look into
+// the details.
+func trailerOf(ctx context.Context, refusal *interceptor.Refusal) metadata.MD {
+	trailer := challengeOf(refusal)
 	after, left := refusal.RetryAfter, maxPushback
 	if deadline, ok := ctx.Deadline(); ok {
 		left = min(left, time.Until(deadline))
 	}
 	if after <= 0 || after >= left {
-		return nil
+		return trailer
 	}
 	milliseconds := (after + time.Millisecond - 1) / time.Millisecond
-	return metadata.Pairs("grpc-retry-pushback-ms", strconv.FormatInt(int64(milliseconds), 10))
-}
-
-func newError(refusal *interceptor.Refusal) error { return newStatus(refusal).Err() }
-
-func newStatus(refusal *interceptor.Refusal) *status.Status {
-	return status.FromProto(&rpcstatus.Status{
-		Code:    int32(refusal.Code), //nolint:gosec // no code passes 16
-		Message: refusal.Message,
-		Details: refusal.Details,
-	})
+	trailer["grpc-retry-pushback-ms"] = []string{strconv.FormatInt(int64(milliseconds), 10)}
+	return trailer
 }
