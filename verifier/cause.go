@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/oidcrpc/oidcrpc/internal/field"
 	"github.com/oidcrpc/oidcrpc/internal/jwks"
@@ -17,8 +18,20 @@ import (
 // quotes nothing from a token except algorithm names, and afterwards only iss and aud. Untrusted
 // text is always quoted and shortened.
 func (e *AuthError) because(format string, args ...any) *AuthError {
-	e.Err = fmt.Errorf(format, args...)
+	if len(args) == 0 {
+		e.Err = errors.New(format)
+	} else {
+		e.Err = fmt.Errorf(format, args...)
+	}
 	return e
+}
+
+// overdue is why a token has expired. It's put into words only if an observer asks, since clients
+// send expired tokens all the time.
+type overdue struct{ by, leeway time.Duration }
+
+func (o *overdue) Error() string {
+	return fmt.Sprintf("exp was %v ago, and Config.Leeway is %v", o.by.Round(time.Second), o.leeway)
 }
 
 // notCompact refuses a token that isn't a compact JWS.

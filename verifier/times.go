@@ -10,8 +10,9 @@ func checkTimes(claims *Claims, now time.Time) *AuthError {
 	leeway := claims.get().rules.leeway
 	switch {
 	case !now.Before(claims.ValidUntil()):
-		return refuse(CodeTokenExpired, "the token has expired").because(
-			"exp was %v ago, and Config.Leeway is %v", now.Sub(claims.Expiry()).Round(time.Second), leeway)
+		refusal := refuse(CodeTokenExpired, "the token has expired")
+		refusal.Err = &overdue{by: now.Sub(claims.Expiry()), leeway: leeway}
+		return refusal
 	case now.Before(claims.validFrom()):
 		return refuse(CodeTokenNotYetValid, "the token is not valid yet").because(
 			"nbf is %v from now, and Config.Leeway is %v: do the clocks differ?",
