@@ -135,8 +135,7 @@ func readMetadata(document []byte, m Member) (issuer, url string, err error) {
 
 // readMembers returns the values an object has under these names.
 func readMembers(object []byte, names ...string) (map[string][]string, error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(object),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	dec := newLenientDecoder(object)
 	found := make(map[string][]string)
 	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
 		return nil, errNotAnObject
@@ -164,7 +163,35 @@ func readMembers(object []byte, names ...string) (map[string][]string, error) {
 	return found, nil
 }
 
-var errNotAnObject = errors.New("not a valid JSON object")
+// readElements returns the values in an array. One that's null has none.
+func readElements(array string) (values []string, err error) {
+	dec := newLenientDecoder([]byte(array))
+	token, err := dec.ReadToken()
+	switch {
+	case err != nil || token.Kind() != '[' && token.Kind() != 'n':
+		return nil, errNotAnArray
+	case token.Kind() == 'n':
+		return nil, nil
+	}
+	for dec.PeekKind() != ']' {
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, errNotAnArray
+		}
+		values = append(values, string(value))
+	}
+	return values, nil
+}
+
+func newLenientDecoder(text []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewReader(text),
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+var (
+	errNotAnObject = errors.New("not a valid JSON object")
+	errNotAnArray  = errors.New("not a JSON array")
+)
 
 // CheckURL returns an error unless we may fetch from raw. It must be an https URL, or plain http
 // to a loopback host, or plain http to any host if allowHTTP is set.

@@ -8,9 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/oidcrpc/oidcrpc/internal/jws"
 )
 
@@ -41,20 +38,16 @@ type Set struct {
 // keys, and each key strictly. A document without any usable key is an error, because it must not
 // replace a set that has one.
 func ParseSet(document []byte, issuer string) (*Set, error) {
-	var read struct {
-		Keys []jsontext.Value `json:"keys"`
-	}
-	err := json.Unmarshal(document, &read,
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	texts, err := readKeys(document)
 	if err != nil {
 		return nil, errors.New("not a JWK Set document")
 	}
-	if len(read.Keys) > maxListedKeys {
+	if len(texts) > maxListedKeys {
 		return nil, errors.New("the key set has too many keys")
 	}
-	keys := make([]jws.JWK, len(read.Keys))
-	for i, text := range read.Keys {
-		keys[i] = jws.ReadJWK(string(text))
+	keys := make([]jws.JWK, len(texts))
+	for i, text := range texts {
+		keys[i] = jws.ReadJWK(text)
 	}
 	jws.MarkPublished(keys)
 	set := &Set{Since: time.Now(), keys: keys, isLocal: isLocal(issuer)}
@@ -73,6 +66,21 @@ func ParseSet(document []byte, issuer string) (*Set, error) {
 		}
 	}
 	return set, nil
+}
+
+// readKeys returns the keys in a document, as they are written. The last list counts. It has no use
+// for [json.Unmarshal], which would make every server larger.
+func readKeys(document []byte) (keys []string, err error) {
+	found, err := readMembers(document, "keys")
+	if err != nil {
+		return nil, err
+	}
+	for _, list := range found["keys"] {
+		if keys, err = readElements(list); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
 }
 
 // checkUsable returns an error unless one key is usable. It gives up after 64 broken keys, since
