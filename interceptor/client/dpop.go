@@ -73,23 +73,35 @@ func NewDPoP(config DPoPConfig) (*DPoP, error) {
 	return &DPoP{signer: signer, isLocal: jws.IsInMemory(key), origin: config.Origin}, nil
 }
 
-// processDPoP is what a nil DPoP means.
-var processDPoP = sync.OnceValue(func() *DPoP {
-	d, err := NewDPoP(DPoPConfig{})
-	if err != nil {
-		panic(err) //nolint:forbidigo // the zero value is valid
-	}
-	return d
-})
+// processDPoP returns what a nil DPoP means. It's no variable that holds a function, since a server
+// would then link all that makes proofs.
+func processDPoP() *DPoP {
+	process.onceDPoP.Do(func() {
+		var err error
+		if process.dpop, err = NewDPoP(DPoPConfig{}); err != nil {
+			panic(err) //nolint:forbidigo // the zero value is valid
+		}
+	})
+	return process.dpop
+}
 
 // processKey makes the key once.
-var processKey = sync.OnceValue(func() *ecdsa.PrivateKey {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err) //nolint:forbidigo // crypto/rand never fails
-	}
-	return key
-})
+func processKey() *ecdsa.PrivateKey {
+	process.onceKey.Do(func() {
+		var err error
+		if process.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			panic(err) //nolint:forbidigo // crypto/rand never fails
+		}
+	})
+	return process.key
+}
+
+// process holds what is made once in the life of this process.
+var process struct {
+	onceKey, onceDPoP sync.Once
+	key               *ecdsa.PrivateKey
+	dpop              *DPoP
+}
 
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
