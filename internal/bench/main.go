@@ -52,6 +52,7 @@ var subjects = []func(issuer *verifiertest.Issuer, want func(name string) bool, 
 	rememberedBytes,
 	cacheHits,
 	tenantBytes,
+	addedBytes,
 }
 
 // races makes a subject of one that measures nothing but races.
