@@ -66,7 +66,7 @@ var errProcedure = errors.New("interceptor: the procedure is not of the form /se
 // anonymous one has neither. With an error they're the claims of a verified caller who
 // doesn't satisfy it.
 func (a *Authenticator) caller(
-	ctx context.Context, call Call, rule *keyedRule, start time.Time,
+	ctx context.Context, call Call, rule keyedRule, start time.Time,
 ) (found credential, claims *verifier.Claims, err error) {
 	if len(a.places.fields) == 0 {
 		return found, nil, errors.New("interceptor: the Authenticator was not made by New")
@@ -122,7 +122,7 @@ func (a *Authenticator) verify(
 }
 
 // admits returns why the rule doesn't admit a verified caller.
-func admits(ctx context.Context, rule *keyedRule, claims *verifier.Claims) error {
+func admits(ctx context.Context, rule keyedRule, claims *verifier.Claims) error {
 	if err := rule.Require.Check(claims); err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func admits(ctx context.Context, rule *keyedRule, claims *verifier.Claims) error
 
 // withNeedsOf adds the rule's needs to a refusal by the verifier's own requirement:
 // the caller should have to ask for another token only once (RFC 6750, section 3).
-func withNeedsOf(rule *keyedRule, err error) error {
+func withNeedsOf(rule keyedRule, err error) error {
 	authErr, ok := errors.AsType[*verifier.AuthError](err)
 	if !ok || authErr == nil {
 		return err
@@ -148,7 +148,7 @@ func withNeedsOf(rule *keyedRule, err error) error {
 	return err
 }
 
-func askAllow(ctx context.Context, rule *keyedRule, claims *verifier.Claims) error {
+func askAllow(ctx context.Context, rule keyedRule, claims *verifier.Claims) error {
 	err := rule.Allow(ContextWithClaims(ctx, claims), claims)
 	switch {
 	case err == nil && !time.Now().Before(claims.ValidUntil()):

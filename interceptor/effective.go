@@ -31,9 +31,9 @@ func (a *Authenticator) EffectivePolicy(procedures []string) EffectivePolicy {
 	for _, procedure := range slices.Compact(slices.Sorted(slices.Values(procedures))) {
 		rule, ok := rules.rule(procedure)
 		if !ok { // it names none, so no call reaches it
-			rule = &keyedRule{Rule: Rule{Access: AccessDenied}}
+			rule = keyedRule{Rule: &Rule{Access: AccessDenied}}
 		}
-		cloned := rule.Rule
+		cloned := *rule.Rule
 		cloned.Require = cloned.Require.Clone()
 		effective = append(effective, EffectiveRule{Procedure: procedure, Key: rule.key, Rule: cloned})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,43 +93,66 @@ func (a Access) String() string {
 
 // policy is a checked copy of a Policy, laid out for look-ups.
 type policy struct {
-	procedures map[string]*keyedRule // by procedure
-	services   map[string]*keyedRule // by "/pkg.Service"
-	others     *keyedRule            // under "/*", or nil
+	procedures map[string]*Rule     // by procedure
+	services   map[string]keyedRule // by "/pkg.Service"
+	others     keyedRule            // under "/*"; the zero one for none
 }
 
 // keyedRule is a rule and its key.
 type keyedRule struct {
-	Rule
+	*Rule
 
 	key string
 }
 
 // noRule applies to a procedure without one, as all are under noPolicy.
 var (
-	noRule   = &keyedRule{}
+	noRule   = keyedRule{Rule: new(Rule)}
 	noPolicy = &policy{}
 )
 
 func (p Policy) compile() (*policy, error) {
-	compiled := &policy{procedures: make(map[string]*keyedRule), services: make(map[string]*keyedRule)}
+	compiled := &policy{procedures: make(map[string]*Rule), services: make(map[string]keyedRule)}
+	var shared sharedRules
 	for key, rule := range p {
 		if err := rule.validate(key); err != nil {
 			return nil, fmt.Errorf("interceptor: Policy[%q]: %w", key, err)
 		}
-		rule.Require = rule.Require.Clone()
-		keyed := &keyedRule{Rule: rule, key: key}
+		own := shared.clone(rule)
 		service, isWildcard := strings.CutSuffix(key, "/*")
 		switch {
 		case !isWildcard:
-			compiled.procedures[key] = keyed
+			compiled.procedures[key] = own
 		case service != "":
-			compiled.services[service] = keyed
+			compiled.services[service] = keyedRule{own, key}
 		default:
-			compiled.others = keyed
+			compiled.others = keyedRule{own, key}
 		}
 	}
 	return compiled, nil
+}
+
+// sharedRules are copies of a policy's rules. Most rules of a large policy ask for the same as some
+// other, and a few copies are found in the processor's cache.
+type sharedRules map[string][]*Rule
+
+// clone returns a copy that shares no memory with rule. Equal rules have the same one. Functions
+// aren't comparable, so a rule with Allow has its own.
+func (s *sharedRules) clone(rule Rule) *Rule {
+	const most = 8 // rules to compare with
+	grants := strings.Join(slices.Concat(rule.Require.Scopes, rule.Require.AnyScopes, rule.Require.Permissions), " ")
+	known := (*s)[grants]
+	for _, other := range known[max(0, len(known)-most):] {
+		if reflect.DeepEqual(*other, rule) {
+			return other
+		}
+	}
+	rule.Require = rule.Require.Clone()
+	if *s == nil {
+		*s = make(sharedRules)
+	}
+	(*s)[grants] = append(known, &rule)
+	return &rule
 }
 
 func (r Rule) validate(key string) error {
@@ -152,18 +176,18 @@ func (r Rule) validate(key string) error {
 
 // rule returns the rule for a procedure. A string that names no procedure isn't ok: no
 // rule may apply to it.
-func (p *policy) rule(procedure string) (rule *keyedRule, ok bool) {
+func (p *policy) rule(procedure string) (rule keyedRule, ok bool) {
 	if rule := p.procedures[procedure]; rule != nil {
-		return rule, true
+		return keyedRule{rule, procedure}, true
 	}
 	service, ok := serviceOf(procedure)
 	if !ok || strings.HasSuffix(procedure, "/*") {
 		return noRule, false
 	}
-	if rule := p.services[service]; rule != nil {
+	if rule, ok := p.services[service]; ok {
 		return rule, true
 	}
-	if p.others != nil {
+	if p.others.Rule != nil {
 		return p.others, true
 	}
 	return noRule, true

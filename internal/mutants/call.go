@@ -8,7 +8,7 @@ var callRules = []mutant{
 	{"any string is a procedure", calls, "IsProcedure", always(`ok && !strings.HasSuffix(s, "/*")`)},
 	{"any string falls under a rule", calls, "policy.rule", never(`!ok || strings.HasSuffix(procedure, "/*")`)},
 	{"a procedure without a rule is public", calls, "policy.rule",
-		become(`return noRule, true`, `return &keyedRule{Rule: Rule{Access: AccessPublic}}, true`)},
+		become(`return noRule, true`, `return keyedRule{Rule: &Rule{Access: AccessPublic}}, true`)},
 
 	// The credential.
 	{"the first of several credentials is taken", calls, "credentialField.find",
@@ -60,6 +60,7 @@ var callRules = []mutant{
 	{"an unknown error is told to the caller", calls, "Authenticator.newRefusal",
 		become(`"the call could not be authenticated"`, `err.Error()`)},
 	{"what is not enough is not a token", calls, "Authenticator.newAnswer", never(`err.StatusCode() == http.StatusForbidden`)},
+	{"a rule is another that grants as much", calls, "sharedRules.clone", always(`reflect.DeepEqual(*other, rule)`)},
 	{"a call is told another call's scopes", calls, "shape.equal", become(`slices.Equal(s.scopes, other.scopes)`, `true`)},
 }
 
@@ -108,7 +109,7 @@ var callDetails = []mutant{
 	{"a procedure need not begin with a slash", calls, "serviceOf",
 		become(`!strings.HasPrefix(procedure, "/")`, `procedure == ""`)},
 	{"a policy may be given twice", calls, "WithPolicy", never(`a.policy.Load() != nil`)},
-	{"a policy can be changed afterwards", calls, "Policy.compile", become(`rule.Require.Clone()`, `rule.Require`)},
+	{"a policy can be changed afterwards", calls, "sharedRules.clone", become(`rule.Require.Clone()`, `rule.Require`)},
 	{"a wildcard counts as an explicit rule", calls, "policy.check",
 		become(`p.procedures[procedure] == nil`, `func() bool { rule, _ := p.rule(procedure); return rule == noRule }()`)},
 	{"misspelt procedures are not found", calls, "policy.check", never(`!known[key]`)},
@@ -176,5 +177,5 @@ var callDetails = []mutant{
 	{"another end is the call's own", calls, "Authenticator.newRefusal", become(`ctx.Err()`, `err`)},
 	{"a token may be empty", home{"internal/field", []string{"interceptor"}}, "IsToken68", always(`s != ""`)},
 	{"the widest rule wins", calls, "policy.rule",
-		in(`if rule := p.services[service]; rule != nil`, become(`rule != nil`, `rule != nil && p.others == nil`))},
+		in(`if rule, ok := p.services[service]; ok`, become(`ok`, `ok && p.others.Rule == nil`))},
 }
