@@ -148,9 +148,9 @@ func TestARefusedCallAllocatesLittle(t *testing.T) {
 		authorization []string
 		most          float64
 	}{
-		{"no token", nil, 4}, // the admission, the error, the refusal and its detail
-		{"garbage", []string{"Bearer " + strings.Repeat("not-a-token.", 100)}, 6},
-		{"an expired token", []string{"Bearer " + expired}, 16},
+		{"no token", nil, 3}, // the error, the refusal and its detail
+		{"garbage", []string{"Bearer " + strings.Repeat("not-a-token.", 100)}, 5},
+		{"an expired token", []string{"Bearer " + expired}, 15},
 	} {
 		call := interceptor.Call{Procedure: "/a.S/M", Authorization: test.authorization}
 		allocs := testing.AllocsPerRun(100, func() {

@@ -20,12 +20,16 @@ type Admission struct {
 // interceptors in packages grpcauth and connectauth. A stream is better off with
 // [Authenticator.AuthenticateStream].
 func (a *Authenticator) Authenticate(ctx context.Context, call Call) (*Admission, *Refusal) {
-	admission := &Admission{ctx: callContext{Context: ctx, auth: a, start: time.Now(), request: call.Request}}
-	credential, refusal := a.decide(ctx, call, admission.ctx.start, &admission.ctx.decision)
-	a.report(ctx, &admission.ctx.decision)
+	start := time.Now()
+	var decision Decision
+	credential, refusal := a.decide(ctx, call, start, &decision)
+	a.report(ctx, &decision)
 	if refusal != nil {
 		return nil, refusal
 	}
+	admission := &Admission{ctx: callContext{
+		Context: ctx, auth: a, start: start, request: call.Request, decision: decision,
+	}}
 	if credential.proof != nil {
 		admission.ctx.nonce = credential.proof.NextNonce()
 		credential.proof = nil
