@@ -149,8 +149,8 @@ func TestARefusedCallAllocatesLittle(t *testing.T) {
 		most          float64
 	}{
 		{"no token", nil, 3}, // the error, the refusal and its detail
-		{"garbage", []string{"Bearer " + strings.Repeat("not-a-token.", 100)}, 5},
-		{"an expired token", []string{"Bearer " + expired}, 15},
+		{"garbage", []string{"Bearer " + strings.Repeat("not-a-token.", 100)}, 8},
+		{"an expired token", []string{"Bearer " + expired}, 20},
 	} {
 		call := interceptor.Call{Procedure: "/a.S/M", Authorization: test.authorization}
 		allocs := testing.AllocsPerRun(100, func() {
