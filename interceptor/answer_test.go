@@ -112,8 +112,9 @@ func TestAChangedRefusalChangesNoOther(t *testing.T) {
 		if got := said(t, refusal); got != want {
 			t.Fatalf("the caller was told %s, want %s", got, want)
 		}
-		for i := range refusal.Details[0].Value {
-			refusal.Details[0].Value[i] = 'x'
+		value := refusal.Details[0].GetValue()
+		for i := range value {
+			value[i] = 'x'
 		}
 		refusal.Details[0].TypeUrl = "x"
 		refusal.Details = append(refusal.Details[:0], nil, nil)

@@ -40,7 +40,7 @@ var callRules = []mutant{
 	// The context, and what the observer sees.
 	{"an outer call's claims are left in the context", calls, "callContext.Value",
 		become(`return c.decision.Claims`, `if c.decision.Claims == nil { return c.Context.Value(key) }; return c.decision.Claims`)},
-	{"the observer misses a call", calls, "Authenticator.Authenticate", skip(`a.report(ctx, &admission.ctx.decision)`)},
+	{"the observer misses a call", calls, "Authenticator.Authenticate", skip(`a.report(ctx, &decision)`)},
 	{"another call's refusal counts", calls, "Admission.End", never(`refusal.call != &a.ctx`)},
 
 	// Streams.
