@@ -19,7 +19,7 @@ var packages = []string{
 	"interceptor/policyfile", "grpcauth", "grpcauth/gatewayauth", "connectauth", "connectauth/v2",
 	"internal/earlyhttp",
 	"internal/refresh", "internal/jwks", "internal/jws", "internal/strictjson", "internal/field",
-	"internal/tokencache", "internal/kept", "internal/clientcert",
+	"internal/tokencache", "internal/clientcert", "internal/kept",
 }
 
 func TestNoPackageHasACircleOfFiles(t *testing.T) {
