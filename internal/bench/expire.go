@@ -18,6 +18,8 @@ const (
 	expiring        = "10 000 streams end at once, "
 	expireRounds    = 2 // at most, since one takes half a minute
 	probeEvery      = time.Millisecond
+	calm            = time.Second            // for which the probes are measured alone
+	lead            = 300 * time.Millisecond // before the streams end, so that none is missed
 )
 
 // expireRaces end many streams at once: unguarded ones, whose handlers return an error,
@@ -127,25 +129,31 @@ func (s stack) endAllIn(issuer *verifiertest.Issuer, guarded bool, streams int, 
 		return ending{}, errors.Join(errLate, err)
 	}
 	runtime.GC()
-	const calm = time.Second // what the probes take is measured for as long
-	if time.Until(at) < calm+100*time.Millisecond || client.ended.Load() > 0 {
+	if time.Until(at) < calm+2*lead {
 		return ending{}, errLate
 	}
-	time.Sleep(time.Until(at) - calm - 50*time.Millisecond)
+	time.Sleep(time.Until(at) - calm - lead)
 	before := spent()
 	time.Sleep(calm)
 	start := spent()
+	if time.Until(at) < lead/2 || client.ended.Load() > 0 {
+		return ending{}, errLate
+	}
 	if err := client.await(&client.ended, int64(streams)); err != nil {
 		return ending{}, err
 	}
 	last := time.Now()
-	time.Sleep(max(0, time.Until(at.Add(calm-50*time.Millisecond)))) // what is left to do on the streams counts
+	time.Sleep(max(0, time.Until(at.Add(calm-lead)))) // what is left to do on the streams counts
 	end := spent()
 	if err := stopProbing(); err != nil {
 		return ending{}, err
 	}
 	if n := client.unauthenticated.Load(); n != int64(streams) {
 		return ending{}, fmt.Errorf("%d of %d streams ended with Unauthenticated", n, streams)
+	}
+	first := time.Unix(0, client.first.Load())
+	if first.After(at) {
+		first = at // the calls wait already
 	}
 	probes := float64(end.at.Sub(start.at)) / float64(start.at.Sub(before.at))
 	each := func(before, start, end float64) float64 {
@@ -157,7 +165,7 @@ func (s stack) endAllIn(issuer *verifiertest.Issuer, guarded bool, streams int, 
 		bytes:     each(before.bytes, start.bytes, end.bytes),
 		last:      float64(last.Sub(at)) / 1e6,
 		calm:      prober.p99(before.at, start.at),
-		meanwhile: prober.p99(at, last),
+		meanwhile: prober.p99(first, last),
 	}, nil
 }
 

@@ -19,6 +19,7 @@ import (
 type rawClient struct {
 	conns           []*rawConn
 	started, ended  atomic.Int64 // streams that a message came back on, and that are over
+	first           atomic.Int64 // when the first ended, in Unix nanoseconds
 	unauthenticated atomic.Int64 // how many ended so
 	failed          atomic.Pointer[error]
 }
@@ -171,7 +172,9 @@ func (r *rawConn) answer(write func() error) error {
 }
 
 func (r *rawConn) end(id uint32) {
-	r.client.ended.Add(1)
+	if r.client.ended.Add(1) == 1 {
+		r.client.first.Store(time.Now().UnixNano())
+	}
 	if r.ended != nil {
 		r.ended(id)
 	}
