@@ -41,55 +41,6 @@ type bar struct {
 	ours        bool
 }
 
-func (r *Report) panels() ([]panel, error) {
-	tokens := panel{title: "An access token (RS256, 1.2 kB): time to verify, × its signature alone"}
-	calls := panel{title: "A unary call with a token that comes again (16 callers), × no authentication"}
-	refusals := panel{title: "A call of 3 MiB without a token, refused over Connect, × connect v1's interceptor"}
-	add := func(p *panel, label, race, name, base string) error {
-		result, alone := r.result(race, name), r.result(race, base)
-		if result == nil || alone == nil {
-			return fmt.Errorf("the results lack %s of %q", name, race)
-		}
-		times := result.times(alone)
-		text := fmt.Sprintf("%.3g × · %.2f µs · %.0f allocations", times, result.nanos()/1e3, result.Allocs)
-		if p == &refusals {
-			text = fmt.Sprintf("%.2g × · %.0f µs · %.0f kB allocated · %.0f kB read",
-				times, result.nanos()/1e3, result.Bytes/1e3, result.Read/1e3)
-		}
-		if p.bars = append(p.bars, bar{label, text, times, strings.HasPrefix(label, ours)}); times > p.unit {
-			p.unit = times
-		}
-		return nil
-	}
-	for _, p := range peers {
-		label := p.name
-		if p.name == ours {
-			label = ours + ", first sight"
-		}
-		if err := add(&tokens, label, "RS256, "+neverSeen, p.name, cryptoOnly); err != nil {
-			return nil, err
-		}
-	}
-	if err := add(&tokens, ours+", again", "RS256, "+oneToken, ours, cryptoOnly); err != nil {
-		return nil, err
-	}
-	for _, stack := range []struct{ name, race string }{
-		{"gRPC", "gRPC, TCP, unary"}, {"connect v2", "Connect v2, h2c, unary"}, {"connect v1", "Connect, h2c, unary"},
-	} {
-		for _, name := range []string{noAuth, withPeer, ours} {
-			if err := add(&calls, name+", "+stack.name, stack.race, name, noAuth); err != nil {
-				return nil, err
-			}
-		}
-	}
-	for _, name := range []string{"v1", "v1 behind middleware", "v2"} {
-		if err := add(&refusals, ours+", "+name, refusing+", 3 MiB", name, "v1"); err != nil {
-			return nil, err
-		}
-	}
-	return []panel{tokens, calls, refusals}, nil
-}
-
 func (r *Report) footer() []string {
 	lines := []string{
 		fmt.Sprintf("%s · %s · %s · medians of %d rounds", r.Date, r.Machine, r.Go, r.Rounds),
@@ -106,8 +57,8 @@ func (r *Report) footer() []string {
 }
 
 const (
-	plotWidth  = 940
-	labelWidth = 220
+	plotWidth  = 1020
+	labelWidth = 300
 	barWidth   = 380
 	lineHeight = 24
 )
