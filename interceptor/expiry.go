@@ -22,9 +22,18 @@ type expiry struct {
 func (e *expiry) begin(claims *verifier.Claims, look func()) {
 	e.proven = claims.Confirmation()
 	e.recheck = claims.Recheck()
-	e.at = claims.ValidUntil()
+	e.at = claims.ValidUntil().Add(-rand.N(spreadOf(claims) + 1))
 	e.timer = time.AfterFunc(time.Hour, look) // which uses the timer
 	e.lookAgain()
+}
+
+// maxSpread is how long before the leeway is over a stream may end. Tokens expire at full
+// seconds, and streams that end together keep other calls waiting.
+const maxSpread = time.Second
+
+// spreadOf is never longer than the leeway, so no stream ends before exp.
+func spreadOf(claims *verifier.Claims) time.Duration {
+	return min(maxSpread, claims.ValidUntil().Sub(claims.Expiry()))
 }
 
 func (e *expiry) lookAgain() { e.timer.Reset(e.nextLook()) }

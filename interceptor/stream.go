@@ -10,7 +10,8 @@ import (
 // A Stream is an admitted stream, and lives no longer than its token. At
 // [verifier.Claims.ValidUntil] its context is canceled with an [*verifier.AuthError]
 // as the cause, and Receive returns. Whatever the handler then returns, End has a
-// refusal for the caller. For adapters.
+// refusal for the caller. Streams whose tokens expire together end apart, each at a random
+// time in the leeway's last second, and none before exp. For adapters.
 //
 // The verifier is asked again once per [verifier.Claims.Recheck], and at least once a
 // minute. An AuthError about the token, such as one for a withdrawn key or a removed

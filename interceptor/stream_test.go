@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -172,28 +173,59 @@ func TestStreamReportsItsHandlersRefusal(t *testing.T) {
 	}
 }
 
-func TestStreamLivesThroughTheLeeway(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		issuer := verifiertest.NewIssuer()
-		config := issuer.Config()
-		config.Leeway = 30 * time.Second
-		v, err := verifier.New(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stream, refusal := mustNew(t, v).AuthenticateStream(t.Context(), interceptor.Call{
-			Procedure: "/a.S/M", Authorization: []string{"Bearer " + issuer.Token(nil)},
-		}, nil)
-		if refusal != nil {
-			t.Fatal(refusal)
-		}
-		start := time.Now()
-		<-stream.Context().Done()
-		if got, want := time.Since(start), 5*time.Minute+30*time.Second; got != want {
-			t.Errorf("the stream lived %v, want %v", got, want)
-		}
-		stream.End(nil)
-	})
+// Tokens expire at full seconds. Streams whose tokens expire together end in the leeway's last
+// second, at different times, and none before exp.
+func TestStreamsLiveThroughTheLeewayAndEndApart(t *testing.T) {
+	for leeway, spread := range map[time.Duration]time.Duration{
+		30 * time.Second: time.Second, 10 * time.Millisecond: 10 * time.Millisecond, -1: 0,
+	} {
+		t.Run(leeway.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				issuer := verifiertest.NewIssuer()
+				config := issuer.Config()
+				config.Leeway = leeway
+				v, err := verifier.New(config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				last := 5*time.Minute + max(0, leeway)
+				first := last - spread
+				auth, start := mustNew(t, v), time.Now()
+				var streams []*interceptor.Stream
+				for range 100 {
+					stream, refusal := auth.AuthenticateStream(t.Context(), interceptor.Call{
+						Procedure: "/a.S/M", Authorization: []string{"Bearer " + issuer.Token(nil)},
+					}, nil)
+					if refusal != nil {
+						t.Fatal(refusal)
+					}
+					defer stream.End(nil)
+					streams = append(streams, stream)
+				}
+				var mu sync.Mutex
+				ends := make(map[time.Duration]bool)
+				for _, stream := range streams {
+					go func() {
+						<-stream.Context().Done()
+						mu.Lock()
+						defer mu.Unlock()
+						ends[time.Since(start)] = true
+					}()
+				}
+				time.Sleep(time.Hour)
+				mu.Lock()
+				defer mu.Unlock()
+				for got := range ends {
+					if got < first || got > last {
+						t.Errorf("a stream lived %v, want %v to %v", got, first, last)
+					}
+				}
+				if (len(ends) > 1) != (spread > 0) {
+					t.Errorf("100 streams ended at %d different times", len(ends))
+				}
+			})
+		})
+	}
 }
 
 func TestBlockedReceiveIsReleasedAtExpiry(t *testing.T) {

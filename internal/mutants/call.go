@@ -152,6 +152,8 @@ var callDetails = []mutant{
 	{"a nil message is replaced", calls, "newMessage", never(`target.IsNil()`)},
 	{"codecs find nothing in a message", calls, "newMessage", skip(`fresh.Elem().Set(target.Elem())`)},
 	{"a torn message is received", calls, "Stream.Receive", always(`r.err == nil`)},
+	{"streams end before exp", calls, "spreadOf", become(`claims.ValidUntil().Sub(claims.Expiry())`, `maxSpread`)},
+	{"streams that expire together end together", calls, "expiry.begin", become(`spreadOf(claims)`, `0*spreadOf(claims)`)},
 	{"an ended stream still has its timer", calls, "Stream.End", skip(`s.expiry.stop()`)},
 	{"an ended stream still has its pump", calls, "Stream.End", skip(`close(s.ended)`)},
 	{"a panic in the transport ends the server", calls, "pump.receiveOne", skip(`defer func() { r.panicked = recover() }()`)},
