@@ -26,8 +26,9 @@ func (d date) time() time.Time {
 	if d == 0 {
 		return time.Time{}
 	}
-	whole, fraction := math.Modf(math.Float64frombits(^uint64(d)))
-	return time.Unix(int64(whole), int64(fraction*1e9))
+	seconds := math.Float64frombits(^uint64(d))
+	whole := int64(seconds)
+	return time.Unix(whole, int64((seconds-float64(whole))*1e9))
 }
 
 // truncated returns the date without a fraction.
