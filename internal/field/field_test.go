@@ -47,6 +47,21 @@ func TestPrintableIsShortAndPlain(t *testing.T) {
 	}
 }
 
+func TestEveryCharacterOfAToken68IsLookedAt(t *testing.T) {
+	t.Parallel()
+	for size := range 30 {
+		good := strings.Repeat("a", size)
+		if got := field.IsToken68(good); got != (size > 0) {
+			t.Errorf("IsToken68 of %d characters = %v", size, got)
+		}
+		for at := range good {
+			if bad := good[:at] + " " + good[at+1:]; field.IsToken68(bad) {
+				t.Errorf("IsToken68(%q) = true", bad)
+			}
+		}
+	}
+}
+
 func TestToken68MayOnlyEndInEqualsSigns(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]bool{
