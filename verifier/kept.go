@@ -58,10 +58,9 @@ func (c *claims) copyTexts() {
 }
 
 // profiles are the latest of some size. Tokens of one client share theirs, if they grant the same.
-type profiles struct {
-	seed  maphash.Seed
-	slots [32]atomic.Pointer[profile]
-}
+type profiles [32]atomic.Pointer[profile]
+
+var profileSeed = maphash.MakeSeed()
 
 const maxSharedBytes = 1024 // in a profile
 
@@ -70,7 +69,7 @@ func (s *profiles) find(p *profile) *profile {
 	if p.bytes() > maxSharedBytes {
 		return p.clone()
 	}
-	slot := &s.slots[p.hash(s.seed)%uint64(len(s.slots))]
+	slot := &s[p.hash()%uint64(len(s))]
 	if known := slot.Load(); known != nil && known.equals(p) {
 		return known
 	}
@@ -79,11 +78,11 @@ func (s *profiles) find(p *profile) *profile {
 	return made
 }
 
-func (p *profile) hash(seed maphash.Seed) uint64 {
-	sum := maphash.String(seed, p.clientID)
+func (p *profile) hash() uint64 {
+	sum := maphash.String(profileSeed, p.clientID)
 	for _, list := range [][]string{p.scopes, p.permissions} {
 		for _, text := range list {
-			sum = bits.RotateLeft64(sum, 1) ^ maphash.String(seed, text)
+			sum = bits.RotateLeft64(sum, 1) ^ maphash.String(profileSeed, text)
 		}
 	}
 	return sum

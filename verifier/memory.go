@@ -1,7 +1,6 @@
 package verifier
 
 import (
-	"hash/maphash"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -15,10 +14,11 @@ import (
 // A memory holds tokens that have passed a Verifier, so forged ones can't evict any. An index finds
 // the tokens in several memories, and whose they are.
 type memory struct {
-	keys    *keys
-	cache   *tokencache.Cache[remembered]
-	signers [4]atomic.Pointer[signer] // the latest
-	oldest  atomic.Uint32             // the one to replace
+	keys     *keys
+	cache    *tokencache.Cache[remembered]
+	profiles profiles
+	signers  [4]atomic.Pointer[signer] // the latest
+	oldest   atomic.Uint32             // the one to replace
 
 	holder memoryHolder // or nil, and then its tokens may always be used
 }
@@ -33,7 +33,8 @@ type (
 	tokenEntry = tokencache.Entry[remembered]
 )
 
-func newTokenIndex() tokenIndex { return tokencache.NewIndex[remembered](maxTokenBytes) }
+// newTokenIndex has tokens found by the end of their signature, which is close to random.
+func newTokenIndex() tokenIndex { return tokencache.NewIndex[remembered](maxTokenBytes, 64) }
 
 // remembered is what a verified token's verdict rests on. Whatever can change later is checked on
 // every use.
@@ -51,8 +52,6 @@ type signer struct {
 	name   jwks.Name
 	key    *jws.Key
 	heldIn atomic.Uint64 // the number of the latest key set that was found to list it
-
-	profiles profiles
 }
 
 // recall returns the claims of a remembered token, if it would still pass verification.
@@ -109,9 +108,9 @@ func (m *memory) remember(token string, read *Claims, name jwks.Name, key *jws.K
 		return read
 	}
 	token = strings.Clone(token) // it may be part of something large
-	signer := m.signerOf(name, key)
-	kept := read.get().keep(token, &signer.profiles)
-	m.cache.Put(token, remembered{signer, kept, periodOf(kept)}, int64(kept.get().bytes(token)))
+	kept := read.get().keep(token, &m.profiles)
+	r := remembered{m.signerOf(name, key), kept, periodOf(kept)}
+	m.cache.Put(token, r, int64(kept.get().bytes(token)))
 	return kept
 }
 
@@ -124,7 +123,6 @@ func (m *memory) signerOf(name jwks.Name, key *jws.Key) *signer {
 	}
 	s := &signer{memory: m, holder: m.holder, source: m.keys.source, key: key}
 	s.name = name.Clone() // it may be part of something large
-	s.profiles.seed = maphash.MakeSeed()
 	m.signers[m.oldest.Add(1)%uint32(len(m.signers))].Store(s)
 	return s
 }

@@ -22,7 +22,7 @@ func New[T any](size, maxToken int) *Cache[T] {
 	if size <= 0 {
 		return nil
 	}
-	return NewIndex[T](maxToken).NewCache(size)
+	return NewIndex[T](maxToken, maxToken).NewCache(size)
 }
 
 // NewCache returns a Cache whose entries x finds, too. It evicts none from another Cache.

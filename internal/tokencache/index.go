@@ -13,14 +13,17 @@ import (
 type Index[T any] struct {
 	seed     maphash.Seed
 	maxToken int
+	hashed   int // how many of a token's last bytes
 	table    table[T]
 
 	mu sync.Mutex // held by whatever changes the table and the rings
 }
 
-// NewIndex returns an Index. A token longer than maxToken bytes is never in it.
-func NewIndex[T any](maxToken int) *Index[T] {
-	x := &Index[T]{seed: maphash.MakeSeed(), maxToken: maxToken}
+// NewIndex returns an Index. A token longer than maxToken bytes is never in it. Of each token only
+// the last bytes are hashed, as many as it says. They should be close to random, as in a signature:
+// few tokens that agree in them are held at a time.
+func NewIndex[T any](maxToken, hashed int) *Index[T] {
+	x := &Index[T]{seed: maphash.MakeSeed(), maxToken: maxToken, hashed: hashed}
 	x.table.start()
 	return x
 }
@@ -37,17 +40,8 @@ func (x *Index[T]) Get(token string) *Entry[T] {
 	return e
 }
 
-// Long tokens are hashed by their last bytes: they're a signature, which is close to random.
-const (
-	maxHashed = 256
-	tail      = 64
-)
-
 func (x *Index[T]) hash(token string) uint64 {
-	if len(token) > maxHashed {
-		token = token[len(token)-tail:]
-	}
-	return maphash.String(x.seed, token)
+	return maphash.String(x.seed, token[max(0, len(token)-x.hashed):])
 }
 
 // add replaces the token's entry. It evicts entries from r alone.

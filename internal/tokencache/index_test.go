@@ -8,7 +8,7 @@ import (
 )
 
 func TestAnIndexFindsTheEntriesOfAllCaches(t *testing.T) {
-	x := tokencache.NewIndex[int](maxToken)
+	x := tokencache.NewIndex[int](maxToken, maxToken)
 	a, b := x.NewCache(10), x.NewCache(10)
 	a.Add("a", 1, 1)
 	b.Add("b", 2, 1)
@@ -23,7 +23,7 @@ func TestAnIndexFindsTheEntriesOfAllCaches(t *testing.T) {
 }
 
 func TestACacheEvictsNoneFromAnother(t *testing.T) {
-	x := tokencache.NewIndex[int](maxToken)
+	x := tokencache.NewIndex[int](maxToken, maxToken)
 	quiet, busy := x.NewCache(10), x.NewCache(10)
 	for n := range 10 {
 		quiet.Add(fmt.Sprint("quiet", n), n, 4<<10)
@@ -39,7 +39,7 @@ func TestACacheEvictsNoneFromAnother(t *testing.T) {
 }
 
 func TestATokenHasOneEntryInAnIndex(t *testing.T) {
-	x := tokencache.NewIndex[int](maxToken)
+	x := tokencache.NewIndex[int](maxToken, maxToken)
 	a, b := x.NewCache(1), x.NewCache(1)
 	a.Add("token", 1, 4<<10)
 	b.Add("token", 2, 1)
@@ -54,7 +54,7 @@ func TestATokenHasOneEntryInAnIndex(t *testing.T) {
 }
 
 func TestAClosedCacheHoldsNothing(t *testing.T) {
-	x := tokencache.NewIndex[int](maxToken)
+	x := tokencache.NewIndex[int](maxToken, maxToken)
 	closed, open := x.NewCache(1000), x.NewCache(1000)
 	for n := range 1000 {
 		closed.Add(fmt.Sprint("closed", n), n, 1)
@@ -77,7 +77,7 @@ func TestAClosedCacheHoldsNothing(t *testing.T) {
 }
 
 func TestACacheOfNoSizeHoldsNothing(t *testing.T) {
-	x := tokencache.NewIndex[int](maxToken)
+	x := tokencache.NewIndex[int](maxToken, maxToken)
 	if c := x.NewCache(-1); c != nil {
 		t.Error("a cache of no size is one")
 	}

@@ -13,7 +13,7 @@ import (
 func TestEntriesThatStayAreFoundAtAllTimes(t *testing.T) {
 	t.Parallel()
 	const stay, pass, changes = 500, 2000, 20_000
-	x := NewIndex[string](100)
+	x := NewIndex[string](100, 64)
 	lasting, passing := x.NewCache(stay), x.NewCache(pass/4)
 	for n := range stay {
 		lasting.Add(fmt.Sprint("stay", n), fmt.Sprint("stay", n), 1)
@@ -55,7 +55,7 @@ func TestEntriesThatStayAreFoundAtAllTimes(t *testing.T) {
 func TestNoChangeIsLost(t *testing.T) {
 	t.Parallel()
 	const goroutines, each = 4, 3000
-	x := NewIndex[int](100)
+	x := NewIndex[int](100, 64)
 	c := x.NewCache(goroutines * each)
 	var all sync.WaitGroup
 	for g := range goroutines {
@@ -88,7 +88,7 @@ func TestNoChangeIsLost(t *testing.T) {
 
 func TestACacheCanBeClosedWhileItIsUsed(t *testing.T) {
 	t.Parallel()
-	x := NewIndex[int](100)
+	x := NewIndex[int](100, 64)
 	other := x.NewCache(10)
 	other.Add("other", 1, 1)
 	for range 50 {
