@@ -196,9 +196,9 @@ func (r *claimRules) compile(config string) (err error) {
 	return nil
 }
 
-// read parses a payload. The result can't be trusted until the signature is verified.
-func (r *claimRules) read(payload string) (*Claims, *AuthError) {
-	claims, misshapen, ok := r.parse(payload)
+// read reads a payload, as parse does. The result can't be trusted until the signature is verified.
+func (r *claimRules) read(payload string, members []member) (*Claims, *AuthError) {
+	claims, misshapen, ok := r.parse(payload, members)
 	if !ok {
 		return nil, notObject("payload")
 	}
@@ -209,13 +209,14 @@ func (r *claimRules) read(payload string) (*Claims, *AuthError) {
 	return claims, nil
 }
 
-// parse reads an object, and returns false unless it's strict JSON. It also returns the name of a
-// claim that decides about the token but has the wrong type, or "".
-func (r *claimRules) parse(object string) (all *Claims, misshapen string, ok bool) {
+// parse reads an object, and returns false unless it's strict JSON. An object that was parsed before
+// comes with its members, and any other with nil. It also returns the name of a claim that decides
+// about the token but has the wrong type, or "".
+func (r *claimRules) parse(object string, members []member) (all *Claims, misshapen string, ok bool) {
 	all = newClaims()
 	c := all.data
 	c.payload, c.rules, c.hasBaseline = object, r, !r.baseline.IsZero()
-	ok = strictjson.Members(object, maxPayloadDepth, func(name, value string) {
+	visit := func(name, value string) {
 		if !c.set(name, value) {
 			misshapen = name
 		}
@@ -227,8 +228,15 @@ func (r *claimRules) parse(object string) (all *Claims, misshapen string, ok boo
 			granted := r.permissions.in(value)
 			c.permissions, c.hasPermissions = words(granted), granted != ""
 		}
-	})
-	return all, misshapen, ok
+	}
+	if members == nil {
+		ok = strictjson.Members(object, maxPayloadDepth, visit)
+		return all, misshapen, ok
+	}
+	for _, m := range members {
+		visit(m.name, m.value)
+	}
+	return all, misshapen, true
 }
 
 // set reads one member. It returns false if a claim that decides about the token has the wrong

@@ -2,7 +2,6 @@ package verifier
 
 import (
 	"fmt"
-	"hash/maphash"
 	"runtime"
 	"strings"
 	"testing"
@@ -49,7 +48,7 @@ func TestRememberedTokensCountForTheMemoryTheyTake(t *testing.T) {
 			for i := range n {
 				payload := `{"iss":"https://issuer.test","aud":["https://api.test","https://issuer.test/userinfo"],` +
 					`"exp":4000000000,` + test.claims(i) + `}`
-				claims, refusal := rules.read(payload)
+				claims, refusal := rules.read(payload, nil)
 				if refusal != nil {
 					t.Fatal(refusal)
 				}
@@ -74,6 +73,37 @@ func TestRememberedTokensCountForTheMemoryTheyTake(t *testing.T) {
 
 var jws256 = jwks.ByKid("a")
 
+// An issuer could change what its tokens share with each of them, and the keys it signs with in
+// turn. What's kept to be shared then stays bounded, when the tokens are forgotten.
+func TestProfilesOfForgottenTokensTakeLittle(t *testing.T) {
+	const n = 200
+	index := newTokenIndex()
+	m := &memory{keys: new(keys), cache: index.NewCache(n)}
+	rules := &claimRules{scopeClaim: "scope", permissionsClaim: "permissions"}
+	if err := rules.compile("Config"); err != nil {
+		t.Fatal(err)
+	}
+	key := new(jws.Key)
+	before := heap()
+	for i := range n {
+		for j := range 64 {
+			claims, refusal := rules.read(fmt.Sprintf(`{"iss":"i","scope":"%d-%d %s"}`, i, j, strings.Repeat("x", 650)), nil)
+			if refusal != nil {
+				t.Fatal(refusal)
+			}
+			token := fmt.Sprintf("h.%d.%d", i, j)
+			m.remember(token, claims, jwks.ByKid(fmt.Sprint(i%8)), key)
+			if j > 0 {
+				m.cache.Remove(m.cache.Get(token))
+			}
+		}
+	}
+	if took := int(heap() - before); took > n*4<<10 {
+		t.Errorf("%d tokens take %d bytes, more than 4 KiB each", n, took)
+	}
+	runtime.KeepAlive(m)
+}
+
 func heap() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -90,14 +120,14 @@ func TestClaimsHoldLittleOfATokenBesideItsPayload(t *testing.T) {
 		t.Fatal(err)
 	}
 	const payload = `{"sub":"user"}`
-	claims, refusal := rules.read(payload)
+	claims, refusal := rules.read(payload, nil)
 	if refusal != nil {
 		t.Fatal(refusal)
 	}
 	segment := jws.Encoding.EncodeToString([]byte(payload))
 	for beside, wantEncoded := range map[int]bool{500: true, maxBeside: true, maxBeside + 1: false, 10_000: false} {
 		token := strings.Repeat("h", beside/2-1) + "." + segment + "." + strings.Repeat("s", beside-beside/2-1)
-		kept := claims.get().keep(token, &profiles{seed: maphash.MakeSeed()}).get()
+		kept := claims.get().keep(token, new(profiles)).get()
 		object, err := kept.object()
 		if kept.isEncoded != wantEncoded || string(object) != payload || err != nil {
 			t.Errorf("with %d bytes beside the payload, claims hold the token: %v, and decode to %s, %v",
@@ -109,7 +139,7 @@ func TestClaimsHoldLittleOfATokenBesideItsPayload(t *testing.T) {
 // Tokens share a profile only if all of it is the same.
 func TestProfilesThatDifferAreNotShared(t *testing.T) {
 	t.Parallel()
-	shared := &profiles{seed: maphash.MakeSeed()}
+	shared := new(profiles)
 	full := profile{
 		issuer: "i", acr: "a", clientID: "c", authorizedParty: "p", audience: []string{"d", "e"}, scopes: []string{"r", "w"},
 		permissions: []string{"m", "n"}, hasScopes: true, hasPermissions: true, hasSCP: true,

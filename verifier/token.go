@@ -28,7 +28,12 @@ type token struct {
 	signed    string   // the signed bytes, as received
 	payload   string
 	signature []byte // in the Buffer passed to parseToken
+
+	members []member // the payload's, or nil until claimedIssuer has parsed it
 }
+
+// A member is part of an object, its value as written.
+type member struct{ name, value string }
 
 // hintHeaders lists parameters that could name another key or where to find one, and "cty", which
 // announces a nested JWT.
@@ -118,14 +123,17 @@ func (t *token) hasType(typ string) bool {
 
 // claimedIssuer returns an unverified token's iss, only to choose the verifier. That verifier
 // checks the whole token, including the iss. An algorithm that no Config can list is refused before
-// the payload is parsed, which costs more than all the rest.
+// the payload is parsed, which costs more than all the rest. So the token keeps the members, and
+// isn't parsed again.
 func (t *token) claimedIssuer() (string, *AuthError) {
 	if !jws.IsAlgorithm(t.alg) {
 		return "", disallowedAlg().because("%s; no Config.Algorithms can list it", describeAlg(t.alg))
 	}
 	var issuer string
 	isText := true
+	members := make([]member, 0, 16)
 	wellFormed := strictjson.Members(t.payload, maxPayloadDepth, func(name, value string) {
+		members = append(members, member{name, value})
 		if name == "iss" {
 			issuer, isText = strictjson.Text(value)
 		}
@@ -138,6 +146,7 @@ func (t *token) claimedIssuer() (string, *AuthError) {
 	case issuer == "":
 		return "", refuse(CodeMissingClaim, "the token has no iss").because("iss is absent or empty")
 	}
+	t.members = members
 	return issuer, nil
 }
 

@@ -107,8 +107,9 @@ func (v *Verifier) verify(ctx context.Context, raw string) (*Claims, error) {
 }
 
 // judge verifies a parsed token, and returns its claims and the key that signed it.
-func (v *Verifier) judge(ctx context.Context, t *token) (*Claims, *jws.Key, error) {
-	if refusal := v.checkHeader(t); refusal != nil {
+func (v *Verifier) judge(ctx context.Context, parsed *token) (*Claims, *jws.Key, error) {
+	t := &trial{token: *parsed}
+	if refusal := v.checkHeader(parsed); refusal != nil {
 		return nil, nil, refusal
 	}
 	key, err := v.findKey(ctx, t)
@@ -121,6 +122,13 @@ func (v *Verifier) judge(ctx context.Context, t *token) (*Claims, *jws.Key, erro
 	}
 	v.verified.Add(1)
 	return claims, key, nil
+}
+
+// A trial is a token that a verifier judges, with the claims once they're read.
+type trial struct {
+	token
+
+	claims *Claims
 }
 
 // judgeLimited does what judge does for a token that was parsed with the limit of several verifiers.
@@ -189,7 +197,7 @@ func (v *Verifier) allows(t *token) bool {
 // signature doesn't match, the issuer may have new keys, so findKey may look again. If there are
 // no keys at all, it fetches them for any token, because a refusal can be explained only with
 // keys.
-func (v *Verifier) findKey(ctx context.Context, t *token) (*jws.Key, error) {
+func (v *Verifier) findKey(ctx context.Context, t *trial) (*jws.Key, error) {
 	name := t.keyName()
 	set := v.keys.current()
 	if set == nil || !set.Has(name) && !v.keys.isFixed() {
@@ -221,7 +229,7 @@ func (v *Verifier) findKey(ctx context.Context, t *token) (*jws.Key, error) {
 
 // worthFetching refuses a token that no key could make good, so nothing is fetched for it. Its
 // unverified claims are used only to refuse it, and the cause names none.
-func (v *Verifier) worthFetching(t *token) (issuedAt time.Time, refusal *AuthError) {
+func (v *Verifier) worthFetching(t *trial) (issuedAt time.Time, refusal *AuthError) {
 	claims, refusal := v.readClaims(t)
 	if refusal != nil {
 		return time.Time{}, refusal.because("%s", describeUnchecked(refusal.Code))
@@ -229,17 +237,21 @@ func (v *Verifier) worthFetching(t *token) (issuedAt time.Time, refusal *AuthErr
 	return claims.IssuedAt(), nil
 }
 
-// readClaims parses and checks a token's claims, without looking at the signature.
-func (v *Verifier) readClaims(t *token) (*Claims, *AuthError) {
-	claims, refusal := v.claims.read(t.payload)
-	if refusal == nil {
+// readClaims reads and checks a token's claims, without looking at the signature. They're read once,
+// and checked each time, since a fetch takes a while.
+func (v *Verifier) readClaims(t *trial) (*Claims, *AuthError) {
+	if t.claims == nil {
+		claims, refusal := v.claims.read(t.payload, t.members)
+		if refusal != nil {
+			return nil, refusal
+		}
 		claims.data.neverExpires = v.forEvents && !claims.data.hasExpiry
-		refusal = v.checkClaims(claims, time.Now())
+		t.claims = claims
 	}
-	if refusal != nil {
+	if refusal := v.checkClaims(t.claims, time.Now()); refusal != nil {
 		return nil, refusal
 	}
-	return claims, nil
+	return t.claims, nil
 }
 
 func (v *Verifier) checkClaims(claims *Claims, now time.Time) *AuthError {

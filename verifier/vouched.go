@@ -113,7 +113,7 @@ func (r *claimRules) vouch(object []byte, config ClaimsConfig) (*Claims, error) 
 	if len(object) > maxObjectBytes {
 		return nil, fmt.Errorf("the object has %d bytes, more than %d", len(object), maxObjectBytes)
 	}
-	claims, misshapen, ok := r.parse(string(object))
+	claims, misshapen, ok := r.parse(string(object), nil)
 	c := claims.data
 	switch {
 	case !ok:
