@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -175,26 +174,6 @@ func (d *Dynamic) verify(ctx context.Context, raw string) (*Claims, error) {
 	return claims, nil
 }
 
-// A tenant is an issuer named by a token. It's called a stranger until one of its tokens is
-// valid.
-type tenant struct {
-	source *refresh.Source[resolution]
-	isGone atomic.Bool // dropped from its Dynamic
-	issuer string
-}
-
-// A resolution is the Resolver's answer for an issuer.
-type resolution struct {
-	verifier *Verifier // nil if the issuer is unknown
-}
-
-// inUse reports whether m is the memory of the tenant's latest verifier, which may be used now. It
-// never waits.
-func (t *tenant) inUse(m *memory, now time.Time) bool {
-	latest := t.source.CurrentAt(now)
-	return latest != nil && latest.Value.verifier != nil && &latest.Value.verifier.memory == m && !t.isGone.Load()
-}
-
 // find returns the tenant for an issuer, and its verifier. The error is an *AuthError, a
 // *KeysError or ctx.Err().
 func (d *Dynamic) find(ctx context.Context, issuer string) (*tenant, *Verifier, error) {
@@ -307,12 +286,27 @@ func (d *Dynamic) admit(t *tenant, v *Verifier) bool {
 	defer d.unlock()
 	if stranger, ok := d.strangers.Peek(t.issuer); ok && stranger == t {
 		d.strangers.Remove(t.issuer)
+		d.passOverUsed()
 		d.tenants.Add(t.issuer, t)
 		t.source.Unlimit()
 		return true
 	}
 	held, ok := d.tenants.Peek(t.issuer)
 	return ok && held == t
+}
+
+// maxPassed limits how many tenants are passed over at a time, so no call waits for many.
+const maxPassed = 256
+
+// passOverUsed has the next tenant to go be one that no remembered token has used lately.
+func (d *Dynamic) passOverUsed() {
+	for range maxPassed {
+		issuer, t, ok := d.tenants.GetOldest()
+		if !ok || !t.isUsed.Swap(false) {
+			return
+		}
+		d.tenants.Get(issuer) // it's the latest now
+	}
 }
 
 // drop is called for each tenant that leaves d.tenants. From now on its tokens aren't accepted.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/oidcrpc/oidcrpc/verifier"
+	"github.com/oidcrpc/oidcrpc/verifier/verifiertest"
 )
 
 // A town has many tenants, which share a logger. It counts what each is asked.
@@ -297,4 +298,30 @@ func TestZeroVerifiersRefuseAndDoNotPanic(t *testing.T) {
 	}
 	_ = multi.Ready(t.Context())
 	_ = multi.MaxTokenBytes()
+}
+
+// Remembered tokens are found without a look at their tenant.
+func TestTenantInUseOutlivesAnIdleOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		issuer, known := verifiertest.NewIssuer(), &directory{}
+		for _, name := range []string{"https://busy.test", "https://idle.test", "https://new.test"} {
+			config := offline(issuer)
+			config.Issuer = name
+			known.add(config)
+		}
+		v := newDynamic(t, 2, known)
+		busy, idle := issuer.Token(map[string]any{"iss": "https://busy.test"}), issuer.Token(map[string]any{"iss": "https://idle.test"})
+		wantCode(t, v, busy, "")
+		wantCode(t, v, idle, "")
+		wantCode(t, v, busy, "")
+		wantCode(t, v, issuer.Token(map[string]any{"iss": "https://new.test"}), "")
+		before := known.calls()
+		if wantCode(t, v, busy, ""); known.calls() != before {
+			t.Error("the tenant in use was dropped")
+		}
+		if wantCode(t, v, idle, ""); known.calls() == before {
+			t.Error("no tenant was dropped")
+		}
+	})
 }

@@ -31,7 +31,7 @@ var keyRules = []mutant{
 	{"a held key is never withdrawn", tokens, "signer.isListed", never(`!version.Value.Holds(s.name, s.key)`)},
 
 	// What is fetched.
-	{"forged tokens fetch", tokens, "Verifier.worthFetching", become(`v.readClaims(t)`, `v.claims.read(t.payload)`)},
+	{"forged tokens fetch", tokens, "Verifier.worthFetching", become(`refusal != nil`, `refusal != nil && t.claims == nil`)},
 	{"unknown kids fetch without bound", engine, "Budget.Take", never(`b.spent == b.burst`)},
 	{"bad signatures fetch without bound", tokens, "keys.lookAgain", become(`k.badSignatures`, `nil`)},
 	{"a failed fetch spends the budget", engine, "Source.finish", skip(`f.budget.giveBack()`)},
@@ -64,7 +64,8 @@ var keyDetails = []mutant{
 		always(`!refresh.HasCome(asked.Add(unknownKidRefill), now)`)},
 	{"logs quote what the issuer sent", sets, "fetchError.reason", become(`"no valid response"`, `cause.Error()`)},
 	{"a directory or a pipe is read", sets, "file.read", never(`!info.Mode().IsRegular()`)},
-	{"a forgotten tenant is remembered", tokens, "tenant.inUse", always(`!t.isGone.Load()`)},
+	{"a forgotten tenant is remembered", tokens, "tenant.inUse", never(`t.isGone.Load()`)},
+	{"a tenant in use is the first to go", tokens, "Dynamic.admit", skip(`d.passOverUsed()`)},
 	{"a service in a cluster has no name", pods, "Cluster.Config", never(`len(audiences) == 0 || slices.Contains(audiences, "")`)},
 	{"an authority that's gone is trusted", pods, "transport.trusting", always(`bytes.Equal(text, t.authority)`)},
 	{"a pod's client follows redirects", pods, "Cluster.Client", become(`http.ErrUseLastResponse`, `nil`)},
@@ -138,6 +139,8 @@ var keyDetails = []mutant{
 		always(`!refresh.HasCome(named.Add(unknownKidRefill), now)`)},
 	{"absent kids are looked for one by one", tokens, "absentKeys.knows", skip(`a.remember(name)`)},
 	{"old tokens fetch like new ones", tokens, "absentKeys.knows", never(`isOld`)},
+	{"claims that were good before a fetch are good after it", tokens, "Verifier.judge",
+		become(`v.readClaims(t)`, `func() (*Claims, *AuthError) { if t.claims != nil { return t.claims, nil }; return v.readClaims(t) }()`)},
 
 	// Several issuers.
 	{"an issuer is looked up for a token that can't be good", tokens, "token.claimedIssuer", never(`!jws.IsAlgorithm(t.alg)`)},
