@@ -80,24 +80,34 @@ func openAll(
 ) {
 	t.Helper()
 	for _, path := range paths() {
-		server := path.launch(t, auth)
-		server.service.end = verifier.Code(strings.ToLower(want.reason))
-		client := path.dial(t, server)
-		for _, s := range streams {
-			if s.path.name != path.name {
-				continue
-			}
-			s.server = server
-			opened.Go(func() {
-				s.answer = perform(t, client, call{
-					kind:          s.kind,
-					authorization: want.authorization,
-					script:        s.ending.handler,
-					hold:          !s.path.waitsForRequest(),
-				})
-			})
-		}
+		openPath(t, opened, auth, path, streams, want)
 	}
+}
+
+// openPath opens those of the streams that take a path, and returns them.
+func openPath(
+	t *testing.T, opened *sync.WaitGroup, auth *interceptor.Authenticator, path path, streams []*endingStream, want outcome,
+) (chosen []*endingStream) {
+	t.Helper()
+	server := path.launch(t, auth)
+	server.service.end = verifier.Code(strings.ToLower(want.reason))
+	client := path.dial(t, server)
+	for _, s := range streams {
+		if s.path.name != path.name {
+			continue
+		}
+		s.server = server
+		chosen = append(chosen, s)
+		opened.Go(func() {
+			s.answer = perform(t, client, call{
+				kind:          s.kind,
+				authorization: want.authorization,
+				script:        s.ending.handler,
+				hold:          !s.path.waitsForRequest(),
+			})
+		})
+	}
+	return chosen
 }
 
 func (s *endingStream) name() string {
