@@ -42,7 +42,7 @@ func Texts(value string) ([]string, bool) {
 	if !strings.HasPrefix(value, "[") {
 		return nil, false
 	}
-	list := make([]string, 0, 1+strings.Count(value, ","))
+	list := make([]string, 0, min(16, 1+strings.Count(value, ","))) // a text may have many commas
 	isTexts := true
 	s := scanner{text: value, depth: 1}
 	isArray := s.array(func(element string) {
