@@ -57,9 +57,9 @@ func (r *Report) footer() []string {
 }
 
 const (
-	plotWidth  = 1020
-	labelWidth = 300
-	barWidth   = 380
+	plotWidth  = 1080
+	labelWidth = 320
+	barWidth   = 360
 	lineHeight = 24
 )
 
