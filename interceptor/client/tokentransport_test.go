@@ -221,17 +221,18 @@ func TestTokenRequestIsMadeAgainOnceAndOnlyForANonce(t *testing.T) {
 
 // The endpoint's replicas may not share their nonces. Another request may do.
 func TestEndpointThatIsNeverSatisfiedIsAnOutage(t *testing.T) {
-	requests := 0
-	own := &http.Client{Transport: answers(&requests, 400, `{"error":"use_dpop_nonce"}`)}
 	config := clientcredentials.Config{TokenURL: "https://issuer.example/token", AuthStyle: oauth2.AuthStyleInParams}
-	tokens := client.NewSource(config.Token, client.WithDPoP(nil), client.WithHTTPClient(own))
+	newSource := func() *client.Source { // its fetch goes on when a call gives up
+		own := &http.Client{Transport: answers(new(int), 400, `{"error":"use_dpop_nonce"}`)}
+		return client.NewSource(config.Token, client.WithDPoP(nil), client.WithHTTPClient(own))
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := client.NewSource(config.Token, client.WithDPoP(nil), client.WithHTTPClient(own)).Token(ctx)
+	_, err := newSource().Token(ctx)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("a canceled call: %v", err)
 	}
-	_, err = tokens.Token(t.Context())
+	_, err = newSource().Token(t.Context())
 	if failure, ok := tokenErrorOf(err); !ok || !failure.Temporary() {
 		t.Errorf("Token: %v, want a temporary TokenError", err)
 	}
